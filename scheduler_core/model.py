@@ -61,7 +61,7 @@ class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """Base of everything that is decoded: frozen, keyword-only, no unknown fields."""
 
 
-class Config(Strict):
+class Config(Strict, frozen=True, kw_only=True):
     placement: Placement = "binpack"
     typical: tuple[TypicalTask, ...] | None = None
     max_consolidation_victims: Annotated[int, Meta(ge=-1)] = 16
@@ -75,12 +75,12 @@ class Config(Strict):
             raise ValueError("stale_gang_grace_s is at least 0, or -1 for never")
 
 
-class MigProfile(Strict):
+class MigProfile(Strict, frozen=True, kw_only=True):
     profile: Name
     count: Count
 
 
-class Gpu(Strict):
+class Gpu(Strict, frozen=True, kw_only=True):
     """One device: `id` is its UUID, `memory_mib` its physical memory."""
 
     id: Name
@@ -90,13 +90,13 @@ class Gpu(Strict):
     mig: tuple[MigProfile, ...] | None = None
 
 
-class Taint(Strict):
+class Taint(Strict, frozen=True, kw_only=True):
     key: Name
     value: str = ""
     effect: str = "NoSchedule"
 
 
-class Toleration(Strict):
+class Toleration(Strict, frozen=True, kw_only=True):
     """A Kubernetes toleration; an empty key with operator Exists tolerates everything."""
 
     key: str = ""
@@ -105,7 +105,7 @@ class Toleration(Strict):
     effect: str = ""
 
 
-class Node(Strict):
+class Node(Strict, frozen=True, kw_only=True):
     """A machine; `cpu_milli`, `memory_mib` and `max_tasks` are what can be allocated."""
 
     name: Name
@@ -119,7 +119,7 @@ class Node(Strict):
     ready: bool = True
 
 
-class GpuQuota(Strict):
+class GpuQuota(Strict, frozen=True, kw_only=True):
     """Deserved devices, hard limit and over-quota weight; null is unlimited."""
 
     quota: Amount | None = 0.0
@@ -127,7 +127,7 @@ class GpuQuota(Strict):
     weight: Amount = 1.0
 
 
-class HostQuota(Strict):
+class HostQuota(Strict, frozen=True, kw_only=True):
     """The same for CPU (thousandths of a core) and memory (MiB): no quota unless one is given."""
 
     quota: Amount | None = None
@@ -135,13 +135,13 @@ class HostQuota(Strict):
     weight: Amount = 1.0
 
 
-class PoolQuota(Strict):
+class PoolQuota(Strict, frozen=True, kw_only=True):
     gpu: GpuQuota = GpuQuota()
     cpu_milli: HostQuota = HostQuota()
     memory_mib: HostQuota = HostQuota()
 
 
-class Usage(Strict):
+class Usage(Strict, frozen=True, kw_only=True):
     """Decayed past usage as a share of the cluster, 0 to 1."""
 
     gpu: Ratio = 0.0
@@ -149,7 +149,7 @@ class Usage(Strict):
     memory_mib: Ratio = 0.0
 
 
-class Queue(Strict):
+class Queue(Strict, frozen=True, kw_only=True):
     """A node of the quota tree; only leaves run workloads."""
 
     name: Name
@@ -165,7 +165,7 @@ class Queue(Strict):
     usage: Usage | None = None
 
 
-class TaskRequest(Strict):
+class TaskRequest(Strict, frozen=True, kw_only=True):
     """What one task asks for.
 
     A GPU request takes one of four forms: whole devices (`gpu: 2`), a share of a device (`gpu: "0.35"`), device memory
@@ -223,19 +223,19 @@ def gpu_amount(value: int | float | str) -> tuple[int, int]:
     return 0, milli
 
 
-class TypicalTask(Strict):
+class TypicalTask(Strict, frozen=True, kw_only=True):
     request: TaskRequest
     models: tuple[Name, ...] | None = None
     weight: Amount = 1.0
 
 
-class Topology(Strict):
+class Topology(Strict, frozen=True, kw_only=True):
     levels: tuple[Name, ...]
     required: str | None = None
     preferred: str | None = None
 
 
-class Group(Strict):
+class Group(Strict, frozen=True, kw_only=True):
     """A gang: at least `min_members` of its tasks start together."""
 
     name: Name
@@ -245,12 +245,12 @@ class Group(Strict):
     topology: Topology | None = None
 
 
-class MigSlice(Strict):
+class MigSlice(Strict, frozen=True, kw_only=True):
     gpu: Name
     profile: Name
 
 
-class Task(Strict):
+class Task(Strict, frozen=True, kw_only=True):
     id: Name
     group: Name = "default"
     state: TaskState = "pending"
@@ -264,7 +264,7 @@ class Task(Strict):
     node_names: tuple[str, ...] | None = None
 
 
-class PlannedWorkload(Strict):
+class PlannedWorkload(Strict, frozen=True, kw_only=True):
     """A workload as the planner sees it: its place in the order, its gang and its tasks."""
 
     id: Name
@@ -287,7 +287,7 @@ class PlannedWorkload(Strict):
         return self.preemptible
 
 
-class Snapshot(Strict):
+class Snapshot(Strict, frozen=True, kw_only=True):
     """Everything the planner may know; `time` is its only clock."""
 
     time: float

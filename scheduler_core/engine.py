@@ -1,0 +1,69 @@
+"""The port that every engine offers; clients know engines only through it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from scheduler_core.model import Verdict
+from scheduler_core.workload import Device, EngineInfo, Event, Explanation, QueueStatus, Workload, WorkloadSpec
+
+
+class Engine(Protocol):
+    """Submits, shows and ends workloads.
+
+    Every method raises the errors of `scheduler_core.errors`: `EngineUnavailable` when nothing answers, `NotFound`
+    for an unknown id, `InvalidRequest` for a bad value. Streams end when the workload or the engine does.
+    """
+
+    async def info(self) -> EngineInfo: ...
+
+    async def preview(self, spec: WorkloadSpec) -> Verdict:
+        """The verdict the workload would get now; nothing is submitted."""
+        ...
+
+    def staging(self) -> AbstractContextManager[Path]:
+        """A private folder for a workload's inputs, gone at exit unless `submit` took it over."""
+        ...
+
+    async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
+        """Store a workload durably; `inputs`, a folder from `staging`, becomes its RUNAI_INPUTS."""
+        ...
+
+    async def list(self) -> tuple[Workload, ...]: ...
+
+    async def get(self, workload_id: str) -> Workload: ...
+
+    def watch(self, since: tuple[str, int] | None = None) -> AsyncIterator[Event]:
+        """Events after `since` (epoch, seq) where the engine still has them, else from a full state on."""
+        ...
+
+    def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncIterator[bytes]:
+        """The workload's output from byte `offset`; `follow` goes on until the workload has ended."""
+        ...
+
+    async def results(self, workload_id: str) -> Path:
+        """The local folder in which the workload's results lie."""
+        ...
+
+    async def stop(self, workload_id: str) -> Workload:
+        """End a workload for good: SIGTERM, its grace period, SIGKILL. Stopping an ended one changes nothing."""
+        ...
+
+    async def delete(self, workload_id: str) -> None:
+        """Remove an ended workload with its logs and results; `Conflict` while it has not ended."""
+        ...
+
+    async def explain(self, workload_id: str) -> Explanation: ...
+
+    async def queues(self) -> tuple[QueueStatus, ...]: ...
+
+    async def devices(self) -> tuple[Device, ...]: ...
+
+    async def simulate(self, devices: str | None) -> EngineInfo:
+        """Use simulated devices such as `2xA100-80GB`, or null for the machine's own; `Conflict` while work runs."""
+        ...
+
+    async def close(self) -> None: ...

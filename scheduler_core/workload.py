@@ -1,0 +1,286 @@
+"""What a user submits (WorkloadSpec) and what they see (Workload, devices, queues and events)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from scheduler_core.model import NON_PREEMPTIBLE_PRIORITY, TaskRequest, Verdict
+
+Kind: TypeAlias = Literal["workspace", "training", "interactive", "inference"]
+State: TypeAlias = Literal[
+    "creating",
+    "pending",
+    "initializing",
+    "running",
+    "suspending",
+    "suspended",
+    "resuming",
+    "degraded",
+    "completed",
+    "failed",
+    "stopped",
+    "deleting",
+]
+Strength: TypeAlias = Literal["hard", "soft", "none"]
+
+ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
+PRIORITIES: Mapping[str, int] = {
+    "very-low": 25,
+    "low": 40,
+    "medium-low": 65,
+    "medium": 80,
+    "medium-high": 90,
+    "high": 125,
+    "very-high": 150,
+}
+KIND_PRIORITY: Mapping[Kind, int] = {
+    "workspace": PRIORITIES["high"],
+    "training": PRIORITIES["low"],
+    "interactive": PRIORITIES["high"],
+    "inference": PRIORITIES["very-high"],
+}
+DEFAULT_QUEUE = "default"
+DEFAULT_GRACE_S = 30.0
+
+WorkloadName: TypeAlias = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?)?$")]
+"""Lower-case letters, digits, '-', '_' and '.', at most 63; empty where the engine may choose."""
+
+
+class _Submitted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What comes in from outside: unknown fields are refused."""
+
+
+class _Seen(Struct, frozen=True, kw_only=True):
+    """What goes out: a newer engine may add fields that an older client leaves aside."""
+
+
+class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
+    """A workload as it is submitted.
+
+    `command` is an argument list (never a shell string) that starts in `cwd` with exactly `env` and the allocation's
+    variables. An empty `name` lets the engine choose one from `name_hint` and a number. `key` makes submitting
+    idempotent: the same key answers with the same workload. `grace_s` is the time between SIGTERM and SIGKILL.
+    """
+
+    command: Annotated[tuple[str, ...], Meta(min_length=1)]
+    cwd: Annotated[str, Meta(min_length=1)]
+    env: Mapping[str, str] = {}
+    name: WorkloadName = ""
+    name_hint: WorkloadName = "workload"
+    kind: Kind = "training"
+    queue: Annotated[str, Meta(min_length=1)] = DEFAULT_QUEUE
+    priority: int | None = None
+    preemptible: bool | None = None
+    request: TaskRequest = TaskRequest()
+    grace_s: Annotated[float, Meta(ge=0, le=300)] = DEFAULT_GRACE_S
+    key: str | None = None
+
+    @property
+    def effective_priority(self) -> int:
+        """The priority given, else that of the kind."""
+        return KIND_PRIORITY[self.kind] if self.priority is None else self.priority
+
+    @property
+    def effective_preemptible(self) -> bool:
+        """Whether it may be evicted for others: as given, else by priority."""
+        return self.effective_priority < NON_PREEMPTIBLE_PRIORITY if self.preemptible is None else self.preemptible
+
+
+class Enforcement(_Seen, frozen=True, kw_only=True):
+    """How a fraction is held: the level in force and what it does for memory and compute."""
+
+    level: Literal["device", "framework", "none"]
+    memory: Strength
+    compute: Strength
+
+
+class HeldDevice(_Seen, frozen=True, kw_only=True):
+    """A share of one device: `portion_milli` thousandths, `memory_mib` the memory that goes with it."""
+
+    id: str
+    index: int
+    model: str
+    portion_milli: int
+    memory_mib: int
+
+
+class Allocation(_Seen, frozen=True, kw_only=True):
+    """What a workload holds."""
+
+    node: str
+    devices: tuple[HeldDevice, ...] = ()
+    enforcement: Enforcement = Enforcement(level="none", memory="none", compute="none")
+
+
+class ResultFile(_Seen, frozen=True, kw_only=True):
+    """A value that a workload left: the type's name and the size of its pickle in bytes."""
+
+    name: str
+    type: str
+    size: int
+
+
+class RaisedError(_Seen, frozen=True, kw_only=True):
+    """An exception that ended a workload, its traceback trimmed to the user's code."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+class Report(_Seen, frozen=True, kw_only=True):
+    """What a workload's own process said of its end, in the file named by RUNAI_REPORT."""
+
+    results: tuple[ResultFile, ...] = ()
+    error: RaisedError | None = None
+
+
+class Workload(_Seen, frozen=True, kw_only=True):
+    """A workload as everyone sees it. Times are seconds since the epoch.
+
+    `exit_code` is the process's, negative for a signal; `reason` says in a sentence why it ended if not by itself.
+    """
+
+    id: str
+    name: str
+    owner: str
+    kind: Kind
+    queue: str
+    priority: int
+    preemptible: bool
+    state: State
+    request: TaskRequest
+    created: float
+    simulated: bool
+    started: float | None = None
+    ended: float | None = None
+    allocation: Allocation | None = None
+    verdict: Verdict | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    report: Report | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+
+class Holder(_Seen, frozen=True, kw_only=True):
+    """Who holds a share of a device: a workload of this engine, one of another user's engine, or a foreign process."""
+
+    kind: Literal["workload", "other_engine", "foreign"]
+    owner: str
+    name: str
+    portion_milli: int
+    memory_mib: int
+    workload: str | None = None
+
+
+class Device(_Seen, frozen=True, kw_only=True):
+    """One device and who holds it. `used_mib` and `utilization` (0 to 1) are null where nothing measures them."""
+
+    id: str
+    index: int
+    node: str
+    model: str
+    memory_mib: int
+    ready: bool
+    simulated: bool
+    holders: tuple[Holder, ...] = ()
+    used_mib: int | None = None
+    utilization: float | None = None
+
+
+class QueueStatus(_Seen, frozen=True, kw_only=True):
+    """A queue's devices: deserved, granted, held, asked for; null is unlimited."""
+
+    name: str
+    parent: str | None
+    quota: float | None
+    limit: float | None
+    fair_share: float | None
+    allocated: float
+    requested: float
+
+
+class EngineInfo(_Seen, frozen=True, kw_only=True):
+    """Which engine answers. `simulated` names the simulated devices, null when they are real.
+
+    `notice` is a sentence for people (no GPU here, a device that is lost); `survives` lists the restarts that
+    running workloads outlive on this machine.
+    """
+
+    kind: Literal["local"]
+    protocol: int
+    version: str
+    host: str
+    user: str
+    pid: int
+    simulated: str | None
+    notice: str
+    survives: tuple[str, ...]
+
+
+class Explanation(_Seen, frozen=True, kw_only=True):
+    """Why a workload is where it is: its last verdict and its queue's figures."""
+
+    workload: Workload
+    verdict: Verdict | None
+    queue: QueueStatus | None
+
+
+class EngineState(_Seen, frozen=True, kw_only=True, tag="state"):
+    """Everything at once: the first event of a stream, and the first after a gap."""
+
+    epoch: str
+    seq: int
+    info: EngineInfo
+    devices: tuple[Device, ...]
+    queues: tuple[QueueStatus, ...]
+    workloads: tuple[Workload, ...]
+
+
+class WorkloadChanged(_Seen, frozen=True, kw_only=True, tag="workload"):
+    """A workload as it is now; one that was not known before is new."""
+
+    epoch: str
+    seq: int
+    workload: Workload
+
+
+class WorkloadDeleted(_Seen, frozen=True, kw_only=True, tag="deleted"):
+    """A workload that is gone for good."""
+
+    epoch: str
+    seq: int
+    id: str
+
+
+class DevicesChanged(_Seen, frozen=True, kw_only=True, tag="devices"):
+    """All devices as they are now."""
+
+    epoch: str
+    seq: int
+    devices: tuple[Device, ...]
+
+
+class QueuesChanged(_Seen, frozen=True, kw_only=True, tag="queues"):
+    """All queues as they are now."""
+
+    epoch: str
+    seq: int
+    queues: tuple[QueueStatus, ...]
+
+
+class Heartbeat(_Seen, frozen=True, kw_only=True, tag="heartbeat"):
+    """Nothing happened, the stream is alive."""
+
+    epoch: str
+    seq: int
+
+
+Event: TypeAlias = EngineState | WorkloadChanged | WorkloadDeleted | DevicesChanged | QueuesChanged | Heartbeat
+"""Events of one engine run (`epoch`) carry consecutive `seq`; `EngineState` starts or restarts the count."""

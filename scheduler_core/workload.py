@@ -141,7 +141,8 @@ class Report(_Seen, frozen=True, kw_only=True):
 class Workload(_Seen, frozen=True, kw_only=True):
     """A workload as everyone sees it. Times are seconds since the epoch.
 
-    `exit_code` is the process's, negative for a signal; `reason` says in a sentence why it ended if not by itself.
+    `exit_code` is the process's, negative for a signal; `reason` says in a sentence why it ended if not by itself;
+    `stop_requested` is when somebody asked to stop it while it was running.
     """
 
     id: str
@@ -157,6 +158,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     simulated: bool
     started: float | None = None
     ended: float | None = None
+    stop_requested: float | None = None
     allocation: Allocation | None = None
     verdict: Verdict | None = None
     exit_code: int | None = None

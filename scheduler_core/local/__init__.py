@@ -1,0 +1,1 @@
+"""The engine on one machine: a daemon that outlives Jupyter, and the client that talks to it."""

@@ -1,0 +1,182 @@
+"""The devices of this machine, from NVML or simulated, and what is measured on them.
+
+The only place that imports pynvml (package nvidia-ml-py). Its calls block, so they belong in a thread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+import pynvml
+from msgspec import Struct
+
+from scheduler_core.errors import InvalidRequest
+
+MIB = 1024 * 1024
+SIMULATE_EXAMPLE = "2xA100-80GB"
+NO_GPU_NOTICE = (
+    "This machine has no NVIDIA GPU. You can still run workloads on its CPUs, or try everything with simulated "
+    f"devices: %runai config simulate {SIMULATE_EXAMPLE}"
+)
+_SIMULATED = re.compile(
+    r"(?P<count>[1-9][0-9]?)x(?P<model>[A-Za-z][A-Za-z0-9_-]{0,39}?)-(?P<gigabytes>[1-9][0-9]{0,3})GB"
+)
+_MOST_SIMULATED = 64
+
+
+class PhysicalDevice(Struct, frozen=True, kw_only=True):
+    """One device: `id` is its UUID, `memory_mib` all its memory."""
+
+    id: str
+    index: int
+    model: str
+    memory_mib: int
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """One reading of a device; null where nothing measures. `processes` maps pids to the MiB they hold."""
+
+    ready: bool
+    used_mib: int | None = None
+    utilization: float | None = None
+    processes: Mapping[int, int] = {}
+
+
+class Devices(Protocol):
+    """The devices an engine gives out: all real or all simulated."""
+
+    simulated: str | None
+    notice: str
+    physical: tuple[PhysicalDevice, ...]
+
+    def sample(self) -> dict[str, Sample]:
+        """A reading of every device by its id; a device that is lost is not ready."""
+        ...
+
+
+def open_devices(simulate: str | None, engine_id: str) -> Devices:
+    """Simulated devices where `simulate` says so, else those NVML finds."""
+    return SimulatedDevices(simulate, engine_id) if simulate else NvmlDevices()
+
+
+class SimulatedDevices:
+    """Devices that exist in the books alone, for demonstrations, teaching and tests."""
+
+    notice = ""
+
+    def __init__(self, description: str, engine_id: str) -> None:
+        self.simulated: str | None = description
+        self.physical = tuple(
+            PhysicalDevice(id=f"SIM-{engine_id}-{index}", index=index, model=model, memory_mib=memory_mib)
+            for index, (model, memory_mib) in enumerate(parse_simulated(description))
+        )
+
+    def sample(self) -> dict[str, Sample]:
+        return {device.id: Sample(ready=True) for device in self.physical}
+
+
+def parse_simulated(description: str) -> list[tuple[str, int]]:
+    """(model, MiB) of each device in a description such as `2xA100-80GB` or `1xH100-80GB,4xT4-16GB`.
+
+    Raises:
+        InvalidRequest: not of that form, or more than 64 devices.
+    """
+    found: list[tuple[str, int]] = []
+    for part in description.split(","):
+        match = _SIMULATED.fullmatch(part.strip())
+        if match is None:
+            raise InvalidRequest(
+                f"Simulated devices are written like {SIMULATE_EXAMPLE} (number, model, memory), not {part[:40]!r}."
+            )
+        model = f"{match['model']} {match['gigabytes']}GB"
+        found += [(model, int(match["gigabytes"]) * 1024)] * int(match["count"])
+    if len(found) > _MOST_SIMULATED:
+        raise InvalidRequest(f"At most {_MOST_SIMULATED} devices can be simulated, not {len(found)}.")
+    return found
+
+
+class NvmlDevices:
+    """The devices that the NVIDIA driver shows; none, with a notice that says why, where there is no driver."""
+
+    simulated: str | None = None
+
+    def __init__(self) -> None:
+        self.notice = ""
+        self._handles: dict[str, Any] = {}
+        try:
+            pynvml.nvmlInit()
+            self.physical = tuple(self._open(index) for index in range(pynvml.nvmlDeviceGetCount()))
+        except pynvml.NVMLError as error:
+            self.physical = ()
+            self.notice = NO_GPU_NOTICE if _is_absent(error) else f"The NVIDIA driver does not answer: {error}."
+            return
+        if not self.physical:
+            self.notice = NO_GPU_NOTICE
+        elif any(_is_partitioned(handle) for handle in self._handles.values()):
+            self.notice = "Partitioned (MIG) devices are listed but not given out."
+
+    def sample(self) -> dict[str, Sample]:
+        return {device.id: self._sample(device.id) for device in self.physical}
+
+    def _open(self, index: int) -> PhysicalDevice:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        uuid = _text(pynvml.nvmlDeviceGetUUID(handle))
+        self._handles[uuid] = handle
+        return PhysicalDevice(
+            id=uuid,
+            index=index,
+            model=_text(pynvml.nvmlDeviceGetName(handle)),
+            memory_mib=pynvml.nvmlDeviceGetMemoryInfo(handle).total // MIB,
+        )
+
+    def _sample(self, uuid: str) -> Sample:
+        handle = self._handles[uuid]
+        try:
+            used_mib = pynvml.nvmlDeviceGetMemoryInfo(handle).used // MIB
+        except pynvml.NVMLError:
+            return Sample(ready=False)
+        utilization = None
+        with suppress(pynvml.NVMLError):
+            utilization = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+        return Sample(
+            ready=not _is_partitioned(handle),
+            used_mib=used_mib,
+            utilization=utilization,
+            processes=_processes(handle),
+        )
+
+
+def _processes(handle: Any) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for list_processes in (
+        pynvml.nvmlDeviceGetComputeRunningProcesses,
+        pynvml.nvmlDeviceGetMPSComputeRunningProcesses,
+        pynvml.nvmlDeviceGetGraphicsRunningProcesses,
+    ):
+        with suppress(pynvml.NVMLError):
+            for process in list_processes(handle):
+                held = (process.usedGpuMemory or 0) // MIB
+                found[process.pid] = max(held, found.get(process.pid, 0))
+    return found
+
+
+def _is_partitioned(handle: Any) -> bool:
+    try:
+        return bool(pynvml.nvmlDeviceGetMigMode(handle)[0] == pynvml.NVML_DEVICE_MIG_ENABLE)
+    except pynvml.NVMLError:
+        return False
+
+
+def _is_absent(error: pynvml.NVMLError) -> bool:
+    return error.value in (
+        pynvml.NVML_ERROR_LIBRARY_NOT_FOUND,
+        pynvml.NVML_ERROR_DRIVER_NOT_LOADED,
+        pynvml.NVML_ERROR_NO_PERMISSION,
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,167 @@
+"""The durable record of every workload: SQLite in WAL mode with one writer thread.
+
+Writes that are waiting at the same moment share one transaction and one sync to disk, and each caller goes on only
+when its own write is durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from scheduler_core.errors import EngineUnavailable, StorageFull
+from scheduler_core.local.identity import Process
+from scheduler_core.workload import Workload, WorkloadSpec
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE workloads(
+  id TEXT PRIMARY KEY, key TEXT UNIQUE, created REAL NOT NULL, record BLOB NOT NULL
+) STRICT;
+CREATE TABLE transitions(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, workload TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL
+) STRICT;
+"""
+_LARGEST_BATCH = 256
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """A workload as the engine keeps it: what was submitted, what people see, and its supervisor once it started."""
+
+    spec: WorkloadSpec
+    workload: Workload
+    supervisor: Process | None = None
+
+
+class _Put(Struct):
+    record: Record
+    transition_at: float | None
+    done: Future[None]
+
+
+class _Remove(Struct):
+    workload_id: str
+    done: Future[None]
+
+
+_Write: TypeAlias = _Put | _Remove
+
+
+class Store:
+    """All workloads of one engine. `load` once at the start; writes are awaited until they are on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = _open(path)
+        self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write_forever, name="store", daemon=True)
+        self._writer.start()
+
+    def load(self) -> list[Record]:
+        """Every record, oldest first."""
+        rows = self._connection.execute("SELECT record FROM workloads ORDER BY created, id")
+        decoder = msgspec.json.Decoder(Record)
+        return [decoder.decode(record) for (record,) in rows]
+
+    async def put(self, record: Record, transition_at: float | None = None) -> None:
+        """Insert or replace a record; `transition_at` also notes its state as a transition at that time.
+
+        Raises:
+            StorageFull: no space left; nothing was changed.
+        """
+        write = _Put(record, transition_at, Future())
+        self._writes.put(write)
+        await asyncio.wrap_future(write.done)
+
+    async def remove(self, workload_id: str) -> None:
+        write = _Remove(workload_id, Future())
+        self._writes.put(write)
+        await asyncio.wrap_future(write.done)
+
+    def close(self) -> None:
+        """Finish what is waiting, then close."""
+        self._writes.put(None)
+        self._writer.join()
+        self._connection.close()
+
+    def _write_forever(self) -> None:
+        while True:
+            batch, ended = self._next_batch()
+            if batch:
+                self._write_batch(batch)
+            if ended:
+                return
+
+    def _next_batch(self) -> tuple[list[_Write], bool]:
+        batch: list[_Write] = []
+        while not batch or (len(batch) < _LARGEST_BATCH and not self._writes.empty()):
+            write = self._writes.get()
+            if write is None:
+                return batch, True
+            batch.append(write)
+        return batch, False
+
+    def _write_batch(self, batch: list[_Write]) -> None:
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                for write in batch:
+                    self._execute(write)
+        except sqlite3.Error as error:
+            if len(batch) == 1:
+                batch[0].done.set_exception(_explained(error))
+            else:
+                for write in batch:
+                    self._write_batch([write])
+            return
+        for write in batch:
+            write.done.set_result(None)
+
+    def _execute(self, write: _Write) -> None:
+        if isinstance(write, _Remove):
+            self._connection.execute("DELETE FROM workloads WHERE id = ?", (write.workload_id,))
+            return
+        workload = write.record.workload
+        self._connection.execute(
+            "INSERT INTO workloads(id, key, created, record) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT(id) DO UPDATE SET record = excluded.record",
+            (workload.id, write.record.spec.key, workload.created, msgspec.json.encode(write.record)),
+        )
+        if write.transition_at is not None:
+            self._connection.execute(
+                "INSERT INTO transitions(workload, at, state) VALUES (?, ?, ?)",
+                (workload.id, write.transition_at, workload.state),
+            )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        path.touch(mode=0o600)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    except (sqlite3.Error, OSError) as error:
+        raise EngineUnavailable(f"The engine's store {path} cannot be opened: {error}.") from error
+    if version > SCHEMA_VERSION:
+        connection.close()
+        raise EngineUnavailable(
+            f"The engine's store {path} was written by a newer jupyter-runai (schema {version}).",
+            "Upgrade jupyter-runai in this environment.",
+        )
+    return connection
+
+
+def _explained(error: sqlite3.Error) -> Exception:
+    if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+        return StorageFull("The disk that holds the engine's store is full; nothing was submitted.", "Free some space.")
+    return EngineUnavailable(f"The engine's store cannot be written: {error}.")

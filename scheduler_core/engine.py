@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -36,11 +36,11 @@ class Engine(Protocol):
 
     async def get(self, workload_id: str) -> Workload: ...
 
-    def watch(self, since: tuple[str, int] | None = None) -> AsyncIterator[Event]:
+    def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
         """Events after `since` (epoch, seq) where the engine still has them, else from a full state on."""
         ...
 
-    def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncIterator[bytes]:
+    def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
         """The workload's output from byte `offset`; `follow` goes on until the workload has ended."""
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 from scheduler_core.workload import EngineState, Event, Heartbeat
 
@@ -38,7 +38,7 @@ class Feed:
                     backlog.get_nowait()
                 backlog.put_nowait(self._state(self.epoch, self.seq))
 
-    async def subscribe(self, since: tuple[str, int] | None) -> AsyncIterator[Event]:
+    async def subscribe(self, since: tuple[str, int] | None) -> AsyncGenerator[Event, None]:
         """All events after `since` where they are still kept, else a full state and what follows it."""
         backlog: asyncio.Queue[Event] = asyncio.Queue(_LONGEST_BACKLOG)
         missed = self._after(since)

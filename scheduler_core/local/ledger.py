@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -46,7 +46,7 @@ class Ledger:
 
     def __init__(self, folder: Path, engine: str) -> None:
         self._folder = folder
-        self._engine = engine
+        self.engine = engine
         _make_shared(folder)
 
     def others(self, devices: Iterable[str]) -> tuple[Claim, ...]:
@@ -54,20 +54,21 @@ class Ledger:
         found: list[Claim] = []
         for device in devices:
             with self._locked(device) as file:
-                found += [claim for claim in _read(file) if claim.engine != self._engine and claim.holder.is_alive()]
+                found += [claim for claim in _read(file) if claim.engine != self.engine and claim.holder.is_alive()]
         return tuple(found)
 
-    def claim(self, claim: Claim, device_mib: int) -> bool:
-        """Take a share unless it would over-book the device; taking the same again changes nothing."""
-        with self._locked(claim.device) as file:
-            held = [
-                other
-                for other in _read(file)
-                if (other.engine, other.workload) != (claim.engine, claim.workload) and other.holder.is_alive()
-            ]
-            if sum((other.share(device_mib) for other in held), claim.share(device_mib)) > 1:
+    def claim_all(self, claims: Iterable[Claim], memory_mib: Mapping[str, int]) -> bool:
+        """Take all these shares, or none where one would over-book its device.
+
+        `memory_mib` is the memory of each device. Taking the same share again changes nothing.
+        """
+        taken: list[Claim] = []
+        for claim in claims:
+            if not self._claim(claim, memory_mib[claim.device]):
+                for other in taken:
+                    self.release(other.workload, [other.device])
                 return False
-            _write(file, [*held, claim])
+            taken.append(claim)
         return True
 
     def renew(self, claims: Iterable[Claim]) -> None:
@@ -83,9 +84,21 @@ class Ledger:
         for device in devices:
             with self._locked(device) as file:
                 held = _read(file)
-                kept = [claim for claim in held if (claim.engine, claim.workload) != (self._engine, workload)]
+                kept = [claim for claim in held if (claim.engine, claim.workload) != (self.engine, workload)]
                 if len(kept) < len(held):
                     _write(file, kept)
+
+    def _claim(self, claim: Claim, device_mib: int) -> bool:
+        with self._locked(claim.device) as file:
+            held = [
+                other
+                for other in _read(file)
+                if (other.engine, other.workload) != (claim.engine, claim.workload) and other.holder.is_alive()
+            ]
+            if sum((other.share(device_mib) for other in held), claim.share(device_mib)) > 1:
+                return False
+            _write(file, [*held, claim])
+        return True
 
     @contextmanager
     def _locked(self, device: str) -> Iterator[int]:

@@ -1,0 +1,39 @@
+"""Exactly the GPU you need, from any notebook cell.
+
+`%load_ext jupyter_runai` in a notebook brings the magics; in code, `import jupyter_runai as runai`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add %runai and %%runai to a notebook."""
+    from jupyter_runai.magics import RunaiMagics  # noqa: PLC0415 (only kernels need IPython)
+
+    magics = RunaiMagics(shell)
+    shell.register_magics(magics)
+    shell.configurables.append(magics)  # type: ignore[arg-type]
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take the magics away again."""
+    from jupyter_runai.magics import RunaiMagics  # noqa: PLC0415
+
+    shell.configurables[:] = [known for known in shell.configurables if not isinstance(known, RunaiMagics)]
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("runai", None)
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "jupyter-runai"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from jupyter_runai.server.app import RunaiExtension  # noqa: PLC0415 (only servers need it)
+
+    return [{"module": "jupyter_runai", "app": RunaiExtension}]

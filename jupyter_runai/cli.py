@@ -1,0 +1,29 @@
+"""`jupyter runai`: the line verbs on the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from jupyter_runai.client import shared_client
+from jupyter_runai.options import verb_parsers
+from jupyter_runai.verbs import run_verb, verb_of
+from scheduler_core.errors import RunaiError
+
+REFUSED = 1
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one verb. Exit status: 0 answered, 1 refused with a sentence on standard error."""
+    words = sys.argv[1:] if words is None else words
+    try:
+        parsers = verb_parsers("jupyter runai")
+        verb = verb_of(words, parsers, "jupyter runai")
+        print(run_verb(shared_client(), verb, parsers[verb].parse(words[1:])))  # noqa: T201 (this is the answer)
+    except RunaiError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The client for code that runs on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from difflib import get_close_matches
+
+from scheduler_core.engine import Engine
+from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
+from scheduler_core.local import LocalEngine
+from scheduler_core.workload import EngineState, Workload, WorkloadChanged
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 3.0
+_MOST_FAILURES = 10
+
+
+class AsyncClient:
+    """An engine with what every client needs beside the port: names, and following to the end.
+
+    `engine` is the port itself; without one, this user's engine on this host is taken, started when first asked.
+    """
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self.engine: Engine = LocalEngine() if engine is None else engine
+
+    async def find(self, reference: str) -> Workload:
+        """The workload of this id or name; of several with one name the live one, else the newest.
+
+        Raises:
+            NotFound: no workload is called so; the hint names the nearest.
+            Conflict: several live ones are.
+        """
+        workloads = await self.engine.list()
+        for workload in workloads:
+            if workload.id == reference:
+                return workload
+        named = [workload for workload in workloads if workload.name == reference]
+        live = [workload for workload in named if not workload.has_ended]
+        if len(live) > 1:
+            ids = ", ".join(workload.id for workload in live)
+            raise Conflict(f"{len(live)} running or waiting workloads are called {reference}.", f"Use an id: {ids}.")
+        if named:
+            return max(live or named, key=lambda workload: workload.created)
+        nearest = get_close_matches(reference, {workload.name for workload in workloads}, 1)
+        hint = f"Did you mean {nearest[0]}?" if nearest else "See %runai list."
+        raise NotFound(f"There is no workload called {reference!r}.", hint)
+
+    async def follow(self, workload_id: str) -> AsyncGenerator[Workload | bytes, None]:
+        """The workload at each change and its output as it comes, until it has ended and all was said.
+
+        Goes on by itself when the engine restarts in between.
+        """
+        updates: asyncio.Queue[Workload | bytes | BaseException | None] = asyncio.Queue(256)
+        followers = [
+            asyncio.ensure_future(_into(updates, self._changes(workload_id))),
+            asyncio.ensure_future(_into(updates, self._output(workload_id))),
+        ]
+        open_ends = len(followers)
+        try:
+            while open_ends:
+                update = await updates.get()
+                if isinstance(update, BaseException):
+                    raise update
+                if update is None:
+                    open_ends -= 1
+                else:
+                    yield update
+        finally:
+            for follower in followers:
+                follower.cancel()
+            await asyncio.gather(*followers, return_exceptions=True)
+
+    async def _changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
+        since: tuple[str, int] | None = None
+        failures = 0
+        while True:
+            try:
+                async with aclosing(self.engine.watch(since)) as events:
+                    async for event in events:
+                        failures, since = 0, (event.epoch, event.seq)
+                        known = event.workloads if isinstance(event, EngineState) else ()
+                        changed = (event.workload,) if isinstance(event, WorkloadChanged) else known
+                        for workload in changed:
+                            if workload.id == workload_id:
+                                yield workload
+                                if workload.has_ended:
+                                    return
+            except EngineUnavailable:
+                if failures >= _MOST_FAILURES:
+                    raise
+            failures += 1
+            await _pause(failures)
+
+    async def _output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
+        offset = failures = 0
+        while True:
+            try:
+                async with aclosing(self.engine.logs(workload_id, offset, follow=True)) as chunks:
+                    async for chunk in chunks:
+                        failures, offset = 0, offset + len(chunk)
+                        yield chunk
+                if (await self.engine.get(workload_id)).has_ended:
+                    return
+            except EngineUnavailable:
+                if failures >= _MOST_FAILURES:
+                    raise
+            failures += 1
+            await _pause(failures)
+
+
+async def _into(
+    updates: asyncio.Queue[Workload | bytes | BaseException | None], source: AsyncGenerator[Workload | bytes, None]
+) -> None:
+    end: BaseException | None = None
+    try:
+        async with aclosing(source) as opened:
+            async for update in opened:
+                await updates.put(update)
+    except Exception as error:
+        end = error
+    await updates.put(end)
+
+
+async def _pause(failures: int) -> None:
+    await asyncio.sleep(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1)))

@@ -1,0 +1,84 @@
+"""The client for notebooks and scripts: every call blocks until it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+
+from jupyter_runai.client.aio import AsyncClient
+from jupyter_runai.client.runtime import runtime
+from scheduler_core.engine import Engine
+from scheduler_core.model import Verdict
+from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Workload, WorkloadSpec
+
+
+@cache
+def shared_client() -> Client:
+    """The client of this process, on this user's engine on this host."""
+    return Client()
+
+
+class Client:
+    """The calls of `AsyncClient` and its engine, for code without an event loop. Safe to use from any thread."""
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self._client = AsyncClient(engine)
+        self._engine = self._client.engine
+        self._runtime = runtime()
+
+    def info(self) -> EngineInfo:
+        return self._runtime.run(self._engine.info())
+
+    def preview(self, spec: WorkloadSpec) -> Verdict:
+        return self._runtime.run(self._engine.preview(spec))
+
+    def staging(self) -> AbstractContextManager[Path]:
+        """A private folder for inputs, gone at exit unless `submit` took it over."""
+        return self._engine.staging()
+
+    def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
+        """Store a workload; from when this returns it is not lost, whatever dies."""
+        return self._runtime.run(self._engine.submit(spec, inputs))
+
+    def list(self) -> tuple[Workload, ...]:
+        return self._runtime.run(self._engine.list())
+
+    def find(self, reference: str) -> Workload:
+        """The workload of this id or name."""
+        return self._runtime.run(self._client.find(reference))
+
+    def follow(self, workload_id: str, tick_s: float | None = None) -> Iterator[Workload | bytes | None]:
+        """The workload at each change and its output as it comes; null after `tick_s` seconds without either."""
+        return self._runtime.iterate(self._client.follow(workload_id), tick_s)
+
+    def logs(self, workload_id: str) -> Iterator[bytes]:
+        """The output so far."""
+        chunks = self._runtime.iterate(self._engine.logs(workload_id))
+        return (chunk for chunk in chunks if chunk is not None)
+
+    def results(self, workload_id: str) -> Path:
+        return self._runtime.run(self._engine.results(workload_id))
+
+    def stop(self, workload_id: str) -> Workload:
+        return self._runtime.run(self._engine.stop(workload_id))
+
+    def delete(self, workload_id: str) -> None:
+        self._runtime.run(self._engine.delete(workload_id))
+
+    def explain(self, workload_id: str) -> Explanation:
+        return self._runtime.run(self._engine.explain(workload_id))
+
+    def queues(self) -> tuple[QueueStatus, ...]:
+        return self._runtime.run(self._engine.queues())
+
+    def devices(self) -> tuple[Device, ...]:
+        return self._runtime.run(self._engine.devices())
+
+    def simulate(self, devices: str | None) -> EngineInfo:
+        """Use simulated devices such as `2xA100-80GB`, or with null the machine's own."""
+        return self._runtime.run(self._engine.simulate(devices))
+
+    def close(self) -> None:
+        self._runtime.run(self._engine.close())

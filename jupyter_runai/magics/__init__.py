@@ -1,0 +1,66 @@
+"""`%runai` and `%%runai`."""
+
+from __future__ import annotations
+
+import shlex
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from traitlets import Int
+from traitlets.config import Configurable
+
+from jupyter_runai.client import shared_client
+from jupyter_runai.magics.cell import CellLimits, CellOptions, run_cell
+from jupyter_runai.magics.errors import shown
+from jupyter_runai.options import cell_parser, verb_parsers
+from jupyter_runai.verbs import run_verb, verb_of
+from scheduler_core.errors import InvalidRequest, RunaiError
+
+_CELL_VERBS = ("train",)
+
+
+@magics_class
+class RunaiMagics(Magics, Configurable):
+    """The magics of jupyter-runai; `%runai help` lists them."""
+
+    warn_values = Int(100_000_000, min=0, help="Say so when a cell takes more bytes of values along.").tag(config=True)
+    largest_values = Int(2_000_000_000, min=0, help="Refuse a cell that takes more bytes of values along.").tag(
+        config=True
+    )
+
+    shell: InteractiveShell
+
+    @no_var_expand
+    @line_cell_magic
+    def runai(self, line: str, cell: str | None = None) -> None:
+        """Run this cell on a share of a GPU (`%%runai train --gpu 0.5`), or see what runs (`%runai help`)."""
+        try:
+            words = _split(line)
+            if cell is None:
+                self._line(words)
+            else:
+                self._cell(words, cell)
+        except RunaiError as error:
+            raise shown(error) from None
+        except SyntaxError:
+            # Shown as if the cell had been run here: it is the user's own.
+            self.shell.showsyntaxerror()
+            raise shown(InvalidRequest("The cell is no Python; nothing was submitted.")) from None
+
+    def _line(self, words: list[str]) -> None:
+        parsers = verb_parsers("%runai")
+        verb = verb_of(words, parsers, "%runai")
+        print(run_verb(shared_client(), verb, parsers[verb].parse(words[1:])))
+
+    def _cell(self, words: list[str], cell: str) -> None:
+        verb_of(words or [""], _CELL_VERBS, "%%runai")
+        options = cell_parser().parse(words[1:])
+        limits = CellLimits(warn=self.warn_values, refuse=self.largest_values)
+        run_cell(self.shell, shared_client(), CellOptions(**vars(options)), cell, limits)
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidRequest(f"The line cannot be read: {error}.") from None

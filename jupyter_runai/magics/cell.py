@@ -1,0 +1,158 @@
+"""`%%runai train`: the cell becomes a workload, its output comes back under it, its results as variables."""
+
+from __future__ import annotations
+
+import builtins
+import codecs
+import os
+import re
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from msgspec import Struct
+
+from jupyter_runai.client import Client
+from jupyter_runai.magics.capture import names_read
+from jupyter_runai.magics.errors import failed
+from jupyter_runai.magics.line import ProgressLine
+from jupyter_runai.magics.values import read_result, write_cell, write_values
+from jupyter_runai.words import size
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import PRIORITIES, Workload, WorkloadSpec
+
+_RUNNER = Path(__file__).parent.parent / "runner.py"
+_TICK_S = 1.0
+_HOPELESS = frozenset({"never_fits", "queue_not_found"})
+
+
+class CellOptions(Struct, frozen=True, kw_only=True):
+    """What the line of a `%%runai train` cell asks for."""
+
+    gpu: int | str | None = None
+    gpu_memory: int | None = None
+    name: str | None = None
+    priority: str | None = None
+    detach: bool = False
+    outputs: list[str] = []
+
+
+class CellLimits(Struct, frozen=True, kw_only=True):
+    """Sizes in bytes: from `warn` on people are told, above `refuse` nothing is submitted."""
+
+    warn: int
+    refuse: int
+
+
+def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, source: str, limits: CellLimits) -> None:
+    """Submit a cell and stay with it until it has ended, or until it is clear that it never starts.
+
+    Raises:
+        SyntaxError: the cell is no Python; nothing was submitted.
+        RunaiError: it was refused; nothing was submitted.
+        CellFailed: it ran and failed.
+    """
+    workload = submit_cell(shell, client, options, source, limits)
+    line = ProgressLine(in_place=hasattr(shell, "kernel"))
+    line.show(workload)
+    if options.detach:
+        _say_detached(workload)
+        return
+    try:
+        workload = _follow(client, workload, line)
+    except KeyboardInterrupt:
+        _say_detached(workload)
+        return
+    if _is_hopeless(workload):
+        print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
+    elif workload.state == "completed":
+        _bring_back(shell, client, workload, line)
+    else:
+        raise failed(workload)
+
+
+def submit_cell(
+    shell: InteractiveShell, client: Client, options: CellOptions, source: str, limits: CellLimits
+) -> Workload:
+    """Take along what the cell reads, and submit it."""
+    python = shell.transform_cell(source)
+    filename = f"In[{shell.execution_count}]"
+    compile(python, filename, "exec", dont_inherit=True)
+    values = captured(python, shell.user_ns)
+    with client.staging() as folder:
+        total = write_values(folder, values, limits.refuse)
+        ipython = "get_ipython()" in python
+        write_cell(folder, python, filename, list(values), options.outputs, ipython)
+        if total > limits.warn:
+            print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
+        return client.submit(_specification(options), folder)
+
+
+def captured(python: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """What the cell reads and the notebook has; IPython's own names stay here."""
+    own = {"In", "Out", "get_ipython", "exit", "quit", "display"}
+    return {
+        name: namespace[name]
+        for name in names_read(python)
+        if name in namespace and name not in own and not _is_builtin(name, namespace[name])
+    }
+
+
+def _is_builtin(name: str, value: Any) -> bool:
+    return getattr(builtins, name, captured) is value
+
+
+def _specification(options: CellOptions) -> WorkloadSpec:
+    return WorkloadSpec(
+        command=(sys.executable, "-P", "-u", str(_RUNNER)),
+        cwd=str(Path.cwd()),
+        env=dict(os.environ),
+        name=options.name or "",
+        name_hint=_name_hint(),
+        kind="training",
+        priority=None if options.priority is None else PRIORITIES[options.priority],
+        request=TaskRequest(gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0),
+        key=secrets.token_hex(16),
+    )
+
+
+def _name_hint() -> str:
+    """The notebook's own name where the server tells it, as far as a workload can be called so."""
+    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem.lower()
+    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:50].strip("-") or "cell"
+
+
+def _say_detached(workload: Workload) -> None:
+    print(f"Detached: {workload.name} goes on. %runai logs {workload.name} · %runai stop {workload.name}")
+
+
+def _follow(client: Client, workload: Workload, line: ProgressLine) -> Workload:
+    """Show a workload until it has ended; one that can never start is stopped, its verdict stays to be read."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    for update in client.follow(workload.id, tick_s=_TICK_S):
+        if isinstance(update, bytes):
+            sys.stdout.write(decoder.decode(update))
+            sys.stdout.flush()
+            continue
+        if update is not None:
+            workload = update
+        line.show(workload)
+        if workload.state == "pending" and _is_hopeless(workload):
+            return client.stop(workload.id)
+    return workload
+
+
+def _is_hopeless(workload: Workload) -> bool:
+    return workload.started is None and workload.verdict is not None and workload.verdict.code in _HOPELESS
+
+
+def _bring_back(shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine) -> None:
+    results = workload.report.results if workload.report is not None else ()
+    if not results:
+        return
+    folder = client.results(workload.id)
+    shell.push({result.name: read_result(folder, result.name) for result in results})
+    line.show(workload, tuple((result.name, result.type, result.size) for result in results))

@@ -1,0 +1,48 @@
+"""Errors as a notebook shows them: a sentence for ours, the remote traceback for the cell's own."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from scheduler_core.errors import RunaiError
+from scheduler_core.workload import RaisedError, Workload
+
+T = TypeVar("T", bound="Shown")
+
+
+class Shown(Exception):
+    """An error that IPython shows as the given lines, without a traceback through this package."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self._lines = lines
+
+    def _render_traceback_(self) -> list[str]:
+        return self._lines
+
+
+class CellFailed(Shown):
+    """A cell's workload did not complete."""
+
+
+def shown(error: RunaiError) -> Shown:
+    """One of our refusals: its sentence and what to do."""
+    return _named(Shown, type(error).__name__, [line for line in (error.message, error.hint) if line])
+
+
+def failed(workload: Workload) -> CellFailed:
+    """A workload that failed: its own exception where it raised one, else how its process ended."""
+    raised = workload.report.error if workload.report is not None else None
+    if raised is None:
+        return _named(CellFailed, "CellFailed", [f"{workload.name} {workload.state}: {workload.reason}"])
+    return _named(CellFailed, raised.type, _lines(raised))
+
+
+def _lines(raised: RaisedError) -> list[str]:
+    return raised.traceback.rstrip().splitlines() or [raised.message]
+
+
+def _named(kind: type[T], name: str, lines: list[str]) -> T:
+    """The exception under the name that people know it by."""
+    named: type[T] = type(name, (kind,), {})
+    return named(lines)

@@ -1,0 +1,89 @@
+"""Writes a cell and the values it reads into the folder that its workload starts from."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cloudpickle
+
+from scheduler_core.errors import InvalidRequest, TooLarge
+
+_MB = 1_000_000
+
+
+class _Limited:
+    """A file that refuses to grow beyond a limit."""
+
+    def __init__(self, file: BinaryIO, limit: int) -> None:
+        self._file = file
+        self._limit = limit
+        self.size = 0
+
+    def write(self, data: Any) -> int:
+        length = memoryview(data).nbytes
+        self.size += length
+        if self.size > self._limit:
+            raise _OverLimit
+        return self._file.write(data)
+
+
+class _OverLimit(Exception):
+    """More was to be written than the limit allows."""
+
+
+def write_values(folder: Path, values: Mapping[str, Any], limit: int) -> int:
+    """Pickle `values` into `values.pickle`, one copy, and return its size in bytes.
+
+    Raises:
+        InvalidRequest: a value cannot be pickled; the message names its variable.
+        TooLarge: together they are over `limit` bytes; the message names the one that went over.
+    """
+    with (folder / "values.pickle").open("wb") as file:
+        limited = _Limited(file, limit)
+        # One pickler for all, so that values which share an object still share it over there.
+        pickler = cloudpickle.Pickler(limited, protocol=pickle.HIGHEST_PROTOCOL)
+        for name, value in values.items():
+            try:
+                pickler.dump(value)
+            except _OverLimit:
+                raise TooLarge(
+                    f"With {name!r} the values that this cell reads are over {limit / _MB:,.0f} MB.",
+                    "Save it to a file and load it in the cell, or raise it: %config RunaiMagics.largest_values = ...",
+                ) from None
+            except OSError:
+                raise
+            except Exception as error:
+                raise InvalidRequest(
+                    f"{name!r} cannot travel to the workload: {_first_line(error)}.",
+                    "Make it inside the cell instead of taking it from the notebook.",
+                ) from None
+    return limited.size
+
+
+def write_cell(folder: Path, source: str, filename: str, names: list[str], outputs: list[str], ipython: bool) -> None:
+    """Describe the cell in `cell.json`, as the runner reads it."""
+    cell = {
+        "source": source,
+        "filename": filename,
+        "names": names,
+        "outputs": outputs,
+        "path": sys.path,
+        "ipython": ipython,
+    }
+    (folder / "cell.json").write_text(json.dumps(cell))
+
+
+def read_result(folder: Path, name: str) -> Any:
+    """A value that the workload left."""
+    with (folder / f"{name}.pickle").open("rb") as file:
+        return pickle.load(file)  # noqa: S301 (written by the user's own workload)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")

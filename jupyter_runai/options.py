@@ -1,0 +1,123 @@
+"""The verbs of `%runai`, `%%runai` and `jupyter runai`: one parser for all of them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from scheduler_core.errors import InvalidRequest
+from scheduler_core.model import gpu_amount
+from scheduler_core.workload import PRIORITIES
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+_SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
+_MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises what a person can act on, and never ends the process."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(add_help=False, allow_abbrev=False, exit_on_error=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(f"{message[0].upper()}{message[1:]}.", f"Try: {self.usage_line()}")
+
+    def usage_line(self) -> str:
+        """The usage in one line."""
+        return " ".join(self.format_usage().removeprefix("usage: ").split())
+
+    def parse(self, words: list[str]) -> argparse.Namespace:
+        """Parse all words.
+
+        Raises:
+            InvalidRequest: one sentence that names the word, with the nearest known option.
+        """
+        try:
+            known, unknown = self.parse_known_args(words)
+        except argparse.ArgumentError as error:
+            self.error(_sentence(error))
+        if unknown:
+            options = [option for action in self._actions for option in action.option_strings]
+            nearest = get_close_matches(unknown[0].partition("=")[0], options, 1)
+            hint = f"Did you mean {nearest[0]}?" if nearest else f"Try: {self.usage_line()}"
+            raise InvalidRequest(f"{unknown[0]} is no option of {self.prog}.", hint)
+        return known
+
+
+def verb_parsers(prefix: str) -> dict[str, Parser]:
+    """The parser of each line verb by its name; `prefix` is what people type before it."""
+    parsers = {verb: Parser(prog=f"{prefix} {verb}", description=text) for verb, text in VERBS.items()}
+    parsers["list"].add_argument("--all", action="store_true", help="those that have ended too")
+    for verb in ("logs", "stop", "explain", "delete"):
+        parsers[verb].add_argument("workload", help="its name or id")
+    config = parsers["config"]
+    config.add_argument("setting", choices=["simulate"], help="what to set")
+    config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
+    config.add_argument("--if-no-gpu", action="store_true", help="only where this machine has no GPU of its own")
+    return parsers
+
+
+def cell_parser() -> Parser:
+    """The parser of `%%runai train`."""
+    parser = Parser(prog="%%runai train", description="Run this cell as a workload")
+    parser.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
+    parser.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+    parser.add_argument("--name", type=_name, help="what to call the workload")
+    parser.add_argument("--priority", choices=list(PRIORITIES), help="its place in the queue")
+    parser.add_argument("--detach", action="store_true", help="submit and go on to the next cell")
+    parser.add_argument("-o", "--outputs", type=_names, default=[], metavar="A,B", help="variables to bring back")
+    return parser
+
+
+VERBS = {
+    "list": "workloads that run or wait",
+    "logs": "the output of a workload",
+    "stop": "end a workload for good",
+    "explain": "why a workload waits, or how it ended",
+    "delete": "remove an ended workload with its output",
+    "devices": "the devices and who holds them",
+    "queues": "quota, fair share and use of each project",
+    "config": "settings of this machine's engine",
+    "help": "what there is",
+}
+
+
+def _gpu(text: str) -> int | str:
+    try:
+        whole, portion = gpu_amount(int(text) if text.isdecimal() else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not whole and not portion:
+        raise argparse.ArgumentTypeError("0 asks for no device: leave --gpu out to run on the CPU")
+    return whole or text
+
+
+def _memory(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    mib = int(float(match["number"]) * _MIB[match["unit"].upper()]) if match else 0
+    if mib < 1:
+        raise argparse.ArgumentTypeError(f"a memory size is written like 20G or 512M, not {text}")
+    return mib
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"a name has lower-case letters, digits, '-', '_' and '.', at most 63, not {text!r}"
+        )
+    return text
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if not name.isidentifier():
+            raise argparse.ArgumentTypeError(f"{name!r} is not the name of a variable")
+    return names
+
+
+def _sentence(error: argparse.ArgumentError) -> str:
+    return f"{error.argument_name}: {error.message}" if error.argument_name else str(error)

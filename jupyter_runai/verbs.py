@@ -1,0 +1,172 @@
+"""What the line verbs say, as text: the same in a notebook and on the command line."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Mapping
+
+from jupyter_runai.client import Client
+from jupyter_runai.options import VERBS
+from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, state_word
+from scheduler_core.errors import InvalidRequest
+from scheduler_core.model import MILLI
+from scheduler_core.workload import DEFAULT_GRACE_S, Device, Explanation
+
+
+def run_verb(client: Client, verb: str, options: Namespace) -> str:
+    """The answer to one verb, a text of one line or several."""
+    return _VERBS[verb](client, options)
+
+
+def _list(client: Client, options: Namespace) -> str:
+    chosen = [workload for workload in client.list() if options.all or not workload.has_ended]
+    if not chosen:
+        return "Nothing runs or waits." if not options.all else "Nothing was submitted yet."
+    now = time.time()
+    rows = [
+        (workload.name, workload.id, asked(workload.request), state_word(workload), elapsed(duration(workload, now)))
+        for workload in reversed(chosen)
+    ]
+    return table(("name", "id", "gpu", "state", "time"), rows)
+
+
+def _logs(client: Client, options: Namespace) -> str:
+    workload = client.find(options.workload)
+    text = b"".join(client.logs(workload.id)).decode(errors="replace")
+    raised = workload.report.error if workload.report is not None else None
+    return text + raised.traceback if raised is not None else text
+
+
+def _stop(client: Client, options: Namespace) -> str:
+    workload = client.stop(client.find(options.workload).id)
+    if workload.has_ended:
+        return f"{workload.name} is {workload.state}."
+    return f"{workload.name} was told to stop and has {DEFAULT_GRACE_S:.0f} s to end by itself."
+
+
+def _explain(client: Client, options: Namespace) -> str:
+    return explanation_text(client.explain(client.find(options.workload).id))
+
+
+def _delete(client: Client, options: Namespace) -> str:
+    workload = client.find(options.workload)
+    client.delete(workload.id)
+    return f"{workload.name} is deleted."
+
+
+def _devices(client: Client, options: Namespace) -> str:
+    info = client.info()
+    rows = [_device_row(device) for device in client.devices()]
+    lines = [table(("device", "held", "memory", "by"), rows)] if rows else []
+    if info.simulated:
+        lines.insert(0, f"Simulated devices ({info.simulated}).")
+    if info.notice:
+        lines.append(info.notice)
+    return "\n".join(lines)
+
+
+def _queues(client: Client, options: Namespace) -> str:
+    rows = [
+        (
+            queue.name,
+            _number(queue.allocated),
+            _number(queue.requested),
+            _number(queue.quota),
+            _number(queue.fair_share),
+        )
+        for queue in client.queues()
+    ]
+    return table(("project", "used", "asked", "quota", "fair share"), rows)
+
+
+def _config(client: Client, options: Namespace) -> str:
+    if options.value is None:
+        simulated = client.info().simulated
+        return f"simulate: {simulated or 'off'}"
+    if options.if_no_gpu and client.devices():
+        return "Using this machine's own devices."
+    info = client.simulate(None if options.value == "off" else options.value)
+    if info.simulated:
+        return f"This engine now has simulated devices: {info.simulated}. Nothing on them is real."
+    return f"This engine now has this machine's own devices. {info.notice}".strip()
+
+
+def _help(client: Client, options: Namespace) -> str:
+    rows = [(f"%runai {verb}", text) for verb, text in VERBS.items()]
+    cell = ("%%runai train --gpu 0.5 -o model", "run a cell on half a device and bring a variable back")
+    return table(("", ""), [cell, *rows])
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """Why a workload is where it is: a sentence, then the figures behind it."""
+    workload, verdict = explanation.workload, explanation.verdict
+    if workload.state != "pending" and workload.allocation is not None:
+        lines = [f"{workload.name} is {state_word(workload)} on {held(workload.allocation, workload.simulated)}."]
+    else:
+        lines = [f"{workload.name} is {state_word(workload)}."]
+    if workload.reason and workload.reason != workload.state:
+        lines.append(f"  reason       {workload.reason}")
+    if verdict is not None and (workload.state == "pending" or workload.started is None):
+        lines += [f"  why          {verdict.message}", f"  code         {verdict.code}"]
+        lines += [f"  {name.replace('_', ' '):<12} {_fact(value)}" for name, value in verdict.facts.items()]
+        if verdict.queue_position is not None:
+            lines.append(f"  position     {ordinal(verdict.queue_position)} in project {workload.queue}")
+    return "\n".join(lines)
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Columns aligned under their header, which is left out when it is empty."""
+    every = [header, *rows] if any(header) else list(rows)
+    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every
+    )
+
+
+def _device_row(device: Device) -> tuple[str, ...]:
+    taken = sum(holder.portion_milli for holder in device.holders)
+    holders = ", ".join(f"{holder.name} {share(holder.portion_milli)}" for holder in device.holders) or "-"
+    kind = "simulated " if device.simulated else ""
+    name = f"{device.index} {kind}{device.model.removeprefix('NVIDIA ')}"
+    memory = f"{device.memory_mib / 1024:.0f} GB" if device.used_mib is None else _used(device)
+    return (name, f"{taken / MILLI:.2f}", memory, holders)
+
+
+def _used(device: Device) -> str:
+    return f"{(device.used_mib or 0) / 1024:.1f} of {device.memory_mib / 1024:.0f} GB"
+
+
+def _number(value: float | None) -> str:
+    return "unlimited" if value is None else f"{value:g}"
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_fact(part)}" for name, part in value.items())
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+_VERBS: dict[str, Callable[[Client, Namespace], str]] = {
+    "list": _list,
+    "logs": _logs,
+    "stop": _stop,
+    "explain": _explain,
+    "delete": _delete,
+    "devices": _devices,
+    "queues": _queues,
+    "config": _config,
+    "help": _help,
+}
+
+
+def verb_of(words: list[str], known: Iterable[str], prefix: str) -> str:
+    """The verb that a line starts with; `help` for an empty line.
+
+    Raises:
+        InvalidRequest: no such verb.
+    """
+    verb = words[0] if words else "help"
+    if verb not in known:
+        raise InvalidRequest(f"{prefix} has no verb {verb!r}.", f"It has: {', '.join(known)}.")
+    return verb

@@ -1,0 +1,75 @@
+"""How figures and workloads are put into words, the same in every text view."""
+
+from __future__ import annotations
+
+from scheduler_core.model import MILLI, TaskRequest
+from scheduler_core.workload import Allocation, HeldDevice, Workload
+
+_KILO = 1000
+
+
+def elapsed(seconds: float) -> str:
+    """0:41, 12:05 or 1:02:09."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that fits: 1.2 MB."""
+    number = float(count)
+    for unit in ("B", "kB", "MB"):
+        if number < _KILO:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= _KILO
+    return f"{number:.1f} GB"
+
+
+def share(milli: int) -> str:
+    """Thousandths of a device as a decimal: 0.5, 1, 0.125."""
+    return f"{milli / MILLI:g}"
+
+
+def asked(request: TaskRequest) -> str:
+    """What a request asks for: 0.5, 2, 20 GB, or - for none."""
+    if request.gpu_memory_mib:
+        return f"{request.gpu_memory_mib / 1024:g} GB"
+    amount = request.whole_devices * MILLI + request.portion_milli
+    return share(amount) if amount else "-"
+
+
+def held(allocation: Allocation, simulated: bool) -> str:
+    """What an allocation is and how it is held: 0.5 of A100 80GB #1 (memory limit 40 GB: soft, compute: none)."""
+    if not allocation.devices:
+        return "CPU only"
+    kind = "simulated " if simulated else ""
+    parts = ", ".join(f"{share(device.portion_milli)} of {kind}{_device(device)}" for device in allocation.devices)
+    if simulated:
+        return parts
+    force = allocation.enforcement
+    limit = min(device.memory_mib for device in allocation.devices) / 1024
+    return f"{parts} (memory limit {limit:.0f} GB: {force.memory}, compute: {force.compute})"
+
+
+def state_word(workload: Workload) -> str:
+    """The state as people say it: waiting for pending, stopping for a running one that was told to."""
+    if workload.state == "pending":
+        return "waiting"
+    if workload.state in ("initializing", "running") and workload.stop_requested is not None:
+        return "stopping"
+    return "starting" if workload.state == "initializing" else workload.state
+
+
+def duration(workload: Workload, now: float) -> float:
+    """Seconds it has run, or waited when it has not started."""
+    return (workload.ended or now) - (workload.started or workload.created)
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _device(device: HeldDevice) -> str:
+    return f"{device.model.removeprefix('NVIDIA ')} #{device.index}"

@@ -1,0 +1,41 @@
+"""`python -m scheduler_core.local`: run the engine's daemon in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+
+from scheduler_core.errors import Conflict, RunaiError
+from scheduler_core.local.daemon import serve
+from scheduler_core.local.devices import parse_simulated
+from scheduler_core.local.paths import engine_directory
+from scheduler_core.local.settings import Settings
+
+ALREADY_RUNNING = 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until told to leave. Exit status: 0 left, 1 could not serve, 3 a daemon already serves."""
+    parser = argparse.ArgumentParser(prog="python -m scheduler_core.local", description=__doc__)
+    parser.add_argument("--simulate", metavar="DEVICES", help="simulate devices from now on, such as 2xA100-80GB")
+    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        if options.simulate:
+            parse_simulated(options.simulate)
+            Settings(simulate=options.simulate).write(engine_directory())
+        asyncio.run(serve(options.ready_fd))
+    except Conflict as error:
+        print(error, file=sys.stderr)  # noqa: T201 (this is a command)
+        return ALREADY_RUNNING
+    except RunaiError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

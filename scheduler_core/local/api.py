@@ -1,0 +1,257 @@
+"""The daemon's HTTP/JSON interface and its streams, over the Unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from tornado.web import Application, RequestHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound, RunaiError
+from scheduler_core.local.protocol import Simulate, Submission
+from scheduler_core.local.service import Service
+from scheduler_core.workload import WorkloadSpec
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_LOG_CHUNK = 64 * 1024
+_LOG_POLL_S = 0.03
+LARGEST_BODY = 16 * 1024 * 1024
+
+
+def application(service: Service, restart: Callable[[], None]) -> Application:
+    """All routes; `restart` is called after an answer that changed the settings or asked to shut down."""
+    workload = r"/v1/workloads/([0-9a-f]{8})"
+    known = {"service": service, "restart": restart}
+    routes: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [
+        (r"/v1/info", InfoHandler, known),
+        (r"/v1/devices", DevicesHandler, known),
+        (r"/v1/queues", QueuesHandler, known),
+        (r"/v1/workloads", WorkloadsHandler, known),
+        (r"/v1/preview", PreviewHandler, known),
+        (workload, WorkloadHandler, known),
+        (rf"{workload}/stop", StopHandler, known),
+        (rf"{workload}/explain", ExplainHandler, known),
+        (rf"{workload}/results", ResultsHandler, known),
+        (rf"{workload}/logs", LogsHandler, known),
+        (r"/v1/events", EventsHandler, known),
+        (r"/v1/simulate", SimulateHandler, known),
+        (r"/v1/shutdown", ShutdownHandler, known),
+    ]
+    return Application(routes, default_handler_class=UnknownHandler, default_handler_args=known)
+
+
+class Handler(RequestHandler):
+    """JSON in, JSON out; errors leave as records of the exception tree."""
+
+    def initialize(self, service: Service, restart: Callable[[], None]) -> None:
+        self.service = service
+        self.restart = restart
+
+    def set_default_headers(self) -> None:
+        self.set_header("Content-Type", "application/json")
+
+    def answer(self, value: object) -> None:
+        self.write(msgspec.json.encode(value))
+
+    def body_as(self, kind: type[T]) -> T:
+        """The request's body.
+
+        Raises:
+            InvalidRequest: not of that kind; the message names the field.
+        """
+        try:
+            return msgspec.json.decode(self.request.body, type=kind)
+        except msgspec.MsgspecError as error:
+            raise InvalidRequest(f"The request is not valid: {error}.") from None
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = _explained(kwargs.get("exc_info", (None, None, None))[1], status_code)
+        self.set_status(error.status)
+        self.finish(msgspec.json.encode(error.record()))
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        if not isinstance(value, RunaiError):
+            _log.error("A request failed: %s", self.request.path, exc_info=value)
+
+
+class InfoHandler(Handler):
+    """Which engine this is."""
+
+    def get(self) -> None:
+        self.answer(self.service.info())
+
+
+class DevicesHandler(Handler):
+    """All devices and who holds them."""
+
+    def get(self) -> None:
+        self.answer(self.service.devices())
+
+
+class QueuesHandler(Handler):
+    """All queues."""
+
+    def get(self) -> None:
+        self.answer(self.service.queues())
+
+
+class WorkloadsHandler(Handler):
+    """List and submit."""
+
+    def get(self) -> None:
+        self.answer(self.service.list())
+
+    async def post(self) -> None:
+        workload = await self.service.submit(self.body_as(Submission))
+        self.set_status(201)
+        self.answer(workload)
+
+
+class PreviewHandler(Handler):
+    """The verdict a workload would get."""
+
+    async def post(self) -> None:
+        self.answer(await self.service.preview(self.body_as(WorkloadSpec)))
+
+
+class WorkloadHandler(Handler):
+    """One workload."""
+
+    def get(self, workload_id: str) -> None:
+        self.answer(self.service.get(workload_id))
+
+    async def delete(self, workload_id: str) -> None:
+        await self.service.delete(workload_id)
+        self.set_status(204)
+
+
+class StopHandler(Handler):
+    """End a workload."""
+
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.service.stop(workload_id))
+
+
+class ExplainHandler(Handler):
+    """Why a workload is where it is."""
+
+    def get(self, workload_id: str) -> None:
+        self.answer(self.service.explain(workload_id))
+
+
+class ResultsHandler(Handler):
+    """The folder of a workload's results."""
+
+    def get(self, workload_id: str) -> None:
+        self.answer(str(self.service.results(workload_id)))
+
+
+class SimulateHandler(Handler):
+    """Change between simulated and real devices; the daemon then starts over."""
+
+    def post(self) -> None:
+        self.service.change_devices(self.body_as(Simulate).devices)
+        self.answer(self.service.info())
+        self.restart()
+
+
+class ShutdownHandler(Handler):
+    """Leave: a newer daemon takes over; running workloads go on."""
+
+    def post(self) -> None:
+        self.set_status(204)
+        self.restart()
+
+
+class UnknownHandler(Handler):
+    """Anything else."""
+
+    def prepare(self) -> None:
+        raise NotFound(f"The engine has no {self.request.path}.")
+
+
+class StreamHandler(WebSocketHandler):
+    """A stream of messages that ends by itself, or when the client goes."""
+
+    def initialize(self, service: Service, restart: Callable[[], None]) -> None:
+        self.service = service
+
+    def check_origin(self, origin: str) -> bool:
+        # A browser cannot reach a Unix socket; whoever can is the owner.
+        return True
+
+    def relay(self, messages: AsyncGenerator[bytes, None], binary: bool) -> None:
+        """Send all messages, no faster than they are taken."""
+        self._relaying = asyncio.ensure_future(self._relay(messages, binary))
+
+    def on_close(self) -> None:
+        if hasattr(self, "_relaying"):
+            self._relaying.cancel()
+
+    async def _relay(self, messages: AsyncGenerator[bytes, None], binary: bool) -> None:
+        async with aclosing(messages) as opened:
+            with suppress(WebSocketClosedError):
+                async for message in opened:
+                    await self.write_message(message, binary=binary)
+        self.close()
+
+
+class EventsHandler(StreamHandler):
+    """Events, from `since` (EPOCH:SEQ) on where they are still kept."""
+
+    async def open(self) -> None:
+        epoch, _, seq = self.get_query_argument("since", "").partition(":")
+        since = (epoch, int(seq)) if seq.isdecimal() else None
+        self.relay(_encoded(self.service, since), binary=False)
+
+
+class LogsHandler(StreamHandler):
+    """A workload's output from byte `offset`; with `follow`, until the workload has ended."""
+
+    async def open(self, workload_id: str) -> None:
+        offset = self.get_query_argument("offset", "0")
+        follow = self.get_query_argument("follow", "0") == "1"
+        try:
+            path = self.service.log(workload_id)
+        except NotFound as error:
+            self.close(4000 + error.status, error.message)
+            return
+        start = int(offset) if offset.isdecimal() else 0
+        self.relay(_log_chunks(self.service, workload_id, path, start, follow), binary=True)
+
+
+async def _encoded(service: Service, since: tuple[str, int] | None) -> AsyncGenerator[bytes, None]:
+    async with aclosing(service.watch(since)) as events:
+        async for event in events:
+            yield msgspec.json.encode(event)
+
+
+async def _log_chunks(
+    service: Service, workload_id: str, path: Path, offset: int, follow: bool
+) -> AsyncGenerator[bytes, None]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        while True:
+            # Asked before reading: what is written until the end is then read after it.
+            ended = workload_id not in service or service.get(workload_id).has_ended
+            while chunk := file.read(_LOG_CHUNK):
+                yield chunk
+            if ended or not follow:
+                return
+            await asyncio.sleep(_LOG_POLL_S)
+
+
+def _explained(error: BaseException | None, status: int) -> RunaiError:
+    if isinstance(error, RunaiError):
+        return error
+    if status in (InvalidRequest.status, 405):
+        return InvalidRequest("The engine does not take such a request.")
+    return EngineDefect("The engine failed on this request; its log says more.")

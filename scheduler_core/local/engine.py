@@ -1,0 +1,261 @@
+"""The engine port on one machine: talks to the daemon over its Unix socket, and starts it where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import secrets
+import shutil
+import socket
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import ExitStack, aclosing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.netutil import Resolver
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from scheduler_core.errors import (
+    EngineDefect,
+    EngineUnavailable,
+    ErrorRecord,
+    NotFound,
+    StorageFull,
+    error_from_record,
+)
+from scheduler_core.local.identity import Process, start_of
+from scheduler_core.local.paths import engine_directory, short_socket_path
+from scheduler_core.local.protocol import PROTOCOL, Endpoint, Simulate, Submission
+from scheduler_core.local.runs import ended
+from scheduler_core.local.start import find_daemon, start_daemon
+from scheduler_core.model import Verdict
+from scheduler_core.workload import Device, EngineInfo, Event, Explanation, QueueStatus, Workload, WorkloadSpec
+
+T = TypeVar("T")
+
+_TIMEOUT_S = 60.0
+_MOST_REQUESTS = 256
+_LARGEST_ANSWER = 512 * 1024 * 1024
+_LARGEST_MESSAGE = 64 * 1024 * 1024
+
+
+class LocalEngine:
+    """The engine of this user on this host. All methods belong to one event loop."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = engine_directory() if directory is None else directory
+        self._connecting = asyncio.Lock()
+        self._connection: _Connection | None = None
+
+    async def info(self) -> EngineInfo:
+        return await self._ask("GET", "info", EngineInfo)
+
+    async def preview(self, spec: WorkloadSpec) -> Verdict:
+        return await self._ask("POST", "preview", Verdict, spec)
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A private folder on the engine's own disk, so that taking it over copies nothing.
+
+        Raises:
+            StorageFull: the disk filled up while inputs were written.
+        """
+        folder = self._directory / "staging" / secrets.token_hex(8)
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+            yield folder
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull(
+                    f"The disk that holds {self._directory} is full; nothing was submitted.", "Free some space."
+                ) from error
+            raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
+        staged = None if inputs is None else inputs.name
+        return await self._ask("POST", "workloads", Workload, Submission(spec=spec, inputs=staged))
+
+    async def list(self) -> tuple[Workload, ...]:
+        return await self._ask("GET", "workloads", tuple[Workload, ...])
+
+    async def get(self, workload_id: str) -> Workload:
+        return await self._ask("GET", f"workloads/{workload_id}", Workload)
+
+    async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
+        query = "" if since is None else f"?since={since[0]}:{since[1]}"
+        decoder = msgspec.json.Decoder(Event)
+        async with aclosing(self._stream(f"events{query}")) as messages:
+            async for message in messages:
+                yield decoder.decode(message)
+
+    async def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
+        path = f"workloads/{workload_id}/logs?offset={offset}&follow={int(follow)}"
+        async with aclosing(self._stream(path)) as messages:
+            async for message in messages:
+                yield message if isinstance(message, bytes) else message.encode()
+
+    async def results(self, workload_id: str) -> Path:
+        return Path(await self._ask("GET", f"workloads/{workload_id}/results", str))
+
+    async def stop(self, workload_id: str) -> Workload:
+        return await self._ask("POST", f"workloads/{workload_id}/stop", Workload)
+
+    async def delete(self, workload_id: str) -> None:
+        await self._ask("DELETE", f"workloads/{workload_id}", type(None))
+
+    async def explain(self, workload_id: str) -> Explanation:
+        return await self._ask("GET", f"workloads/{workload_id}/explain", Explanation)
+
+    async def queues(self) -> tuple[QueueStatus, ...]:
+        return await self._ask("GET", "queues", tuple[QueueStatus, ...])
+
+    async def devices(self) -> tuple[Device, ...]:
+        return await self._ask("GET", "devices", tuple[Device, ...])
+
+    async def simulate(self, devices: str | None) -> EngineInfo:
+        before = await self._ask("POST", "simulate", EngineInfo, Simulate(devices=devices))
+        await _gone(before.pid)
+        return await self.info()
+
+    async def shutdown(self) -> None:
+        """Ask the daemon to leave; running workloads go on. Returns when it has left."""
+        endpoint = find_daemon(self._directory)
+        if endpoint is not None:
+            await _shut_down(endpoint)
+
+    async def close(self) -> None:
+        self._disconnect()
+
+    async def _ask(self, method: str, path: str, answer: type[T], body: object = None) -> T:
+        connection = await self._connect()
+        request = connection.request(method, path, body)
+        try:
+            response = await connection.http.fetch(request, raise_error=False)
+        except (ConnectionRefusedError, FileNotFoundError):
+            # The daemon has left since; nothing was sent, so asking its successor is safe.
+            self._disconnect()
+            connection = await self._connect()
+            response = await connection.fetch(request)
+        except (OSError, HTTPClientError) as error:
+            raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
+        return _decoded(response, answer)
+
+    async def _stream(self, path: str) -> AsyncGenerator[str | bytes, None]:
+        connection = await self._connect()
+        try:
+            stream = await connection.stream(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            self._disconnect()
+            stream = await (await self._connect()).stream(path)
+        try:
+            while (message := await stream.read_message()) is not None:
+                yield message
+            if stream.close_code == 4000 + NotFound.status:
+                raise NotFound(stream.close_reason or "There is no such workload.")
+        finally:
+            stream.close()
+
+    async def _connect(self) -> _Connection:
+        async with self._connecting:
+            if self._connection is None:
+                self._connection = _Connection(await self._endpoint())
+            return self._connection
+
+    async def _endpoint(self) -> Endpoint:
+        endpoint = find_daemon(self._directory)
+        if endpoint is not None and endpoint.protocol < PROTOCOL:
+            # Its workloads do not notice: this client's daemon adopts them.
+            await _shut_down(endpoint)
+            endpoint = None
+        if endpoint is None:
+            endpoint = await asyncio.to_thread(start_daemon, self._directory)
+        if endpoint.protocol > PROTOCOL:
+            raise EngineUnavailable(
+                f"The engine speaks protocol {endpoint.protocol}, this jupyter-runai {PROTOCOL}.",
+                "Upgrade jupyter-runai in this environment and restart the kernel.",
+            )
+        return endpoint
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class _Connection:
+    """HTTP and streams to one daemon."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._open = ExitStack()
+        path = self._open.enter_context(short_socket_path(Path(endpoint.socket)))
+        self._resolver = _SocketResolver(path)
+        self.http = SimpleAsyncHTTPClient(
+            force_instance=True,
+            resolver=self._resolver,
+            max_clients=_MOST_REQUESTS,
+            max_buffer_size=_LARGEST_ANSWER,
+        )
+
+    def request(self, method: str, path: str, body: object) -> HTTPRequest:
+        return HTTPRequest(
+            f"http://engine/v1/{path}",
+            method=method,
+            body=msgspec.json.encode(body) if method == "POST" else None,
+            request_timeout=_TIMEOUT_S,
+        )
+
+    async def fetch(self, request: HTTPRequest) -> HTTPResponse:
+        try:
+            return await self.http.fetch(request, raise_error=False)
+        except (OSError, HTTPClientError) as error:
+            raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
+
+    async def stream(self, path: str) -> WebSocketClientConnection:
+        return await websocket_connect(
+            f"ws://engine/v1/{path}", resolver=self._resolver, max_message_size=_LARGEST_MESSAGE
+        )
+
+    def close(self) -> None:
+        self.http.close()
+        self._open.close()
+
+
+class _SocketResolver(Resolver):
+    """Every name is the daemon's socket."""
+
+    def initialize(self, path: str) -> None:
+        self._path = path
+
+    async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:
+        return [(socket.AF_UNIX, self._path)]
+
+
+def _decoded(response: HTTPResponse, answer: type[T]) -> T:
+    if response.code < 300:
+        return msgspec.json.decode(response.body or b"null", type=answer)
+    try:
+        record = msgspec.json.decode(response.body, type=ErrorRecord)
+    except msgspec.MsgspecError:
+        raise EngineDefect(f"The engine answered with status {response.code}.") from None
+    raise error_from_record(record)
+
+
+async def _shut_down(endpoint: Endpoint) -> None:
+    connection = _Connection(endpoint)
+    try:
+        await connection.fetch(connection.request("POST", "shutdown", None))
+    finally:
+        connection.close()
+    await _gone(endpoint.pid)
+
+
+async def _gone(pid: int) -> None:
+    start = start_of(pid)
+    if start is not None:
+        async with asyncio.timeout(_TIMEOUT_S):
+            await ended(Process(pid, start))

@@ -1,0 +1,34 @@
+"""What daemon and clients agree on; a change that an older side would misread raises PROTOCOL."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from scheduler_core.workload import WorkloadSpec
+
+PROTOCOL = 1
+
+ENDPOINT_FILE = "endpoint.json"
+LOCK_FILE = "daemon.lock"
+LOG_FILE = "daemon.log"
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """Where a daemon listens, written into its engine directory once it does."""
+
+    socket: str
+    pid: int
+    protocol: int
+
+
+class Submission(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A submitted workload; `inputs` names a staging folder that the engine takes over."""
+
+    spec: WorkloadSpec
+    inputs: str | None = None
+
+
+class Simulate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which devices to simulate, such as `2xA100-80GB`; null for the machine's own."""
+
+    devices: str | None

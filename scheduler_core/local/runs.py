@@ -1,0 +1,158 @@
+"""One run of a workload on this machine: its folder, its supervisor, how it started and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from scheduler_core.local.identity import Process, start_of
+from scheduler_core.workload import Report
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_LARGEST_REPORT = 1024 * 1024
+_POLL_S = 0.5
+
+
+class Exit(Struct, frozen=True):
+    """How a run ended: `code` is negative for a signal; `failure` says why it could not start."""
+
+    code: int
+    failure: str
+    ended: float
+
+
+class _Started(Struct, frozen=True):
+    supervisor: int
+    process: int
+
+
+class RunFolder:
+    """The files of one workload; every one of them is private to its owner."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path / "output.log"
+        self.inputs = path / "inputs"
+        self.results = path / "results"
+        self.report_file = path / "report.json"
+
+    def make(self, inputs: Path | None) -> None:
+        """Make the folder and take over the inputs, by renaming: nothing is copied."""
+        self.path.mkdir(mode=0o700, parents=True)
+        self.results.mkdir(mode=0o700)
+        self.log.touch(mode=0o600)
+        if inputs is None:
+            self.inputs.mkdir(mode=0o700)
+        else:
+            inputs.rename(self.inputs)
+
+    def give_back_inputs(self, inputs: Path | None) -> None:
+        """Undo `make`."""
+        if inputs is not None:
+            with suppress(OSError):
+                self.inputs.rename(inputs)
+        self.remove()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def variables(self) -> dict[str, str]:
+        """The variables that show a workload its own folder."""
+        return {
+            "RUNAI_INPUTS": str(self.inputs),
+            "RUNAI_RESULTS": str(self.results),
+            "RUNAI_REPORT": str(self.report_file),
+        }
+
+    def write_launch(self, argv: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> None:
+        launch = os.open(self.path / "launch.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(launch, "wb") as file:
+            file.write(msgspec.json.encode({"argv": argv, "cwd": cwd, "env": env}))
+
+    def is_claimed(self) -> bool:
+        """Whether a supervisor has ever taken this run; it must then not be started again."""
+        return (self.path / "claimed").exists()
+
+    def supervisor(self) -> Process | None:
+        """The supervisor that took this run, if it still runs."""
+        with suppress(OSError, msgspec.MsgspecError):
+            started = msgspec.json.decode((self.path / "run.json").read_bytes(), type=_Started)
+            start = start_of(started.supervisor)
+            return None if start is None else Process(started.supervisor, start)
+        return None
+
+    def exit(self) -> Exit | None:
+        """How the run ended; null when it has not, or when its supervisor was killed."""
+        with suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self.path / "exit.json").read_bytes(), type=Exit)
+        return None
+
+    def report(self) -> Report | None:
+        """What the workload itself said of its end."""
+        with suppress(OSError, msgspec.MsgspecError):
+            if self.report_file.stat().st_size <= _LARGEST_REPORT:
+                return msgspec.json.decode(self.report_file.read_bytes(), type=Report)
+        return None
+
+
+class Launch:
+    """A supervisor that was just started."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._popen = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_SUPERVISOR), str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={},
+            start_new_session=True,
+        )
+        # A supervisor that ended at once (the run was claimed before) has no start any more.
+        self.process = Process(self._popen.pid, start_of(self._popen.pid) or "")
+
+    async def announced(self) -> str:
+        """Wait for the supervisor's one line: empty when the process runs, else why it could not start."""
+        assert self._popen.stdout is not None  # noqa: S101 (it was asked for above)
+        with self._popen.stdout as pipe:
+            await _readable(pipe.fileno())
+            line = os.read(pipe.fileno(), 4096).decode(errors="replace").strip()
+        return line[1:] if line.startswith("!") else ""
+
+    def reap(self) -> None:
+        """Take the ended supervisor off the process table."""
+        self._popen.wait()
+
+
+async def ended(process: Process) -> None:
+    """Wait until a process has ended, without polling where the system can tell."""
+    if hasattr(os, "pidfd_open"):
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(process.pid)
+            try:
+                if process.is_alive():
+                    await _readable(descriptor)
+            finally:
+                os.close(descriptor)
+        return
+    while process.is_alive():
+        await asyncio.sleep(_POLL_S)
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -1,0 +1,116 @@
+"""The scheduling loop: gather changes, take a snapshot, plan it, check the plan, apply it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+
+from scheduler_core.local.book import Book
+from scheduler_core.local.identity import Process, start_of
+from scheduler_core.local.ledger import Ledger
+from scheduler_core.local.lifecycle import Lifecycle, claims_of
+from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
+from scheduler_core.model import Bind, Plan, Snapshot, Verdict
+from scheduler_core.planning import check, plan
+from scheduler_core.planning.check import Violation
+from scheduler_core.workload import QueueStatus, WorkloadSpec
+
+_log = logging.getLogger(__name__)
+_PREVIEW_ID = "preview"
+
+
+class Scheduling:
+    """Plans whenever something changed, one plan at a time, off the event loop; `applied` is called after each."""
+
+    def __init__(
+        self,
+        book: Book,
+        lifecycle: Lifecycle,
+        ledger: Ledger,
+        machine: Callable[[], Machine],
+        simulated: bool,
+        applied: Callable[[], None],
+    ) -> None:
+        self._book = book
+        self._lifecycle = lifecycle
+        self._ledger = ledger
+        self._machine = machine
+        self._simulated = simulated
+        self._applied = applied
+        self._changed = asyncio.Event()
+        self._self = Process(os.getpid(), start_of(os.getpid()) or "")
+        self.queues: tuple[QueueStatus, ...] = ()
+
+    def wake(self) -> None:
+        """Something changed: plan again."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Plan for ever; a defect of ours in one cycle is logged and the next change tries again."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self._cycle()
+            except Exception:
+                _log.exception("A scheduling cycle failed")
+
+    async def preview(self, spec: WorkloadSpec) -> Verdict:
+        """The verdict that `spec` would get now."""
+        now = time.time()
+        snapshot = build_snapshot(self._machine(), self._book, now, (pending_workload(_PREVIEW_ID, spec, now),))
+        made = await asyncio.to_thread(plan, snapshot)
+        return next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
+
+    async def _cycle(self) -> None:
+        machine = self._machine()
+        snapshot = build_snapshot(machine, self._book, time.time())
+        made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
+        if violations:
+            _log.error("A plan is not valid and is not applied: %s", violations)
+            return
+        self.queues = _queue_status(made)
+        placed = {bind.task for bind in made.binds}
+        for verdict in made.verdicts:
+            if f"{verdict.workload}-0" not in placed:
+                self._book.note_verdict(verdict)
+        await asyncio.gather(*(self._bind(bind, machine) for bind in made.binds))
+        self._applied()
+
+    async def _bind(self, bind: Bind, machine: Machine) -> None:
+        workload_id = bind.task.removesuffix("-0")
+        if workload_id not in self._book:
+            return
+        record = self._book.get(workload_id)
+        allocation = allocation_of(bind, record.spec.request, machine, self._simulated)
+        memory_mib = {device.id: device.memory_mib for device in machine.physical}
+        claims = claims_of(record, allocation, self._self, self._ledger.engine)
+        if claims and not await asyncio.to_thread(self._ledger.claim_all, claims, memory_mib):
+            # Another user's engine was faster; the next snapshot shows what it took.
+            self.wake()
+            return
+        await self._lifecycle.start(workload_id, allocation, memory_mib)
+
+
+def _queue_status(made: Plan) -> tuple[QueueStatus, ...]:
+    return tuple(
+        QueueStatus(
+            name=share.queue,
+            parent=None,
+            quota=share.quota,
+            limit=share.limit,
+            fair_share=share.fair_share,
+            allocated=share.allocated,
+            requested=share.requested,
+        )
+        for share in made.shares
+        if share.resource == "gpu" and share.pool == "default" and share.queue != OTHERS_QUEUE
+    )
+
+
+def _plan_and_check(snapshot: Snapshot) -> tuple[Plan, list[Violation]]:
+    made = plan(snapshot)
+    return made, check(snapshot, made)

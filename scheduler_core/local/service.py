@@ -1,0 +1,269 @@
+"""The engine itself, inside the daemon: what each request means."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from importlib.metadata import PackageNotFoundError, version
+from os import getpid
+from pathlib import Path
+
+from scheduler_core.errors import Conflict, InvalidRequest
+from scheduler_core.local.book import Book
+from scheduler_core.local.devices import open_devices, parse_simulated
+from scheduler_core.local.feed import Feed
+from scheduler_core.local.ledger import Ledger
+from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.monitor import Monitor
+from scheduler_core.local.paths import ledger_directory
+from scheduler_core.local.protocol import PROTOCOL, Submission
+from scheduler_core.local.scheduling import Scheduling
+from scheduler_core.local.settings import Settings
+from scheduler_core.local.snapshot import show_devices
+from scheduler_core.local.store import Record, Store
+from scheduler_core.local.survival import survived_restarts
+from scheduler_core.model import Verdict
+from scheduler_core.workload import (
+    DEFAULT_QUEUE,
+    Device,
+    DevicesChanged,
+    EngineInfo,
+    EngineState,
+    Event,
+    Explanation,
+    QueuesChanged,
+    QueueStatus,
+    Workload,
+    WorkloadSpec,
+)
+
+_STAGING_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_OLDEST_STAGING_S = 24 * 3600.0
+
+
+class Service:
+    """One engine run over one store. Construct it, `start` it, and call `close` at the end."""
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._folder = settings.folder(directory)
+        self._staging = directory / "staging"
+        for folder in (self._folder, self._staging, self._folder / "workloads"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        simulated = settings.simulate is not None
+        engine_id = settings.engine_id(directory)
+        self._devices = open_devices(settings.simulate, engine_id)
+        self._store = Store(self._folder / "store.sqlite")
+        self._feed = Feed(self._state)
+        self._book = Book(self._store, self._feed)
+        ledger = Ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
+        self._lifecycle = Lifecycle(self._book, ledger, self._folder / "workloads", simulated, self._freed)
+        self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._machine_changed)
+        self._scheduling = Scheduling(
+            self._book, self._lifecycle, ledger, self._monitor.machine, simulated, self._publish
+        )
+        self._user = getpass.getuser()
+        self._simulated = simulated
+        self._shown_devices: tuple[Device, ...] = ()
+        self._shown_queues: tuple[QueueStatus, ...] = ()
+
+    async def start(self) -> None:
+        """Take up what an earlier run left, and begin to plan."""
+        self._clean()
+        await asyncio.to_thread(self._monitor.read)
+        self._lifecycle.adopt()
+        self._lifecycle.spawn(self._monitor.run())
+        self._lifecycle.spawn(self._scheduling.run())
+        self._scheduling.wake()
+
+    def close(self) -> None:
+        """Leave everything on disk; running workloads go on."""
+        self._store.close()
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(
+            kind="local",
+            protocol=PROTOCOL,
+            version=_version(),
+            host=socket.gethostname(),
+            user=self._user,
+            pid=getpid(),
+            simulated=self._devices.simulated,
+            notice=self._devices.notice,
+            survives=survived_restarts(),
+        )
+
+    async def submit(self, submission: Submission) -> Workload:
+        """Store a workload, or answer with the one that its key has stored before."""
+        known = self._book.by_key(submission.spec.key)
+        if known is not None:
+            return known.workload
+        spec = submission.spec
+        _check(spec)
+        workload = self._new_workload(spec)
+        folder = self._lifecycle.run_folder(workload.id)
+        inputs = self._staged(submission.inputs)
+        try:
+            folder.make(inputs)
+            await self._book.add(Record(spec=spec, workload=workload))
+        except BaseException:
+            folder.give_back_inputs(inputs)
+            raise
+        self._scheduling.wake()
+        return workload
+
+    async def preview(self, spec: WorkloadSpec) -> Verdict:
+        _check(spec)
+        return await self._scheduling.preview(spec)
+
+    def __contains__(self, workload_id: str) -> bool:
+        return workload_id in self._book
+
+    def list(self) -> tuple[Workload, ...]:
+        return tuple(record.workload for record in self._book)
+
+    def get(self, workload_id: str) -> Workload:
+        return self._book.get(workload_id).workload
+
+    async def stop(self, workload_id: str) -> Workload:
+        workload = await self._lifecycle.stop(workload_id)
+        self._scheduling.wake()
+        return workload
+
+    async def delete(self, workload_id: str) -> None:
+        workload = self.get(workload_id)
+        if not workload.has_ended:
+            raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
+        await self._book.remove(workload_id)
+        await asyncio.to_thread(self._lifecycle.run_folder(workload_id).remove)
+
+    def explain(self, workload_id: str) -> Explanation:
+        workload = self.get(workload_id)
+        queue = next((queue for queue in self._scheduling.queues if queue.name == workload.queue), None)
+        return Explanation(workload=workload, verdict=workload.verdict, queue=queue)
+
+    def queues(self) -> tuple[QueueStatus, ...]:
+        return self._scheduling.queues
+
+    def devices(self) -> tuple[Device, ...]:
+        return show_devices(self._monitor.machine(), self._book, self._simulated)
+
+    def results(self, workload_id: str) -> Path:
+        self._book.get(workload_id)
+        return self._lifecycle.run_folder(workload_id).results
+
+    def watch(self, since: tuple[str, int] | None) -> AsyncGenerator[Event, None]:
+        return self._feed.subscribe(since)
+
+    def log(self, workload_id: str) -> Path:
+        self._book.get(workload_id)
+        return self._lifecycle.run_folder(workload_id).log
+
+    def change_devices(self, simulate: str | None) -> None:
+        """Write down other devices; they hold from the daemon's next start.
+
+        Raises:
+            Conflict: work has not ended: an engine is wholly real or wholly simulated.
+        """
+        if simulate is not None:
+            parse_simulated(simulate)
+        live = self._book.live()
+        if live and simulate != self._settings.simulate:
+            names = ", ".join(record.workload.name for record in live[:3])
+            raise Conflict(f"{len(live)} workload(s) have not ended ({names}).", "Stop them first, or wait.")
+        Settings(simulate=simulate).write(self._directory)
+
+    def _new_workload(self, spec: WorkloadSpec) -> Workload:
+        return Workload(
+            id=self._new_id(),
+            name=spec.name or self._free_name(spec.name_hint),
+            owner=self._user,
+            kind=spec.kind,
+            queue=spec.queue,
+            priority=spec.effective_priority,
+            preemptible=spec.effective_preemptible,
+            state="pending",
+            request=spec.request,
+            created=time.time(),
+            simulated=self._simulated,
+        )
+
+    def _new_id(self) -> str:
+        while True:
+            identifier = secrets.token_hex(4)
+            if identifier not in self._book:
+                return identifier
+
+    def _free_name(self, hint: str) -> str:
+        taken = Counter(record.workload.name for record in self._book)
+        number = 1
+        while f"{hint}-{number}" in taken:
+            number += 1
+        return f"{hint}-{number}"
+
+    def _staged(self, token: str | None) -> Path | None:
+        if token is None:
+            return None
+        path = self._staging / token
+        if not _STAGING_TOKEN.fullmatch(token) or not path.is_dir() or path.is_symlink():
+            raise InvalidRequest("The workload's inputs were not staged with this engine.")
+        return path
+
+    def _clean(self) -> None:
+        """Remove what a crash left half-made: folders of no workload, and inputs nobody submitted."""
+        for folder in (self._folder / "workloads").iterdir():
+            if folder.name not in self._book:
+                shutil.rmtree(folder, ignore_errors=True)
+        for folder in self._staging.iterdir():
+            if folder.stat().st_mtime < time.time() - _OLDEST_STAGING_S:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _state(self, epoch: str, seq: int) -> EngineState:
+        return EngineState(
+            epoch=epoch,
+            seq=seq,
+            info=self.info(),
+            devices=self.devices(),
+            queues=self.queues(),
+            workloads=self.list(),
+        )
+
+    def _freed(self) -> None:
+        self._scheduling.wake()
+
+    def _machine_changed(self, holdings: bool) -> None:
+        self._publish()
+        if holdings:
+            self._scheduling.wake()
+
+    def _publish(self) -> None:
+        """Tell everyone of devices and queues where they differ from what was told last."""
+        devices, queues = self.devices(), self.queues()
+        if devices != self._shown_devices:
+            self._shown_devices = devices
+            self._feed.publish(lambda epoch, seq: DevicesChanged(epoch=epoch, seq=seq, devices=devices))
+        if queues != self._shown_queues:
+            self._shown_queues = queues
+            self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
+
+
+def _check(spec: WorkloadSpec) -> None:
+    if spec.queue != DEFAULT_QUEUE:
+        raise InvalidRequest(f"There is no project {spec.queue!r}.", f"This engine has one: {DEFAULT_QUEUE}.")
+    if not Path(spec.cwd).is_dir():
+        raise InvalidRequest(f"The working directory {spec.cwd} does not exist.")
+
+
+def _version() -> str:
+    try:
+        return version("jupyter-runai")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,52 @@
+"""What this engine was told to be: its devices, real or simulated, and its identity."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from scheduler_core.errors import EngineUnavailable
+
+_FILE = "settings.json"
+_IDENTITY_FILE = "engine-id"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`simulate` describes simulated devices such as `2xA100-80GB`; null takes the machine's own."""
+
+    simulate: str | None = None
+
+    @classmethod
+    def read(cls, directory: Path) -> Settings:
+        """The settings of this engine directory; the defaults where there are none yet."""
+        path = directory / _FILE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls)
+        except FileNotFoundError:
+            return cls()
+        except (OSError, msgspec.MsgspecError) as error:
+            raise EngineUnavailable(
+                f"The engine's settings {path} cannot be read: {error}.", "Mend or remove it."
+            ) from error
+
+    def write(self, directory: Path) -> None:
+        fresh = directory / f"{_FILE}.new"
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(msgspec.json.encode(self))
+        fresh.replace(directory / _FILE)
+
+    def folder(self, directory: Path) -> Path:
+        """Real and simulated work are kept apart: nothing simulated is ever counted as real."""
+        return directory / ("real" if self.simulate is None else "simulated")
+
+    @staticmethod
+    def engine_id(directory: Path) -> str:
+        """A name for this engine that stays, made at the first start."""
+        path = directory / _IDENTITY_FILE
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(4))
+        return path.read_text().strip()

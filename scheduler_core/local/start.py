@@ -1,0 +1,109 @@
+"""Finds the daemon of this engine directory, or starts one that outlives whoever asked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from scheduler_core.errors import EngineUnavailable
+from scheduler_core.local.paths import short_socket_path
+from scheduler_core.local.protocol import ENDPOINT_FILE, LOG_FILE, Endpoint
+from scheduler_core.local.sharing import without_secrets
+from scheduler_core.local.survival import SCOPE_PREFIX
+
+START_TIMEOUT_S = 20.0
+_START_LOCK = "start.lock"
+
+
+def find_daemon(directory: Path) -> Endpoint | None:
+    """The daemon that serves this directory now; null when nobody answers at its socket."""
+    try:
+        endpoint = msgspec.json.decode((directory / ENDPOINT_FILE).read_bytes(), type=Endpoint)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        with short_socket_path(Path(endpoint.socket)) as path:
+            probe.connect(path)
+        return endpoint
+    return None
+
+
+def start_daemon(directory: Path) -> Endpoint:
+    """Start a daemon unless another client was faster, and wait until it answers. Blocks.
+
+    Raises:
+        EngineUnavailable: it did not start; the message says what its log says.
+    """
+    lock = os.open(directory / _START_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        endpoint = find_daemon(directory)
+        if endpoint is None:
+            if not any(_started(directory, prefix) for prefix in _launchers()):
+                raise EngineUnavailable(f"The engine did not start: {_last_words(directory)}", _log_hint(directory))
+            endpoint = find_daemon(directory)
+    finally:
+        os.close(lock)
+    if endpoint is None:
+        raise EngineUnavailable("The engine started and is gone again.", _log_hint(directory))
+    return endpoint
+
+
+def _launchers() -> list[list[str]]:
+    """Command prefixes to try: a scope of its own, where systemd would else end it with Jupyter's unit; then plain."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    systemd_run = shutil.which("systemd-run")
+    if systemd_run and runtime and (Path(runtime) / "systemd" / "private").exists():
+        unit = f"--unit={SCOPE_PREFIX}{os.getpid()}"
+        return [[systemd_run, "--user", "--scope", "--quiet", "--collect", unit], []]
+    return [[]]
+
+
+def _started(directory: Path, prefix: list[str]) -> bool:
+    """Whether a daemon started by this command answered that it is ready."""
+    reader, writer = os.pipe()
+    log = os.open(directory / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        process = subprocess.Popen(
+            [*prefix, sys.executable, "-m", "scheduler_core.local", "--ready-fd", str(writer)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=without_secrets(os.environ),
+            pass_fds=[writer],
+            start_new_session=True,
+        )
+        os.close(writer)
+        readable, _, _ = select.select([reader], [], [], START_TIMEOUT_S)
+        if readable and os.read(reader, 1):
+            # The daemon is not ours to wait for; without this, Popen would warn when it is collected.
+            process.returncode = 0
+            return True
+        process.kill()
+        process.wait()
+        return False
+    finally:
+        os.close(reader)
+        os.close(log)
+
+
+def _last_words(directory: Path) -> str:
+    with suppress(OSError):
+        lines = (directory / LOG_FILE).read_text(errors="replace").strip().splitlines()
+        if lines:
+            return lines[-1]
+    return "it said nothing."
+
+
+def _log_hint(directory: Path) -> str:
+    return f"Its log: {directory / LOG_FILE}"

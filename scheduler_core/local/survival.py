@@ -1,0 +1,28 @@
+"""Which restarts running workloads outlive here, read from how this daemon itself was started."""
+
+from __future__ import annotations
+
+import getpass
+from contextlib import suppress
+from pathlib import Path
+
+SCOPE_PREFIX = "jupyter-runai-"
+
+
+def survived_restarts() -> tuple[str, ...]:
+    """The events that running workloads outlive, in words for people."""
+    unit = _unit()
+    systemd = Path("/run/systemd/system").is_dir()
+    own_scope = unit.startswith(SCOPE_PREFIX)
+    found = ["a restart of the engine"]
+    if own_scope or not unit.endswith(".service"):
+        found.append("a restart of Jupyter")
+    if not systemd or (own_scope and Path(f"/var/lib/systemd/linger/{getpass.getuser()}").exists()):
+        found.append("logging out")
+    return tuple(found)
+
+
+def _unit() -> str:
+    with suppress(OSError):
+        return Path("/proc/self/cgroup").read_text().strip().rpartition("/")[2]
+    return ""

@@ -27,6 +27,7 @@ Number: TypeAlias = int | Fraction
 Key: TypeAlias = tuple[str, str]
 """A queue and a pool."""
 
+_UNNAMED_POOL = PoolQuota()
 _PROFILE_SIZE = re.compile(r"([0-9]+)g\.")
 
 
@@ -136,9 +137,6 @@ def _quota(queue: Queue, pool: str, resource: Resource) -> GpuQuota | HostQuota:
     source = queue if pool == "default" else queue.pools.get(pool, _UNNAMED_POOL)
     quota: GpuQuota | HostQuota = getattr(source, resource)
     return quota
-
-
-_UNNAMED_POOL = PoolQuota()
 
 
 def _running_entries(state: State) -> Iterator[_Entry]:

@@ -1,0 +1,5 @@
+import { modelPlugin } from './plugins/model';
+
+export { IEngineModel } from './tokens';
+
+export default [modelPlugin];

@@ -1,0 +1,216 @@
+import type { ServerConnection } from '@jupyterlab/services';
+import { Signal } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
+
+import type { IConnection, IEngineModel, ILogFollower } from '../tokens';
+import type {
+  EngineEvent,
+  IDevice,
+  IEngineInfo,
+  IProblem,
+  IQueueStatus,
+  IWorkload,
+  ServerMessage
+} from '../wire';
+import { EngineApi } from './api';
+import { Book } from './book';
+import type { IWorkloadChange } from './book';
+import { LogFollower } from './logFollower';
+import { EngineStream } from './stream';
+
+/** The one store: a book kept by the stream, and the requests beside it. */
+export class EngineModel implements IEngineModel {
+  constructor(options: EngineModel.IOptions) {
+    const { serverSettings } = options;
+    this._api = new EngineApi({ serverSettings });
+    this._stream = new EngineStream({
+      serverSettings,
+      since: () => this._book.position
+    });
+    this._stream.received.connect(this._onReceived, this);
+    this._stream.opened.connect(this._onOpened, this);
+    this._stream.closed.connect(this._onClosed, this);
+  }
+
+  /** Whether the rest is fresh. */
+  get connection(): IConnection {
+    return this._connection;
+  }
+
+  /** Which engine answers; null until it did. */
+  get info(): IEngineInfo | null {
+    return this._book.info;
+  }
+
+  /** All devices. */
+  get devices(): readonly IDevice[] {
+    return this._book.devices;
+  }
+
+  /** All queues. */
+  get queues(): readonly IQueueStatus[] {
+    return this._book.queues;
+  }
+
+  /** All workloads that the user may see. */
+  get workloads(): readonly IWorkload[] {
+    return this._book.workloads;
+  }
+
+  /** Emitted when any of the above has changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Emitted for each workload that came, went or changed. */
+  get workloadChanged(): ISignal<this, IWorkloadChange> {
+    return this._workloadChanged;
+  }
+
+  /** Whether the model was given up. */
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** The workload of that id, if it is known. */
+  workload(id: string): IWorkload | undefined {
+    return this._book.workload(id);
+  }
+
+  /** Whether a workload is the user's own. */
+  isMine(workload: IWorkload): boolean {
+    return workload.owner === this.info?.user;
+  }
+
+  /** End a workload for good. */
+  stop(id: string): Promise<IWorkload> {
+    return this._api.stop(id);
+  }
+
+  /** Change to simulated devices, or with null to the machine's own. */
+  async simulate(devices: string | null): Promise<IEngineInfo> {
+    const info = await this._api.simulate(devices);
+    if (!this._isDisposed) {
+      // The engine starts over: what was heard until now is of another one.
+      this._book.forgetPosition();
+      this._stream.reconnect();
+    }
+    return info;
+  }
+
+  /** Follow a workload's log from its beginning. */
+  followLog(id: string): ILogFollower {
+    const follower = new LogFollower({
+      release: released => {
+        this._unfollow(id, released);
+      }
+    });
+    const others = this._followers.get(id) ?? new Set();
+    this._followers.set(id, others.add(follower));
+    this._stream.send({ type: 'follow', workload: id, offset: 0 });
+    return follower;
+  }
+
+  /** Close the stream and forget all listeners. */
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._stream.dispose();
+    this._followers.clear();
+    Signal.clearData(this);
+  }
+
+  private _onReceived(_: EngineStream, message: ServerMessage): void {
+    switch (message.type) {
+      case 'error':
+        this._lose(message);
+        return;
+      case 'log':
+        for (const follower of this._followers.get(message.workload) ?? []) {
+          follower.append(message);
+        }
+        return;
+      case 'log_end':
+        for (const follower of this._followers.get(message.workload) ?? []) {
+          follower.complete();
+        }
+        return;
+      default:
+        this._onEvent(message);
+    }
+  }
+
+  private _onEvent(event: EngineEvent): void {
+    const applied = this._book.apply(event);
+    if (applied.kind === 'gap') {
+      this._book.forgetPosition();
+      this._stream.reconnect();
+      return;
+    }
+    const wasLive = this._connection.phase === 'live';
+    this._connection = { phase: 'live', heard: Date.now(), problem: null };
+    if (applied.kind === 'changed') {
+      for (const change of applied.workloads) {
+        this._workloadChanged.emit(change);
+      }
+    }
+    if (applied.kind === 'changed' || !wasLive) {
+      this._changed.emit();
+    }
+  }
+
+  private _onOpened(): void {
+    for (const [workload, followers] of this._followers) {
+      const waiting = [...followers].filter(follower => !follower.isComplete);
+      if (waiting.length > 0) {
+        const offset = Math.min(...waiting.map(follower => follower.next));
+        this._stream.send({ type: 'follow', workload, offset });
+      }
+    }
+  }
+
+  private _onClosed(): void {
+    // After an error message its explanation stays until something better is heard.
+    if (this._connection.phase !== 'lost') {
+      this._lose(null);
+    }
+  }
+
+  private _lose(problem: IProblem | null): void {
+    this._connection = { ...this._connection, phase: 'lost', problem };
+    this._changed.emit();
+  }
+
+  private _unfollow(id: string, follower: LogFollower): void {
+    const followers = this._followers.get(id);
+    followers?.delete(follower);
+    if (followers?.size === 0) {
+      this._followers.delete(id);
+      this._stream.send({ type: 'unfollow', workload: id });
+    }
+  }
+
+  private readonly _api: EngineApi;
+  private readonly _stream: EngineStream;
+  private readonly _book = new Book();
+  private readonly _followers = new Map<string, Set<LogFollower>>();
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _workloadChanged = new Signal<this, IWorkloadChange>(this);
+  private _connection: IConnection = {
+    phase: 'starting',
+    heard: null,
+    problem: null
+  };
+  private _isDisposed = false;
+}
+
+/** A namespace for EngineModel's options. */
+export namespace EngineModel {
+  /** What a model needs. */
+  export interface IOptions {
+    /** Where the server is and how to speak to it. */
+    serverSettings: ServerConnection.ISettings;
+  }
+}

@@ -1,0 +1,82 @@
+import { Token } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+
+import type { IWorkloadChange } from './model/book';
+import type { LogText } from './model/logText';
+import type {
+  IDevice,
+  IEngineInfo,
+  IProblem,
+  IQueueStatus,
+  IWorkload
+} from './wire';
+
+/** Whether what the model knows is fresh. */
+export interface IConnection {
+  /** `starting` until something was heard, `live` while events arrive, else `lost`. */
+  readonly phase: 'starting' | 'live' | 'lost';
+
+  /** When the engine was last heard, in milliseconds since the epoch; null for never. */
+  readonly heard: number | null;
+
+  /** Why there is no engine, where the server said so. */
+  readonly problem: IProblem | null;
+}
+
+/** One workload's log as it grows; dispose it when nobody looks any more. */
+export interface ILogFollower extends IDisposable {
+  /** What was written so far. */
+  readonly text: LogText;
+
+  /** Whether the workload has ended and everything is here. */
+  readonly isComplete: boolean;
+
+  /** Emitted when there is more text, or no more to come. */
+  readonly changed: ISignal<ILogFollower, void>;
+}
+
+/** What the engine knows, kept up to date, and what it can be asked to do. */
+export interface IEngineModel extends IDisposable {
+  /** Whether the rest is fresh. */
+  readonly connection: IConnection;
+
+  /** Which engine answers; null until it did. */
+  readonly info: IEngineInfo | null;
+
+  /** All devices. */
+  readonly devices: readonly IDevice[];
+
+  /** All queues. */
+  readonly queues: readonly IQueueStatus[];
+
+  /** All workloads that the user may see; the array is a new one after each change. */
+  readonly workloads: readonly IWorkload[];
+
+  /** Emitted when any of the above has changed. */
+  readonly changed: ISignal<IEngineModel, void>;
+
+  /** Emitted for each workload that came, went or changed. */
+  readonly workloadChanged: ISignal<IEngineModel, IWorkloadChange>;
+
+  /** The workload of that id, if it is known. */
+  workload(id: string): IWorkload | undefined;
+
+  /** Whether a workload is the user's own. */
+  isMine(workload: IWorkload): boolean;
+
+  /** End a workload for good. Rejects with an EngineError. */
+  stop(id: string): Promise<IWorkload>;
+
+  /** Change to simulated devices, or with null to the machine's own. Rejects with an EngineError. */
+  simulate(devices: string | null): Promise<IEngineInfo>;
+
+  /** Follow a workload's log from its beginning. */
+  followLog(id: string): ILogFollower;
+}
+
+/** The token of the one engine model. */
+export const IEngineModel = new Token<IEngineModel>(
+  'jupyter-runai:IEngineModel',
+  'What the GPU engine knows (devices, queues, workloads), kept up to date, and what it can be asked to do.'
+);

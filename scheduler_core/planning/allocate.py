@@ -1,0 +1,73 @@
+"""The allocate action: give free resources to waiting work, one step at a time, in order."""
+
+from __future__ import annotations
+
+from scheduler_core.planning.demand import NOTHING
+from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.order import PoolOrder
+from scheduler_core.planning.queues import Blocked
+from scheduler_core.planning.state import State, steps_request
+from scheduler_core.planning.step import attempt, signature
+
+
+def allocate(state: State) -> None:
+    """Place what fits. Pools go by name; each workload waits in its first pool and tries its pools in order."""
+    refused: set[object] = set()
+    for pool in sorted(state.books):
+        order = PoolOrder(state.books[pool], eligible(state, pool))
+        while (gang := order.pop()) is not None:
+            if _take(state, gang, refused) and gang.waiting():
+                order.push(gang)
+            order.refresh(gang.workload.queue)
+            note_turn(state, pool, gang)
+
+
+def eligible(state: State, pool: str) -> list[Gang]:
+    """Gangs that wait in the pool and have enough tasks for a step."""
+    return [
+        gang
+        for gang in state.gangs
+        if gang.workload.pools[0] == pool
+        and state.tree.is_leaf(gang.workload.queue)
+        and gang.reachable()
+        and gang.next_tasks()
+    ]
+
+
+def note_turn(state: State, pool: str, gang: Gang) -> None:
+    """Remember the first time that a workload's turn came."""
+    turns = state.taken.setdefault(pool, [])
+    if gang.id not in state.seen:
+        state.seen.add(gang.id)
+        turns.append(gang)
+
+
+def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
+    """The limit or quota that stops the gang's next step in this pool, before any placement.
+
+    Where the step may go one way or another, each way is tested when it is tried.
+    """
+    if gang.satisfied():
+        one_way = len({gang.demands[k].index for k in gang.waiting()}) == 1
+    else:
+        one_way = not any(root.has_choice() for root in gang.roots)
+    vector = steps_request(gang, gang.next_tasks(), least=True) if one_way else NOTHING
+    return state.books[pool].gate(gang.workload.queue, vector, gang.preemptible)
+
+
+def _take(state: State, gang: Gang, refused: set[object]) -> bool:
+    mark = len(state.placements)
+    for pool in state.pools_of(gang):
+        blocked = gate(state, gang, pool)
+        if blocked is not None:
+            state.blocked.setdefault(gang.id, blocked)
+            continue
+        known = signature(gang)
+        if known is not None and (pool, known) in refused:
+            continue
+        if attempt(state, gang, pool):
+            state.commit(mark)
+            return True
+        if known is not None:
+            refused.add((pool, known))
+    return False

@@ -1,0 +1,165 @@
+"""The groups of a workload: which minimum is missing, and which tasks would supply it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scheduler_core.model import Group, PlannedWorkload, Task, Topology
+from scheduler_core.planning.demand import Demand
+
+BELOW, AT, ABOVE = range(3)
+"""Elastic state: below, exactly at, or above the minimum."""
+
+
+class GroupNode:
+    """One group with its tasks. `active` counts running and placed tasks; `waiting` lists pending ones in order."""
+
+    def __init__(self, group: Group) -> None:
+        self.name = group.name
+        self.min_members = group.min_members
+        self.min_subgroups = group.min_subgroups
+        self.topology: Topology | None = group.topology
+        self.parent: GroupNode | None = None
+        self.children: list[GroupNode] = []
+        self.active = 0
+        self.waiting: list[int] = []
+        self.gated = 0
+
+    @property
+    def missing(self) -> int:
+        """Own tasks that are short of the minimum."""
+        return max(0, self.min_members - self.active)
+
+    @property
+    def subgroups_needed(self) -> int:
+        return len(self.children) if self.min_subgroups is None else self.min_subgroups
+
+    def satisfied(self) -> bool:
+        if self.active < self.min_members:
+            return False
+        return not self.children or sum(child.satisfied() for child in self.children) >= self.subgroups_needed
+
+    def reachable(self, with_gated: bool = False) -> bool:
+        """Whether the tasks present could bring it to its minimum."""
+        present = self.active + len(self.waiting) + (self.gated if with_gated else 0)
+        if present < self.min_members:
+            return False
+        able = sum(child.reachable(with_gated) for child in self.children)
+        return able >= self.subgroups_needed
+
+    def has_choice(self) -> bool:
+        """Whether there is more than one set of subgroups that would do."""
+        needed = self.subgroups_needed
+        return needed < len(self.children) or any(child.has_choice() for child in self.children)
+
+    def ordered_children(self) -> list[GroupNode]:
+        """Unsatisfied first, required before optional, the emptiest first, then by name."""
+
+        def rank(child: GroupNode) -> tuple[bool, bool, float, str]:
+            filled = child.active / child.min_members if child.min_members else 0.0
+            return child.satisfied(), not child.min_members and not child.children, filled, child.name
+
+        return sorted(self.children, key=rank)
+
+    def first_choice(self) -> list[int]:
+        """Tasks that bring it to its minimum, taking subgroups in order."""
+        tasks = self.waiting[: self.missing]
+        short = self.subgroups_needed - sum(child.satisfied() for child in self.children)
+        for child in self.ordered_children():
+            if short > 0 and not child.satisfied() and child.reachable():
+                tasks = tasks + child.first_choice()
+                short -= 1
+        return tasks
+
+    def fewest(self) -> int:
+        """The least number of tasks with which it is at its minimum."""
+        below = sorted(child.fewest() for child in self.children)
+        return self.min_members + sum(below[: self.subgroups_needed])
+
+    def walk(self) -> Iterator[GroupNode]:
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+class Gang:
+    """A workload with its group tree and compiled demands; `waiting` indices point into `tasks`."""
+
+    def __init__(self, workload: PlannedWorkload, demands: list[Demand]) -> None:
+        self.workload = workload
+        self.id = workload.id
+        self.tasks: tuple[Task, ...] = workload.tasks
+        self.demands = demands
+        self.preemptible = workload.is_preemptible
+        groups = workload.groups
+        if groups is None:
+            groups = (Group(name="default", min_members=len(workload.tasks)),)
+        self.groups = {group.name: GroupNode(group) for group in groups}
+        for group in groups:
+            if group.parent is not None:
+                node, parent = self.groups[group.name], self.groups[group.parent]
+                node.parent = parent
+                parent.children.append(node)
+        self.roots = sorted((node for node in self.groups.values() if node.parent is None), key=lambda n: n.name)
+        self._count_tasks()
+
+    def _count_tasks(self) -> None:
+        for k, task in enumerate(self.tasks):
+            group = self.groups[task.group]
+            if task.state == "running":
+                group.active += 1
+            elif task.state == "pending":
+                group.waiting.append(k)
+            elif task.state == "gated":
+                group.gated += 1
+        for group in self.groups.values():
+            group.waiting.sort(key=lambda k: (-self.tasks[k].priority, k))
+
+    def satisfied(self) -> bool:
+        return all(root.satisfied() for root in self.roots)
+
+    def reachable(self, with_gated: bool = False) -> bool:
+        return all(root.reachable(with_gated) for root in self.roots)
+
+    def active(self) -> int:
+        return sum(group.active for group in self.groups.values())
+
+    def waiting(self) -> list[int]:
+        """Pending tasks not placed so far, in list order."""
+        return sorted(k for group in self.groups.values() for k in group.waiting)
+
+    def elastic_state(self) -> int:
+        if not self.satisfied():
+            return BELOW
+        return ABOVE if self.active() > sum(root.fewest() for root in self.roots) else AT
+
+    def next_tasks(self) -> list[int]:
+        """Tasks the next step would start first: the missing minimum, or one more."""
+        if not self.satisfied():
+            return [k for root in self.roots for k in root.first_choice()]
+        step = next(self.growth_steps(), None)
+        return [] if step is None else step[1]
+
+    def growth_steps(self) -> Iterator[tuple[GroupNode, list[int]]]:
+        """Ways to grow a satisfied gang by one task, or by one subgroup's whole minimum, best first."""
+        open_groups = [group for group in self.groups.values() if group.waiting or group.children]
+        open_groups.sort(key=self._growth_rank)
+        for group in open_groups:
+            if not group.satisfied():
+                if group.reachable() and (group.parent is None or group.parent.satisfied()):
+                    yield group, group.first_choice()
+            elif self._line_satisfied(group):
+                for k in list(group.waiting):
+                    yield group, [k]
+
+    def _growth_rank(self, group: GroupNode) -> tuple[bool, bool, float, str]:
+        filled = group.active / group.min_members if group.min_members else float(group.active)
+        return group.satisfied(), group.min_members == 0, filled, group.name
+
+    def _line_satisfied(self, group: GroupNode) -> bool:
+        parent = group.parent
+        while parent is not None:
+            if not parent.satisfied():
+                return False
+            parent = parent.parent
+        return True

@@ -1,0 +1,150 @@
+"""Who holds what of nodes and devices, with an undo journal.
+
+Everything is held at two times. NOW is the present: running, stuck and releasing tasks, and binds. LATER is after what
+is releasing has gone: running and stuck tasks, binds and nominations. A bind needs room at both times, a nomination
+only LATER.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from scheduler_core.planning.cluster import Cluster
+from scheduler_core.planning.demand import Demand, Form, mig_devices
+
+Times: TypeAlias = tuple[int, ...]
+NOW, LATER = 0, 1
+BOTH: Times = (NOW, LATER)
+ONLY_NOW: Times = (NOW,)
+ONLY_LATER: Times = (LATER,)
+
+
+class Place(Struct, frozen=True):
+    """A node, and there devices (indices; for MIG one per slice) with the units or profile taken of each."""
+
+    node: int
+    devices: tuple[int, ...] = ()
+    units: tuple[int, ...] = ()
+    profiles: tuple[str, ...] = ()
+
+
+class Occupancy:
+    """The mutable state of nodes and devices; `changes` logs every node touched, for those who cache scores."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        nodes, devices = cluster.nodes, len(cluster.gpus)
+        self.cpu = [[node.cpu_milli for node in nodes] for _ in BOTH]
+        self.memory = [[node.memory_mib for node in nodes] for _ in BOTH]
+        self.slots = [[node.max_tasks for node in nodes] for _ in BOTH]
+        self.used = [[0] * devices for _ in BOTH]
+        self.idle = [[sum(cluster.sliced[d] is None for d in span) for span in cluster.spans] for _ in BOTH]
+        self.idle_throughout = list(self.idle[NOW])
+        self.slices: list[list[dict[str, int]]] = [[dict(s) if s else {} for s in cluster.sliced] for _ in BOTH]
+        self.changes: list[int] = []
+        self.releasing = 0
+        self._journal: list[tuple[Place, Demand, Times]] = []
+
+    def hold(self, place: Place, demand: Demand, times: Times) -> None:
+        """Take the place; undone by `rollback`."""
+        self._move(place, demand, times, 1)
+        self._journal.append((place, demand, times))
+
+    def mark(self) -> int:
+        return len(self._journal)
+
+    def rollback(self, mark: int) -> None:
+        """Undo everything held since the mark."""
+        while len(self._journal) > mark:
+            self._move(*self._journal.pop(), -1)
+
+    def free(self, d: int, later: bool) -> int:
+        """Units free on a device (never a partitioned one): throughout, or only after releasing tasks have gone."""
+        used = self.used[LATER][d] if later else max(self.used[NOW][d], self.used[LATER][d])
+        return self.cluster.scale.device - used
+
+    def idle_devices(self, i: int, later: bool) -> int:
+        """Whole devices of node i that nobody holds."""
+        return self.idle[LATER][i] if later else self.idle_throughout[i]
+
+    def free_slices(self, d: int, profile: str, later: bool) -> int:
+        after = self.slices[LATER][d].get(profile, 0)
+        return after if later else min(after, self.slices[NOW][d].get(profile, 0))
+
+    def free_units(self, i: int, later: bool) -> int:
+        """Units free on all devices of node i; a free slice counts for the devices it is charged."""
+        free = 0
+        for d in self.cluster.spans[i]:
+            slices = self.cluster.sliced[d]
+            if slices is None:
+                free += max(0, self.free(d, later))
+            else:
+                counts = ((p, max(0, self.free_slices(d, p, later))) for p in slices)
+                free += sum(mig_devices(p) * count for p, count in counts) * self.cluster.scale.device
+        return free
+
+    def host_fits(self, i: int, demand: Demand, later: bool) -> bool:
+        """Whether CPU, memory and the number of tasks leave room on node i; what is not asked for does not count."""
+        times = ONLY_LATER if later else BOTH
+        for t in times:
+            if self.slots[t][i] < 1:
+                return False
+            if demand.cpu_milli and self.cpu[t][i] < demand.cpu_milli:
+                return False
+            if demand.memory_mib and self.memory[t][i] < demand.memory_mib:
+                return False
+        return True
+
+    def _move(self, place: Place, demand: Demand, times: Times, sign: int) -> None:
+        i = place.node
+        for t in times:
+            self.cpu[t][i] -= sign * demand.cpu_milli
+            self.memory[t][i] -= sign * demand.memory_mib
+            self.slots[t][i] -= sign
+        if place.profiles:
+            for d, profile in zip(place.devices, place.profiles, strict=True):
+                for t in times:
+                    self.slices[t][d][profile] -= sign
+        else:
+            self._move_units(place.devices, place.units, times, sign)
+        if NOW in times and LATER not in times:
+            self.releasing += sign
+        self.changes.append(i)
+
+    def _move_units(self, devices: Sequence[int], units: Sequence[int], times: Times, sign: int) -> None:
+        used_now, used_later = self.used
+        for d, taken in zip(devices, units, strict=True):
+            i = self.cluster.gpu_node[d]
+            was = used_now[d], used_later[d]
+            for t in times:
+                self.used[t][d] += sign * taken
+                self.idle[t][i] += (self.used[t][d] == 0) - (was[t] == 0)
+            self.idle_throughout[i] += (used_now[d] == 0 and used_later[d] == 0) - (was == (0, 0))
+
+
+def held_place(
+    cluster: Cluster, demand: Demand, node: str, gpu_ids: Sequence[str], slices: Sequence[tuple[str, str]]
+) -> Place | None:
+    """Where a task that already holds resources sits; None where its node is not in the snapshot.
+
+    A device or slice that is not in the snapshot is left out. A holder of a whole partitioned device, or of memory on a
+    device of unknown memory, counts as holding all of it.
+    """
+    i = cluster.index.get(node)
+    if i is None:
+        return None
+    if demand.form == Form.MIG:
+        known = [(cluster.gpu_index[g], p) for g, p in slices if g in cluster.gpu_index]
+        known = [(d, p) for d, p in known if p in (cluster.sliced[d] or {})]
+        return Place(node=i, devices=tuple(d for d, _ in known), profiles=tuple(p for _, p in known))
+    if demand.form == Form.NONE:
+        return Place(node=i)
+    devices = tuple(
+        d for d in (cluster.gpu_index.get(g) for g in gpu_ids) if d is not None and cluster.sliced[d] is None
+    )
+    return Place(
+        node=i, devices=devices, units=tuple(cluster.share(d, demand) or cluster.scale.device for d in devices)
+    )

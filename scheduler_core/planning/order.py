@@ -1,0 +1,146 @@
+"""Whose turn it is: sibling queues by what they are owed and hold, workloads by priority and age.
+
+The best workload of every subtree is kept at its queue; after each pop only the path to the root is worked out again.
+Source: contract rule 7 and section 4 of KAI's orders; ties end with the older queue, then the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from heapq import heapify, heappop, heappush
+from typing import TypeAlias
+
+from scheduler_core.planning.demand import Vector
+from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.queues import PoolBooks
+from scheduler_core.planning.state import steps_request
+
+Dominant: TypeAlias = tuple[float, Fraction]
+"""A share as a double, which decides almost always, and exactly."""
+
+QueueKey: TypeAlias = tuple[bool, bool, int, bool, float, Fraction, float, Fraction, int]
+Entry: TypeAlias = tuple[int, int, float, str, Gang]
+
+_ZERO_SHARE: Dominant = (0.0, Fraction(0))
+
+
+class PoolOrder:
+    """The workloads that wait in one pool, popped one at a time, best first."""
+
+    def __init__(self, books: PoolBooks, gangs: Iterable[Gang]) -> None:
+        self.books = books
+        self.tree = books.tree
+        self._leaves: dict[str, list[Entry]] = {}
+        for gang in gangs:
+            self._leaves.setdefault(gang.workload.queue, []).append(_entry(gang))
+        for heap in self._leaves.values():
+            heapify(heap)
+        self._divisors = {name: _divisors(books, name) for name in self.tree.paths}
+        self._rank: dict[str, int] = {}
+        for siblings in self.tree.children.values():
+            self._rank.update(_rank_by_allocatable(books, siblings))
+        self._best: dict[str, tuple[QueueKey, str, Vector]] = {}
+        for leaf in self._leaves:
+            self.refresh(leaf)
+
+    def pop(self) -> Gang | None:
+        """Take the best workload out; call `refresh` on its queue when its books have changed."""
+        roots = [self._best[name] for name in self.tree.children.get(None, ()) if name in self._best]
+        if not roots:
+            return None
+        _, leaf, _ = min(roots, key=lambda best: best[0])
+        return heappop(self._leaves[leaf])[-1]
+
+    def push(self, gang: Gang) -> None:
+        """Put a workload back that has more to start."""
+        heappush(self._leaves[gang.workload.queue], _entry(gang))
+
+    def refresh(self, leaf: str) -> None:
+        """Work out again the best workload of a leaf and of every queue above it."""
+        for name in self.tree.paths[leaf]:
+            if name == leaf:
+                heap = self._leaves[leaf]
+                found = (leaf, _request(heap[0][-1])) if heap else None
+            else:
+                children = [self._best[child] for child in self.tree.children[name] if child in self._best]
+                found = min(children, key=lambda best: best[0])[1:] if children else None
+            if found is None:
+                self._best.pop(name, None)
+            else:
+                self._best[name] = (self._key(name, found[1]), *found)
+
+    def _key(self, name: str, request: Vector) -> QueueKey:
+        books = self.books
+        held, fair, quota = books.allocated[name], books.fair_floor[name], books.quota[name]
+        with_it = held[0] + request[0], held[1] + request[1], held[2] + request[2]
+        over = held[0] > fair[0] and held[1] > fair[1] and held[2] > fair[2]
+        beyond = any(q is not None and w > q for w, q in zip(with_it, quota, strict=True))
+        divisors = self._divisors[name]
+        forbidden = any(zero and w > 0 for w, (_, _, zero) in zip(with_it, divisors, strict=True))
+        return (
+            over,
+            beyond,
+            -self.tree.queues[name].priority,
+            forbidden,
+            *_dominant(with_it, divisors),
+            *_dominant(held, divisors),
+            self._rank[name],
+        )
+
+
+Divisor: TypeAlias = tuple[int, int, bool]
+"""A resource's share is amount * first / second; the last says that nothing of it may be used."""
+
+
+def _divisors(books: PoolBooks, name: str) -> list[Divisor]:
+    divisors: list[Divisor] = []
+    for r in range(3):
+        scale = books.scale.device if r == 0 else 1
+        allocatable = books.allocatable(name, r)
+        by = books.totals[r] if allocatable is None else allocatable
+        if by == 0:
+            divisors.append((1000, scale, allocatable is not None))
+        else:
+            divisors.append((by.denominator, by.numerator * scale, False))
+    return divisors
+
+
+def _dominant(amounts: Vector, divisors: Sequence[Divisor]) -> Dominant:
+    best = _ZERO_SHARE
+    for amount, (times, by, _) in zip(amounts, divisors, strict=True):
+        if amount:
+            share = amount * times / by
+            if share >= best[0]:
+                best = max(best, (share, Fraction(amount * times, by)))
+    return best
+
+
+def _rank_by_allocatable(books: PoolBooks, siblings: Sequence[str]) -> dict[str, int]:
+    """Smaller in all resources first, then older, then name; siblings come by age and name."""
+    unlimited = Fraction(1 << 200)
+    amounts = {}
+    for name in siblings:
+        bounds = (books.allocatable(name, r) for r in range(3))
+        amounts[name] = tuple(unlimited if bound is None else bound for bound in bounds)
+    left = list(siblings)
+    rank: dict[str, int] = {}
+    while left:
+        kinds = {amounts[name] for name in left}
+        first = next(name for name in left if not any(_smaller(kind, amounts[name]) for kind in kinds))
+        rank[first] = len(rank)
+        left.remove(first)
+    return rank
+
+
+def _smaller(left: tuple[Fraction, ...], right: tuple[Fraction, ...]) -> bool:
+    return left != right and all(a <= b for a, b in zip(left, right, strict=True))
+
+
+def _request(gang: Gang) -> Vector:
+    return steps_request(gang, gang.next_tasks(), least=False)
+
+
+def _entry(gang: Gang) -> Entry:
+    workload = gang.workload
+    return -workload.priority, gang.elastic_state(), workload.created, workload.id, gang

@@ -1,0 +1,151 @@
+"""One step of a workload: its missing minimum, or one elastic task; all of it is placed, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from scheduler_core.planning.cluster import Mask
+from scheduler_core.planning.demand import Form
+from scheduler_core.planning.gangs import Gang, GroupNode
+from scheduler_core.planning.state import State, steps_request
+from scheduler_core.planning.topology import options
+
+
+class Step:
+    """Tries to place tasks of one gang in one pool; `later` on resources that are still releasing."""
+
+    def __init__(self, state: State, gang: Gang, pool: str, later: bool, thrifty: bool = False) -> None:
+        self.state = state
+        self.gang = gang
+        self.pool = pool
+        self.later = later
+        self.thrifty = thrifty
+        self.books = state.books[pool]
+        self._gate_each = any(root.has_choice() for root in gang.roots)
+
+    def minimum(self) -> bool:
+        """Place what every group that must be at its minimum is missing."""
+
+        def fill(nodes: Sequence[Mask]) -> bool:
+            return all(root.satisfied() or self._satisfy(root, nodes) for root in self.gang.roots)
+
+        return self._in_some_domain(None, fill)
+
+    def growth(self, group: GroupNode, tasks: Sequence[int]) -> bool:
+        """Place one elastic task, or the whole minimum of one more subgroup."""
+        line = [group]
+        while line[-1].parent is not None:
+            line.append(line[-1].parent)
+        if not group.satisfied():
+            line = line[1:]
+
+        def fill(nodes: Sequence[Mask], above: Sequence[GroupNode]) -> bool:
+            if above:
+                return self._in_some_domain(above[-1], lambda inner: fill(inner, above[:-1]), nodes)
+            if not group.satisfied():
+                return self._satisfy(group, nodes)
+            return all(self._task(k, nodes) for k in tasks)
+
+        return self._in_some_domain(None, lambda nodes: fill(nodes, line))
+
+    def _satisfy(self, group: GroupNode, nodes: Sequence[Mask]) -> bool:
+        return self._in_some_domain(group, lambda inner: self._fill(group, inner), nodes)
+
+    def _fill(self, group: GroupNode, nodes: Sequence[Mask]) -> bool:
+        if len(group.waiting) < group.missing:
+            return False
+        if not all(self._task(k, nodes) for k in group.waiting[: group.missing]):
+            return False
+        short = group.subgroups_needed - sum(child.satisfied() for child in group.children)
+        for child in group.ordered_children():
+            if short <= 0:
+                break
+            if child.satisfied() or not child.reachable():
+                continue
+            mark = len(self.state.placements)
+            if self._satisfy(child, nodes):
+                short -= 1
+            else:
+                self.state.rollback(mark)
+        return short <= 0
+
+    def _in_some_domain(
+        self, group: GroupNode | None, fill: Callable[[Sequence[Mask]], bool], nodes: Sequence[Mask] | None = None
+    ) -> bool:
+        topology = self.gang.workload.topology if group is None else group.topology
+        within = [self.state.cluster.in_pool(self.pool)] if nodes is None else nodes
+        if topology is None:
+            return fill(within)
+        for masks in options(self.state.occupancy, topology, within, self._held(group), self.later):
+            mark = len(self.state.placements)
+            if fill(masks):
+                return True
+            self.state.rollback(mark)
+        return False
+
+    def _held(self, group: GroupNode | None) -> set[int]:
+        """Nodes on which the gang, or one group of it with its subgroups, runs already."""
+        homes = self.state.homes.get(self.gang.id, ())
+        if group is None:
+            return {node for _, node in homes}
+        names = {member.name for member in group.walk()}
+        return {node for k, node in homes if self.gang.tasks[k].group in names}
+
+    def _task(self, k: int, nodes: Sequence[Mask]) -> bool:
+        gang, demand = self.gang, self.gang.demands[k]
+        queue = gang.workload.queue
+        if self._gate_each and self.books.gate(queue, demand.least, gang.preemptible) is not None:
+            return False
+        by_memory = demand.form == Form.MEMORY
+        headroom = self.books.headroom(queue, gang.preemptible) if by_memory else None
+        place = self.state.placer.best(demand, nodes, self.later, headroom, self.thrifty and by_memory)
+        if place is None:
+            return False
+        self.state.place(gang, k, place, self.later, self.pool)
+        return True
+
+
+def attempt(state: State, gang: Gang, pool: str) -> bool:
+    """Place the gang's next step in the pool, now or else on releasing resources; nothing is left behind on failure."""
+    for later in (False, True) if state.occupancy.releasing else (False,):
+        for thrifty in (False, True) if _charge_depends_on_device(gang) else (False,):
+            if _try(Step(state, gang, pool, later, thrifty)):
+                return True
+    return False
+
+
+def signature(gang: Gang) -> tuple[object, ...] | None:
+    """Equal for gangs whose next steps stand or fall together; None where the queue or its running tasks matter."""
+    if _charge_depends_on_device(gang) or any(root.has_choice() for root in gang.roots):
+        return None
+    if gang.workload.topology is not None or any(group.topology is not None for group in gang.groups.values()):
+        return None
+    if gang.satisfied():
+        return ("grow", frozenset(gang.demands[k].index for k in gang.waiting()))
+    return ("start", *sorted(gang.demands[k].index for k in gang.next_tasks()))
+
+
+def _try(step: Step) -> bool:
+    state, gang = step.state, step.gang
+    mark = len(state.placements)
+    if not gang.satisfied():
+        if step.minimum():
+            return True
+        state.rollback(mark)
+        return False
+    failed: set[int] = set()
+    for group, tasks in gang.growth_steps():
+        alone = gang.demands[tasks[0]].index if len(tasks) == 1 and group.satisfied() else None
+        if alone in failed and group.topology is None:
+            continue
+        if step.books.gate(gang.workload.queue, steps_request(gang, tasks, least=True), gang.preemptible) is None:
+            if step.growth(group, tasks):
+                return True
+            state.rollback(mark)
+        if alone is not None and group.topology is None:
+            failed.add(alone)
+    return False
+
+
+def _charge_depends_on_device(gang: Gang) -> bool:
+    return any(gang.demands[k].form == Form.MEMORY for group in gang.groups.values() for k in group.waiting)

@@ -1,0 +1,81 @@
+"""Domains of nodes that share a label's value, and the order in which a gang tries them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+
+from scheduler_core.model import Topology
+from scheduler_core.planning.cluster import Cluster, Mask
+from scheduler_core.planning.occupancy import Occupancy
+
+
+def domains(cluster: Cluster, label: str, within: Mask) -> dict[str, Mask]:
+    """The nodes of each value of the label; nodes without it are in none."""
+    members: dict[str, list[int]] = {}
+    for i in np.flatnonzero(within).tolist():
+        value = cluster.nodes[i].labels.get(label)
+        if value is not None:
+            members.setdefault(value, []).append(i)
+    result: dict[str, Mask] = {}
+    for value in sorted(members):
+        mask: Mask = np.zeros(len(cluster.nodes), dtype=np.bool_)
+        mask[members[value]] = True
+        result[value] = mask
+    return result
+
+
+def options(
+    occupancy: Occupancy, topology: Topology | None, within: Sequence[Mask], held: Collection[int], later: bool
+) -> Iterator[list[Mask]]:
+    """Sets of nodes to try one after the other; each is a list of masks, best part first.
+
+    The preferred level is tried first, then wider ones up to the required one, or to everything. Of one level the
+    domain with the least free goes first; inside it the preferred sub-domains with the most free. `held` are nodes on
+    which tasks of the gang run: new ones join their domain.
+    """
+    if topology is None or (topology.required is None and topology.preferred is None):
+        yield list(within)
+        return
+    cluster = occupancy.cluster
+    scope: Mask = np.logical_or.reduce(within)
+    free = {i: occupancy.free_units(i, later) for i in np.flatnonzero(scope).tolist()}
+    for label in _levels(topology):
+        for mask in _by_free(domains(cluster, label, scope), free, cluster, label, held):
+            yield _parts(cluster, topology, label, mask, free)
+    if topology.required is None:
+        yield list(within)
+
+
+def _levels(topology: Topology) -> list[str]:
+    """Labels to try, innermost first: from the preferred one out to the required one, both included."""
+    inner = topology.preferred or topology.required
+    outer = topology.required
+    known = list(topology.levels)
+    if inner in known and (outer is None or outer in known):
+        first = 0 if outer is None else known.index(outer)
+        between = known[first : known.index(inner) + 1]
+        if between:
+            return between[::-1]
+    return [label for label in dict.fromkeys((inner, outer)) if label is not None]
+
+
+def _by_free(
+    found: dict[str, Mask], free: dict[int, int], cluster: Cluster, label: str, held: Collection[int]
+) -> list[Mask]:
+    if held:
+        homes = {cluster.nodes[i].labels.get(label) for i in held}
+        found = {value: mask for value, mask in found.items() if value in homes}
+    return [found[value] for value in sorted(found, key=lambda v: (_sum(found[v], free), v))]
+
+
+def _parts(cluster: Cluster, topology: Topology, label: str, mask: Mask, free: dict[int, int]) -> list[Mask]:
+    if topology.preferred is None or topology.preferred == label:
+        return [mask]
+    inner = domains(cluster, topology.preferred, mask)
+    return [*(inner[v] for v in sorted(inner, key=lambda v: (-_sum(inner[v], free), v))), mask]
+
+
+def _sum(mask: Mask, free: dict[int, int]) -> int:
+    return sum(free[i] for i in np.flatnonzero(mask).tolist())

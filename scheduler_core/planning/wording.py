@@ -1,0 +1,152 @@
+"""The sentences of verdicts: one each, with the numbers, that a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from scheduler_core.planning.capacity import Capacity
+from scheduler_core.planning.cluster import Cluster
+from scheduler_core.planning.demand import Demand, Form, Scale
+from scheduler_core.planning.fit import Fit
+from scheduler_core.planning.gangs import Gang, GroupNode
+from scheduler_core.planning.queues import Blocked
+
+_UNITS = {"gpu": "devices", "cpu_milli": "thousandths of a core", "memory_mib": "MiB of memory"}
+
+
+def number(value: Fraction | float) -> str:
+    """At most six digits, no trailing zeros."""
+    return f"{float(value):.6g}"
+
+
+def plural(count: int, noun: str) -> str:
+    """ "1 task", "2 tasks"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _share_asked(demand: Demand, scale: Scale) -> str:
+    if demand.form == Form.WHOLE:
+        return plural(demand.devices, "device")
+    if demand.form == Form.PORTION:
+        return f"{number(scale.devices(demand.share))} of a device"
+    if demand.form == Form.MEMORY:
+        return f"{demand.gpu_memory_mib} MiB of device memory"
+    if demand.form == Form.MIG:
+        return " and ".join(f"{count} x {profile}" for profile, count in demand.mig)
+    return host(demand)
+
+
+def asks(demand: Demand, scale: Scale) -> str:
+    """The request as a person would say it: "3 devices", "0.5 of a device on each of 2 devices", "2 x 1g.10gb"."""
+    several = f" on each of {demand.devices} devices" if demand.form != Form.WHOLE and demand.devices > 1 else ""
+    return _share_asked(demand, scale) + several
+
+
+def host(demand: Demand) -> str:
+    """The part of the request that is not about devices."""
+    return f"{demand.cpu_milli} thousandths of a core and {demand.memory_mib} MiB of memory"
+
+
+def counted(causes: Mapping[str, int]) -> str:
+    """ "3 not ready, 2 tainted dedicated", most frequent first."""
+    ranked = sorted(causes.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {cause}" for cause, count in ranked[:4])
+
+
+def no_place(demand: Demand, found: Fit, scale: Scale) -> str:
+    """Why no node takes the demand as things stand."""
+    if not found.open_nodes:
+        why = counted(found.causes)
+        return f"no node may take it: {why}" if why else "its pool has no nodes"
+    at = f" ({found.best_node})" if found.best_node else ""
+    share = number(scale.devices(found.best))
+    if demand.form == Form.WHOLE and found.best < demand.devices:
+        return _no_whole(demand, found, at)
+    if demand.form == Form.PORTION and found.best < demand.share:
+        asked = number(scale.devices(demand.share))
+        return f"no device has {asked} free: the largest free share is {share}{at}"
+    if demand.form == Form.MEMORY:
+        return f"no place for {asks(demand, scale)}: the largest free share is {share}{at}"
+    if demand.form == Form.MIG:
+        return f"no node has {asks(demand, scale)} free: {found.free} such slices are free in all"
+    together = f" with {host(demand)}" if demand.form != Form.NONE and (demand.cpu_milli or demand.memory_mib) else ""
+    return f"no node has {asks(demand, scale)}{together} free: {counted(found.causes)}"
+
+
+def _no_whole(demand: Demand, found: Fit, at: str) -> str:
+    if demand.devices == 1:
+        return f"no device is free as a whole: something runs on each of the {found.devices}"
+    free = f"{found.free} are free in all, at most {found.best} on one node{at}"
+    return f"asks for {demand.devices} devices on one node: {free}"
+
+
+def never(gang: Gang, demand: Demand, capacity: Capacity, pools: tuple[str, ...]) -> str:
+    """Why even the empty cluster would not do, for a demand that no node of the pools could hold."""
+    cluster = capacity.cluster
+    nodes = [i for pool in pools for i in range(len(cluster.nodes)) if cluster.nodes[i].pool == pool]
+    asked = asks(demand, cluster.scale)
+    if not nodes:
+        return f"the pool {' or '.join(pools)} has no nodes: it can never start here"
+    refusals: dict[str, int] = {}
+    admitted = []
+    for i in nodes:
+        refusal = cluster.refusal(i, demand)
+        if refusal is None:
+            admitted.append(i)
+        else:
+            refusals[refusal] = refusals.get(refusal, 0) + 1
+    if not admitted:
+        return f"no node may take it ({counted(refusals)}): it can never start here"
+    if demand.form != Form.NONE:
+        largest = max(sum(cluster.usable(d, demand) for d in cluster.spans[i]) for i in admitted)
+        if largest < max(1, demand.devices):
+            return f"asks for {asked} and {_largest(largest, demand)}: it can never start here"
+    if demand.form in (Form.WHOLE, Form.NONE, Form.PORTION):
+        cpu = max(cluster.nodes[i].cpu_milli for i in admitted)
+        memory = max(cluster.nodes[i].memory_mib for i in admitted)
+        return f"asks for {host(demand)} and the largest node has {cpu} and {memory}: it can never start here"
+    return f"asks for {asked} and no node has as much: it can never start here"
+
+
+def _largest(largest: int, demand: Demand) -> str:
+    if demand.form == Form.WHOLE:
+        return f"the largest node has {largest}"
+    if demand.form == Form.MIG:
+        return "no device is partitioned"
+    return f"the largest node has {plural(largest, 'device')} that can be shared"
+
+
+def blocked(cause: Blocked) -> str:
+    """A limit or quota in the way."""
+    unit, what = _UNITS[cause.resource], "limit" if cause.rule == "limit" else "quota"
+    held = f"holds {number(cause.allocated)}"
+    if cause.rule == "quota":
+        held = f"holds {number(cause.allocated)} for non-preemptible work"
+    return (
+        f"asks for {number(cause.requested)} {unit} more, and queue {cause.queue} {held} "
+        f"of its {what} of {number(cause.bound)}"
+    )
+
+
+def incomplete(gang: Gang, gated: bool) -> str:
+    """Which group waits for tasks that are not there, or that are gated."""
+    group = next((g for root in gang.roots for g in _deepest(root) if not g.reachable()), gang.roots[0])
+    present = group.active + len(group.waiting)
+    if gated:
+        return f"group {group.name} has {present} of {group.min_members} tasks, {group.gated} more are gated"
+    if present < group.min_members:
+        return f"group {group.name} has {present} of the {group.min_members} tasks it needs to start"
+    able = sum(child.reachable() for child in group.children)
+    return f"group {group.name} has {able} of the {group.subgroups_needed} complete subgroups it needs to start"
+
+
+def _deepest(group: GroupNode) -> list[GroupNode]:
+    return [*(g for child in group.children for g in _deepest(child)), group]
+
+
+def where(cluster: Cluster, nodes: list[int]) -> str:
+    """Node names, shortened after three."""
+    names = sorted({cluster.nodes[i].name for i in nodes})
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -38,7 +38,9 @@ class Parser(argparse.ArgumentParser):
         try:
             known, unknown = self.parse_known_args(words)
         except argparse.ArgumentError as error:
-            self.error(_sentence(error))
+            if error.argument_name is None:
+                self.error(str(error))
+            raise InvalidRequest(f"{error.argument_name}: {error.message}.") from None
         if unknown:
             options = [option for action in self._actions for option in action.option_strings]
             nearest = get_close_matches(unknown[0].partition("=")[0], options, 1)
@@ -117,7 +119,3 @@ def _names(text: str) -> list[str]:
         if not name.isidentifier():
             raise argparse.ArgumentTypeError(f"{name!r} is not the name of a variable")
     return names
-
-
-def _sentence(error: argparse.ArgumentError) -> str:
-    return f"{error.argument_name}: {error.message}" if error.argument_name else str(error)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
 
 from jupyter_runai.client import Client
 from jupyter_runai.options import VERBS
@@ -84,8 +85,9 @@ def _config(client: Client, options: Namespace) -> str:
     if options.value is None:
         simulated = client.info().simulated
         return f"simulate: {simulated or 'off'}"
-    if options.if_no_gpu and client.devices():
-        return "Using this machine's own devices."
+    before = client.info()
+    if options.if_no_gpu and not before.simulated and client.devices():
+        return "This machine has a GPU: nothing is simulated."
     info = client.simulate(None if options.value == "off" else options.value)
     if info.simulated:
         return f"This engine now has simulated devices: {info.simulated}. Nothing on them is real."
@@ -160,7 +162,7 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
 }
 
 
-def verb_of(words: list[str], known: Iterable[str], prefix: str) -> str:
+def verb_of(words: list[str], known: Collection[str], prefix: str) -> str:
     """The verb that a line starts with; `help` for an empty line.
 
     Raises:
@@ -168,5 +170,7 @@ def verb_of(words: list[str], known: Iterable[str], prefix: str) -> str:
     """
     verb = words[0] if words else "help"
     if verb not in known:
-        raise InvalidRequest(f"{prefix} has no verb {verb!r}.", f"It has: {', '.join(known)}.")
+        nearest = get_close_matches(verb, known, 1)
+        hint = f"Did you mean {prefix} {nearest[0]}?" if nearest else f"It has: {', '.join(known)}."
+        raise InvalidRequest(f"{prefix} has no verb {verb!r}.", hint)
     return verb

@@ -15,7 +15,7 @@ class Engine(Protocol):
     """Submits, shows and ends workloads.
 
     Every method raises the errors of `scheduler_core.errors`: `EngineUnavailable` when nothing answers, `NotFound`
-    for an unknown id, `InvalidRequest` for a bad value. Streams end when the workload or the engine does.
+    for an unknown id, `InvalidRequest` for a bad value. A stream that breaks off raises `EngineUnavailable`.
     """
 
     async def info(self) -> EngineInfo: ...

@@ -102,8 +102,7 @@ class AsyncClient:
                     async for chunk in chunks:
                         failures, offset = 0, offset + len(chunk)
                         yield chunk
-                if (await self.engine.get(workload_id)).has_ended:
-                    return
+                return
             except EngineUnavailable:
                 if failures >= _MOST_FAILURES:
                     raise

@@ -24,18 +24,22 @@ class Runtime:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result; an interrupt cancels it."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = self.spawn(coroutine)
         try:
             return future.result()
         except KeyboardInterrupt:
             future.cancel()
             raise
 
+    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run beside the caller."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
     def iterate(self, source: AsyncGenerator[T, None], tick_s: float | None = None) -> Iterator[T | None]:
         """The items of an async iterator; with `tick_s`, null whenever that long passed without one."""
         try:
             while True:
-                future = asyncio.run_coroutine_threadsafe(_next(source), self._loop)
+                future = self.spawn(_next(source))
                 while not _arrived(future, tick_s):
                     yield None
                 try:
@@ -44,7 +48,7 @@ class Runtime:
                     return
         finally:
             future.cancel()
-            asyncio.run_coroutine_threadsafe(_close(source), self._loop)
+            self.spawn(_close(source))
 
 
 @cache

@@ -11,7 +11,7 @@ from traitlets.config import Configurable
 
 from jupyter_runai.client import shared_client
 from jupyter_runai.magics.cell import CellLimits, CellOptions, run_cell
-from jupyter_runai.magics.errors import shown
+from jupyter_runai.magics.errors import shown, shown_syntax_error
 from jupyter_runai.options import cell_parser, verb_parsers
 from jupyter_runai.verbs import run_verb, verb_of
 from scheduler_core.errors import InvalidRequest, RunaiError
@@ -42,10 +42,8 @@ class RunaiMagics(Magics, Configurable):
                 self._cell(words, cell)
         except RunaiError as error:
             raise shown(error) from None
-        except SyntaxError:
-            # Shown as if the cell had been run here: it is the user's own.
-            self.shell.showsyntaxerror()
-            raise shown(InvalidRequest("The cell is no Python; nothing was submitted.")) from None
+        except SyntaxError as error:
+            raise shown_syntax_error(error) from None
 
     def _line(self, words: list[str]) -> None:
         parsers = verb_parsers("%runai")

@@ -58,12 +58,12 @@ def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, sour
     workload = submit_cell(shell, client, options, source, limits)
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
     line.show(workload)
-    if options.detach:
+    try:
+        workload = _follow(client, workload, line, until_placed=options.detach)
+    except KeyboardInterrupt:
         _say_detached(workload)
         return
-    try:
-        workload = _follow(client, workload, line)
-    except KeyboardInterrupt:
+    if not workload.has_ended:
         _say_detached(workload)
         return
     if _is_hopeless(workload):
@@ -129,8 +129,11 @@ def _say_detached(workload: Workload) -> None:
     print(f"Detached: {workload.name} goes on. %runai logs {workload.name} · %runai stop {workload.name}")
 
 
-def _follow(client: Client, workload: Workload, line: ProgressLine) -> Workload:
-    """Show a workload until it has ended; one that can never start is stopped, its verdict stays to be read."""
+def _follow(client: Client, workload: Workload, line: ProgressLine, until_placed: bool) -> Workload:
+    """Show a workload until it has ended, or until it runs or is known to wait.
+
+    One that can never start is stopped; its verdict stays to be read.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for update in client.follow(workload.id, tick_s=_TICK_S):
         if isinstance(update, bytes):
@@ -142,6 +145,8 @@ def _follow(client: Client, workload: Workload, line: ProgressLine) -> Workload:
         line.show(workload)
         if workload.state == "pending" and _is_hopeless(workload):
             return client.stop(workload.id)
+        if until_placed and (workload.state == "running" or workload.verdict is not None):
+            return workload
     return workload
 
 

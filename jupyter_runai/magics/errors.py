@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TypeVar
 
 from scheduler_core.errors import RunaiError
@@ -28,6 +29,11 @@ class CellFailed(Shown):
 def shown(error: RunaiError) -> Shown:
     """One of our refusals: its sentence and what to do."""
     return _named(Shown, type(error).__name__, [line for line in (error.message, error.hint) if line])
+
+
+def shown_syntax_error(error: SyntaxError) -> Shown:
+    """The user's own slip in the cell, as Python shows it."""
+    return _named(Shown, "SyntaxError", "".join(traceback.format_exception_only(error)).splitlines())
 
 
 def failed(workload: Workload) -> CellFailed:

@@ -23,6 +23,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _LOG_CHUNK = 64 * 1024
 _LOG_POLL_S = 0.03
+COMPLETE = 1000
+"""The close code of a stream that said all it had to say; a daemon that dies gives none."""
 LARGEST_BODY = 16 * 1024 * 1024
 
 
@@ -201,7 +203,7 @@ class StreamHandler(WebSocketHandler):
             with suppress(WebSocketClosedError):
                 async for message in opened:
                     await self.write_message(message, binary=binary)
-        self.close()
+        self.close(COMPLETE)
 
 
 class EventsHandler(StreamHandler):

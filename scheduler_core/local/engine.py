@@ -26,6 +26,7 @@ from scheduler_core.errors import (
     StorageFull,
     error_from_record,
 )
+from scheduler_core.local.api import COMPLETE
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.paths import engine_directory, short_socket_path
 from scheduler_core.local.protocol import PROTOCOL, Endpoint, Simulate, Submission
@@ -78,7 +79,8 @@ class LocalEngine:
 
     async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
         staged = None if inputs is None else inputs.name
-        return await self._ask("POST", "workloads", Workload, Submission(spec=spec, inputs=staged))
+        submission = Submission(spec=spec, inputs=staged)
+        return await self._ask("POST", "workloads", Workload, submission, repeatable=spec.key is not None)
 
     async def list(self) -> tuple[Workload, ...]:
         return await self._ask("GET", "workloads", tuple[Workload, ...])
@@ -131,32 +133,32 @@ class LocalEngine:
     async def close(self) -> None:
         self._disconnect()
 
-    async def _ask(self, method: str, path: str, answer: type[T], body: object = None) -> T:
+    async def _ask(self, method: str, path: str, answer: type[T], body: object = None, repeatable: bool = True) -> T:
+        """One request; where the daemon has left meanwhile, its successor is asked what is safe to ask twice."""
         connection = await self._connect()
         request = connection.request(method, path, body)
         try:
-            response = await connection.http.fetch(request, raise_error=False)
-        except (ConnectionRefusedError, FileNotFoundError):
-            # The daemon has left since; nothing was sent, so asking its successor is safe.
-            self._disconnect()
-            connection = await self._connect()
             response = await connection.fetch(request)
-        except (OSError, HTTPClientError) as error:
-            raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
+        except _NothingSent:
+            response = await (await self._reconnect()).fetch(request)
+        except EngineUnavailable:
+            if not repeatable:
+                raise
+            response = await (await self._reconnect()).fetch(request)
         return _decoded(response, answer)
 
     async def _stream(self, path: str) -> AsyncGenerator[str | bytes, None]:
-        connection = await self._connect()
         try:
-            stream = await connection.stream(path)
-        except (ConnectionRefusedError, FileNotFoundError):
-            self._disconnect()
             stream = await (await self._connect()).stream(path)
+        except EngineUnavailable:
+            stream = await (await self._reconnect()).stream(path)
         try:
             while (message := await stream.read_message()) is not None:
                 yield message
             if stream.close_code == 4000 + NotFound.status:
                 raise NotFound(stream.close_reason or "There is no such workload.")
+            if stream.close_code != COMPLETE:
+                raise EngineUnavailable("The engine has left in the middle of its answer.", "Try again.")
         finally:
             stream.close()
 
@@ -165,6 +167,10 @@ class LocalEngine:
             if self._connection is None:
                 self._connection = _Connection(await self._endpoint())
             return self._connection
+
+    async def _reconnect(self) -> _Connection:
+        self._disconnect()
+        return await self._connect()
 
     async def _endpoint(self) -> Endpoint:
         endpoint = find_daemon(self._directory)
@@ -187,6 +193,10 @@ class LocalEngine:
             self._connection = None
 
 
+class _NothingSent(EngineUnavailable):
+    """The connection was refused: whatever was to be asked can be asked again."""
+
+
 class _Connection:
     """HTTP and streams to one daemon."""
 
@@ -194,7 +204,7 @@ class _Connection:
         self._open = ExitStack()
         path = self._open.enter_context(short_socket_path(Path(endpoint.socket)))
         self._resolver = _SocketResolver(path)
-        self.http = SimpleAsyncHTTPClient(
+        self._http = SimpleAsyncHTTPClient(
             force_instance=True,
             resolver=self._resolver,
             max_clients=_MOST_REQUESTS,
@@ -211,17 +221,21 @@ class _Connection:
 
     async def fetch(self, request: HTTPRequest) -> HTTPResponse:
         try:
-            return await self.http.fetch(request, raise_error=False)
+            return await self._http.fetch(request, raise_error=False)
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            raise _NothingSent("The engine has just left.", "Try again.") from error
         except (OSError, HTTPClientError) as error:
             raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
 
     async def stream(self, path: str) -> WebSocketClientConnection:
-        return await websocket_connect(
-            f"ws://engine/v1/{path}", resolver=self._resolver, max_message_size=_LARGEST_MESSAGE
-        )
+        url = f"ws://engine/v1/{path}"
+        try:
+            return await websocket_connect(url, resolver=self._resolver, max_message_size=_LARGEST_MESSAGE)
+        except (OSError, HTTPClientError) as error:
+            raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
 
     def close(self) -> None:
-        self.http.close()
+        self._http.close()
         self._open.close()
 
 

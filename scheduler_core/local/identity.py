@@ -24,21 +24,29 @@ class Process(Struct, frozen=True):
         """Whether exactly this process still runs; a zombie has ended."""
         return start_of(self.pid) == self.start
 
+    def is_known(self) -> bool:
+        """Whether the pid is still this process's, be it that of a zombie whose threads are still going."""
+        return _state_and_start(self.pid)[1] == self.start
+
 
 def start_of(pid: int) -> str | None:
     """When a process started (boot id and clock ticks on Linux); null when it has ended."""
+    state, start = _state_and_start(pid)
+    return None if state in ("Z", "X") else start
+
+
+def _state_and_start(pid: int) -> tuple[str, str | None]:
     if sys.platform == "linux":
         try:
             fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
         except (OSError, UnicodeDecodeError):
-            return None
-        state, start = fields[0], fields[19]
-        return None if state in "ZX" else f"{_boot()}:{start}"
+            return "X", None
+        return fields[0], f"{_boot()}:{fields[19]}"
     shown = subprocess.run(
         ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     state, _, started = shown.stdout.strip().partition(" ")
-    return None if not state or state.startswith("Z") else started.strip()
+    return (state[0], started.strip()) if state else ("X", None)
 
 
 def session_members(session: int) -> list[int]:

@@ -139,7 +139,7 @@ async def ended(process: Process) -> None:
         with suppress(ProcessLookupError):
             descriptor = os.pidfd_open(process.pid)
             try:
-                if process.is_alive():
+                if process.is_known():
                     await _readable(descriptor)
             finally:
                 os.close(descriptor)

@@ -14,8 +14,8 @@ from scheduler_core.local.ledger import Ledger
 from scheduler_core.local.lifecycle import Lifecycle, claims_of
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
 from scheduler_core.model import Bind, Plan, Snapshot, Verdict
-from scheduler_core.planning import check, plan
-from scheduler_core.planning.check import Violation
+from scheduler_core.planning.check import Violation, check
+from scheduler_core.planning.plan import plan
 from scheduler_core.workload import QueueStatus, WorkloadSpec
 
 _log = logging.getLogger(__name__)

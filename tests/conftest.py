@@ -1,0 +1,84 @@
+"""Engines of the tests' own: each in a short private folder, stopped with all its workloads at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_runai.client import Client
+from scheduler_core.local import LocalEngine
+from scheduler_core.local.settings import Settings
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+SIMULATED = "2xA100-80GB"
+
+
+@pytest.fixture
+def engine_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty engine directory that this process and its children use."""
+    folder = Path(tempfile.mkdtemp(prefix="runai-"))
+    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(folder))
+    monkeypatch.setenv("RUNAI_LEDGER_DIR", str(folder / "host-ledger"))
+    yield folder
+    stop_everything()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def simulated(engine_directory: Path) -> Path:
+    """An engine directory whose engine simulates two devices; the daemon starts when first asked."""
+    Settings(simulate=SIMULATED).write(engine_directory)
+    return engine_directory
+
+
+@pytest.fixture
+def client(simulated: Path) -> Iterator[Client]:
+    """A client of an engine with two simulated devices."""
+    client = Client()
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a libnvidia-ml.so.1 that answers from the file FAKE_NVML_STATE names."""
+    folder = tmp_path_factory.mktemp("nvml")
+    source = Path(__file__).with_name("fake_nvml") / "nvml.c"
+    library = folder / "libnvidia-ml.so.1"
+    subprocess.run(
+        ["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-Wl,-soname,libnvidia-ml.so.1", "-o", library, source],
+        check=True,
+    )
+    return folder
+
+
+def stop_everything() -> None:
+    """Stop every workload of this process's engine directory and its daemon."""
+
+    async def stop() -> None:
+        engine = LocalEngine()
+        workloads = [workload for workload in await engine.list() if not workload.has_ended]
+        for workload in workloads:
+            await engine.stop(workload.id)
+        for workload in workloads:
+            async for _ in engine.logs(workload.id, follow=True):
+                pass
+        await engine.shutdown()
+        await engine.close()
+
+    if (Path(os.environ["RUNAI_ENGINE_DIR"]) / "endpoint.json").exists():
+        asyncio.run(stop())
+
+
+def python(code: str) -> tuple[str, ...]:
+    """The command that runs this code in this Python."""
+    return (sys.executable, "-u", "-c", code)

@@ -1,0 +1,142 @@
+/* A libnvidia-ml.so.1 for tests: it answers from the text file that FAKE_NVML_STATE names, read anew at each call.
+ *
+ *   device UUID MEMORY_MIB UTILIZATION_PERCENT STATE NAME...     STATE is ok, lost or mig
+ *   process DEVICE_INDEX PID MEMORY_MIB
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
+enum { MOST_DEVICES = 64 };
+
+typedef struct { char uuid[96], name[96], state[8]; unsigned long long memory_mib; unsigned utilization; } Device;
+typedef struct { unsigned long long total, free, used; } Memory;
+typedef struct { unsigned gpu, memory; } Utilization;
+typedef struct { unsigned pid; unsigned long long used; unsigned gpu_instance, compute_instance; } Process;
+
+static char handles[MOST_DEVICES];
+
+static FILE *open_state(void) {
+  const char *path = getenv("FAKE_NVML_STATE");
+  return path ? fopen(path, "r") : NULL;
+}
+
+static int read_device(unsigned wanted, Device *device) {
+  FILE *file = open_state();
+  char line[512];
+  unsigned index = 0;
+  int found = 0;
+  if (!file) return 0;
+  while (!found && fgets(line, sizeof line, file)) {
+    if (sscanf(line, "device %95s %llu %u %7s %95[^\n]", device->uuid, &device->memory_mib, &device->utilization,
+               device->state, device->name) == 5)
+      found = index++ == wanted;
+  }
+  fclose(file);
+  return found;
+}
+
+static unsigned index_of(void *handle) { return (unsigned)((char *)handle - handles); }
+
+static int known(void *handle, Device *device) {
+  if (!read_device(index_of(handle), device)) return INVALID_ARGUMENT;
+  return strcmp(device->state, "lost") ? SUCCESS : GPU_IS_LOST;
+}
+
+int nvmlInitWithFlags(unsigned flags) {
+  FILE *file = open_state();
+  (void)flags;
+  if (!file) return DRIVER_NOT_LOADED;
+  fclose(file);
+  return SUCCESS;
+}
+
+int nvmlShutdown(void) { return SUCCESS; }
+
+const char *nvmlErrorString(int code) { return code == GPU_IS_LOST ? "GPU is lost" : "fake NVML error"; }
+
+int nvmlDeviceGetCount_v2(unsigned *count) {
+  Device device;
+  for (*count = 0; read_device(*count, &device); ++*count) {}
+  return SUCCESS;
+}
+
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **handle) {
+  Device device;
+  if (index >= MOST_DEVICES || !read_device(index, &device)) return INVALID_ARGUMENT;
+  *handle = &handles[index];
+  return SUCCESS;
+}
+
+int nvmlDeviceGetUUID(void *handle, char *text, unsigned length) {
+  Device device;
+  int code = known(handle, &device);
+  if (code == SUCCESS) snprintf(text, length, "%s", device.uuid);
+  return code;
+}
+
+int nvmlDeviceGetName(void *handle, char *text, unsigned length) {
+  Device device;
+  int code = known(handle, &device);
+  if (code == SUCCESS) snprintf(text, length, "%s", device.name);
+  return code;
+}
+
+static int list_processes(void *handle, unsigned *count, Process *processes) {
+  FILE *file = open_state();
+  char line[512];
+  unsigned room = *count, index, pid;
+  unsigned long long mib;
+  if (!file) return INVALID_ARGUMENT;
+  *count = 0;
+  while (fgets(line, sizeof line, file)) {
+    if (sscanf(line, "process %u %u %llu", &index, &pid, &mib) != 3 || index != index_of(handle)) continue;
+    if (*count < room && processes) processes[*count] = (Process){pid, mib << 20, 0xFFFFFFFFu, 0xFFFFFFFFu};
+    ++*count;
+  }
+  fclose(file);
+  return *count > room ? INSUFFICIENT_SIZE : SUCCESS;
+}
+
+int nvmlDeviceGetMemoryInfo(void *handle, Memory *memory) {
+  Device device;
+  int code = known(handle, &device);
+  Process processes[256];
+  unsigned count = 256, each;
+  if (code != SUCCESS) return code;
+  memory->total = device.memory_mib << 20;
+  memory->used = 0;
+  list_processes(handle, &count, processes);
+  for (each = 0; each < count && each < 256; ++each) memory->used += processes[each].used;
+  memory->free = memory->total - memory->used;
+  return SUCCESS;
+}
+
+int nvmlDeviceGetUtilizationRates(void *handle, Utilization *rates) {
+  Device device;
+  int code = known(handle, &device);
+  if (code == SUCCESS) *rates = (Utilization){device.utilization, 0};
+  return code;
+}
+
+int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {
+  return list_processes(handle, count, processes);
+}
+
+int nvmlDeviceGetMPSComputeRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {
+  (void)handle, (void)processes;
+  *count = 0;
+  return SUCCESS;
+}
+
+int nvmlDeviceGetGraphicsRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {
+  return nvmlDeviceGetMPSComputeRunningProcesses_v3(handle, count, processes);
+}
+
+int nvmlDeviceGetMigMode(void *handle, unsigned *current, unsigned *pending) {
+  Device device;
+  int code = known(handle, &device);
+  if (code == SUCCESS) *current = *pending = !strcmp(device.state, "mig");
+  return code;
+}

@@ -1,0 +1,57 @@
+"""What several tests need to say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_runai.client import Client
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import Workload, WorkloadSpec
+
+UNTIL_STOPPED = "import signal; print('up'); signal.pause()"
+
+
+def spec(code: str = "print('hello')", gpu: float | str | None = None, **fields: Any) -> WorkloadSpec:
+    """A workload that runs this code in this Python, on this share."""
+    return WorkloadSpec(
+        command=(sys.executable, "-u", "-c", code),
+        cwd=fields.pop("cwd", "/"),
+        env=fields.pop("env", dict(os.environ)),
+        request=fields.pop("request", TaskRequest(gpu=gpu or 0)),
+        **fields,
+    )
+
+
+def until(client: Client, workload_id: str, reached: Callable[[Workload], bool]) -> Workload:
+    """Follow a workload until it is as wanted; fails when it ends otherwise."""
+    last = None
+    for update in client.follow(workload_id):
+        if isinstance(update, Workload):
+            last = update
+            if reached(update):
+                return update
+    raise AssertionError(f"ended before: {last}")
+
+
+def running(workload: Workload) -> bool:
+    return workload.state == "running"
+
+
+def waits(workload: Workload) -> bool:
+    return workload.state == "pending" and workload.verdict is not None
+
+
+def outcome(client: Client, workload_id: str) -> tuple[Workload, str]:
+    """The workload at its end, and all its output."""
+    output = b""
+    last = None
+    for update in client.follow(workload_id):
+        if isinstance(update, bytes):
+            output += update
+        elif update is not None:
+            last = update
+    assert last is not None
+    return last, output.decode()

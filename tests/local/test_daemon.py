@@ -1,0 +1,210 @@
+"""The daemon: started on demand, one a directory, and never the end of a workload."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jupyter_runai.client import Client
+from scheduler_core.errors import EngineUnavailable
+from scheduler_core.local import LocalEngine
+from scheduler_core.local.identity import Process, start_of
+from scheduler_core.local.protocol import PROTOCOL
+from scheduler_core.local.runs import ended
+from tests.helpers import outcome, running, spec, until
+
+ROOT = Path(__file__).parents[2]
+ON_GO = """
+import os, sys
+print('before', flush=True)
+with open(os.environ['GO']) as go:
+    go.read()
+print('after', flush=True)
+sys.exit(5)
+"""
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """A named pipe: a workload that reads it goes on when the test writes it."""
+    path = tmp_path / "go"
+    os.mkfifo(path)
+    return path
+
+
+def kill_daemon(client: Client) -> None:
+    pid = client.info().pid
+    process = Process(pid, start_of(pid) or "")
+    os.kill(pid, signal.SIGKILL)
+    asyncio.run(ended(process))
+
+
+def test_a_workload_outlives_a_killed_daemon_and_the_next_one_records_its_end(client: Client, go: Path) -> None:
+    workload = client.submit(spec(ON_GO, gpu="0.5", env={"GO": str(go)}))
+    until(client, workload.id, running)
+    first = client.info().pid
+    kill_daemon(client)
+    again = Client()
+    assert [(known.id, known.state) for known in again.list()] == [(workload.id, "running")]
+    assert again.info().pid != first
+    updates = again.follow(workload.id)
+    assert next(update for update in updates if isinstance(update, bytes)) == b"before\n"
+    go.write_text("go")
+    last, output = outcome(again, workload.id)
+    assert (last.state, last.exit_code, output) == ("failed", 5, "before\nafter\n")
+    assert all(device.holders == () for device in again.devices())
+
+
+def test_following_goes_on_across_a_killed_daemon(client: Client, go: Path) -> None:
+    workload = client.submit(spec(ON_GO, gpu="0.5", env={"GO": str(go)}))
+    updates = client.follow(workload.id)
+    output = next(update for update in updates if isinstance(update, bytes))
+    kill_daemon(client)
+    go.write_text("go")
+    output += b"".join(update for update in updates if isinstance(update, bytes))
+    assert output == b"before\nafter\n"
+
+
+def test_an_end_without_a_daemon_is_recorded_by_the_next(client: Client, simulated: Path, go: Path) -> None:
+    workload = client.submit(spec(ON_GO, env={"GO": str(go)}))
+    until(client, workload.id, running)
+    kill_daemon(client)
+    run = simulated / "simulated" / "workloads" / workload.id / "run.json"
+    supervisor = json.loads(run.read_bytes())["supervisor"]
+    process = Process(supervisor, start_of(supervisor) or "")
+    go.write_text("go")
+    asyncio.run(ended(process))
+    last, _ = outcome(Client(), workload.id)
+    assert (last.state, last.exit_code) == ("failed", 5)
+
+
+def test_two_halves_still_fill_their_device_after_a_restart(client: Client, go: Path) -> None:
+    halves = [client.submit(spec(ON_GO, gpu="0.5", env={"GO": str(go)})) for _ in range(4)]
+    for half in halves:
+        until(client, half.id, running)
+    kill_daemon(client)
+    verdict = Client().preview(spec(gpu="0.5"))
+    assert verdict.state == "pending"
+
+
+def test_one_daemon_serves_a_directory(client: Client) -> None:
+    first = client.info().pid
+    second = subprocess.run(
+        [sys.executable, "-m", "scheduler_core.local"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert second.returncode == 3
+    assert "already serves" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert client.info().pid == first
+
+
+def test_clients_that_start_at_once_start_one_daemon(simulated: Path) -> None:
+    code = "from jupyter_runai.client import Client; print(Client().info().pid)"
+    clients = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert len({process.communicate(timeout=60)[0] for process in clients}) == 1
+
+
+def start_daemon_of_protocol(number: int) -> subprocess.Popen[bytes]:
+    code = (
+        "import scheduler_core.local.protocol as protocol;"
+        f"protocol.PROTOCOL = {number};"
+        "from scheduler_core.local.__main__ import main; main(['--ready-fd', '1'])"
+    )
+    daemon = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert daemon.stdout is not None
+    assert daemon.stdout.read(1) == b"1"
+    return daemon
+
+
+def test_an_older_daemon_is_replaced_and_its_workloads_go_on(simulated: Path, go: Path) -> None:
+    old = start_daemon_of_protocol(PROTOCOL - 1)
+    code = (
+        "import sys, msgspec, scheduler_core.local.engine as engine;"
+        f"engine.PROTOCOL = {PROTOCOL - 1};"
+        "from jupyter_runai.client import Client; from scheduler_core.workload import WorkloadSpec;"
+        "client = Client(); workload = client.submit(msgspec.json.decode(sys.argv[1], type=WorkloadSpec));"
+        "from tests.helpers import running, until; print(until(client, workload.id, running).id)"
+    )
+    submitted = msgspec.json.encode(spec(ON_GO, gpu="0.5", env={"GO": str(go)})).decode()
+    older = subprocess.run(
+        [sys.executable, "-c", code, submitted], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
+    )
+    workload_id = older.stdout.strip()
+    newer = Client()
+    assert newer.info().pid != old.pid
+    assert old.wait(30) == 0
+    assert newer.find(workload_id).state == "running"
+    go.write_text("go")
+    last, output = outcome(newer, workload_id)
+    assert (last.exit_code, output) == (5, "before\nafter\n")
+
+
+def test_a_newer_daemon_is_left_alone_and_the_client_says_what_to_do(simulated: Path) -> None:
+    newer = start_daemon_of_protocol(PROTOCOL + 1)
+    with pytest.raises(EngineUnavailable, match="Upgrade jupyter-runai"):
+        Client().info()
+    newer.terminate()
+    assert newer.wait(30) == 0
+    (simulated / "endpoint.json").unlink()
+
+
+def test_two_environments_share_the_daemon_and_keep_their_python(client: Client, tmp_path: Path) -> None:
+    """The second environment sees this one's packages, as an installation of its own would."""
+    environments = []
+    for name in ("one", "two"):
+        venv.create(tmp_path / name, symlinks=True)
+        site = next((tmp_path / name / "lib").glob("python*")) / "site-packages"
+        packages = [path for path in sys.path if path.endswith("site-packages")]
+        (site / "shared.pth").write_text("\n".join([*packages, str(ROOT)]))
+        environments.append(tmp_path / name)
+    code = """
+import sys
+from jupyter_runai.client import Client
+from tests.helpers import spec, outcome
+client = Client()
+_, output = outcome(client, client.submit(spec("import sys; print(sys.prefix)", gpu="0.5")).id)
+print(client.info().pid, output.strip())
+"""
+    said = [
+        subprocess.run([path / "bin" / "python", "-c", code], capture_output=True, text=True, check=True, timeout=60)
+        for path in environments
+    ]
+    pid = str(client.info().pid)
+    assert [process.stdout.split() for process in said] == [[pid, str(path)] for path in environments]
+
+
+def test_an_engine_that_cannot_start_says_where_to_look(engine_directory: Path) -> None:
+    (engine_directory / "settings.json").write_text("{broken")
+    with pytest.raises(EngineUnavailable) as refused:
+        Client().info()
+    assert "settings.json cannot be read" in str(refused.value)
+    assert "daemon.log" in refused.value.hint
+    assert not (engine_directory / "endpoint.json").exists()
+
+
+def test_a_socket_path_longer_than_the_system_allows_is_no_obstacle(
+    engine_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = engine_directory / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(deep))
+    assert Client().info().kind == "local"
+    asyncio.run(LocalEngine().shutdown())
+    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(engine_directory))
+
+
+def test_a_daemon_whose_directory_is_gone_leaves(engine_directory: Path) -> None:
+    pid = Client().info().pid
+    process = Process(pid, start_of(pid) or "")
+    (engine_directory / "daemon.lock").unlink()
+    asyncio.run(asyncio.wait_for(ended(process), 60))
+    (engine_directory / "endpoint.json").unlink()

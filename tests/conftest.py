@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
-from scheduler_core.local import LocalEngine
 from scheduler_core.local.settings import Settings
+from tests.helpers import stop_everything
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -59,26 +56,3 @@ def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
     )
     return folder
-
-
-def stop_everything() -> None:
-    """Stop every workload of this process's engine directory and its daemon."""
-
-    async def stop() -> None:
-        engine = LocalEngine()
-        workloads = [workload for workload in await engine.list() if not workload.has_ended]
-        for workload in workloads:
-            await engine.stop(workload.id)
-        for workload in workloads:
-            async for _ in engine.logs(workload.id, follow=True):
-                pass
-        await engine.shutdown()
-        await engine.close()
-
-    if (Path(os.environ["RUNAI_ENGINE_DIR"]) / "endpoint.json").exists():
-        asyncio.run(stop())
-
-
-def python(code: str) -> tuple[str, ...]:
-    """The command that runs this code in this Python."""
-    return (sys.executable, "-u", "-c", code)

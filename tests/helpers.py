@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from jupyter_runai.client import Client
+from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 
@@ -55,3 +58,21 @@ def outcome(client: Client, workload_id: str) -> tuple[Workload, str]:
             last = update
     assert last is not None
     return last, output.decode()
+
+
+def stop_everything() -> None:
+    """Stop every workload of this process's engine directory and its daemon."""
+
+    async def stop() -> None:
+        engine = LocalEngine()
+        workloads = [workload for workload in await engine.list() if not workload.has_ended]
+        for workload in workloads:
+            await engine.stop(workload.id)
+        for workload in workloads:
+            async for _ in engine.logs(workload.id, follow=True):
+                pass
+        await engine.shutdown()
+        await engine.close()
+
+    if (Path(os.environ["RUNAI_ENGINE_DIR"]) / "endpoint.json").exists():
+        asyncio.run(stop())

@@ -144,7 +144,9 @@ def _follow(client: Client, workload: Workload, line: ProgressLine, until_placed
             workload = update
         line.show(workload)
         if workload.state == "pending" and _is_hopeless(workload):
-            return client.stop(workload.id)
+            workload = client.stop(workload.id)
+            line.show(workload)
+            return workload
         if until_placed and (workload.state == "running" or workload.verdict is not None):
             return workload
     return workload

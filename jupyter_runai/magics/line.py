@@ -60,6 +60,8 @@ def describe(workload: Workload, now: float, returned: tuple[tuple[str, str, int
 
 
 def _ending(workload: Workload, clock: str) -> str:
+    if workload.started is None and workload.verdict is not None:
+        return f"not started · {workload.verdict.message}"
     if workload.state == "completed":
         return f"completed in {clock}"
     if workload.report is not None and workload.report.error is not None:

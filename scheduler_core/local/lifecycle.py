@@ -58,8 +58,8 @@ class Lifecycle:
         try:
             folder.write_launch(record.spec.command, record.spec.cwd, environment)
             launch = Launch(folder)
-        except OSError as error:
-            await self._finish(workload_id, Exit(1, f"{error.strerror}", time.time()))
+        except (OSError, ValueError) as error:
+            await self._finish(workload_id, Exit(1, str(error), time.time()))
             return
         await self._hold_claims(workload_id, launch.process)
         self.spawn(self._follow_launch(workload_id, launch))
@@ -143,7 +143,7 @@ class Lifecycle:
             if known is not None and known.is_alive():
                 return known
             supervisor = folder.supervisor()
-            unsaid = folder.is_claimed() and folder.exit() is None and not (folder.path / "run.json").exists()
+            unsaid = folder.is_claimed() and not folder.has_said()
             if supervisor is not None or not unsaid or time.monotonic() > deadline:
                 return supervisor
             await asyncio.sleep(0.02)

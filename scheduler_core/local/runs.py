@@ -1,4 +1,9 @@
-"""One run of a workload on this machine: its folder, its supervisor, how it started and how it ended."""
+"""One run of a workload on this machine: its folder, its supervisor, how it started and how it ended.
+
+The files that a supervisor shares with the daemon are as plain as its start must be quick. `launch`: working directory,
+number of arguments, arguments and NAME=VALUE pairs, each followed by NUL but the last. `started`: the supervisor's pid
+and the process's, a line each. `ended`: exit code (negative for a signal), time, why it could not start, a line each.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +33,6 @@ class Exit(Struct, frozen=True):
     code: int
     failure: str
     ended: float
-
-
-class _Started(Struct, frozen=True):
-    supervisor: int
-    process: int
 
 
 class RunFolder:
@@ -74,9 +74,17 @@ class RunFolder:
         }
 
     def write_launch(self, argv: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> None:
-        launch = os.open(self.path / "launch.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        """Write down what the supervisor is to start.
+
+        Raises:
+            ValueError: a NUL character, which no argument or variable can hold.
+        """
+        fields = [cwd, str(len(argv)), *argv, *(f"{name}={value}" for name, value in env.items())]
+        if any("\0" in field for field in fields):
+            raise ValueError("an argument or a variable holds a NUL character")
+        launch = os.open(self.path / "launch", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(launch, "wb") as file:
-            file.write(msgspec.json.encode({"argv": argv, "cwd": cwd, "env": env}))
+            file.write(b"\0".join(os.fsencode(field) for field in fields))
 
     def is_claimed(self) -> bool:
         """Whether a supervisor has ever taken this run; it must then not be started again."""
@@ -84,16 +92,21 @@ class RunFolder:
 
     def supervisor(self) -> Process | None:
         """The supervisor that took this run, if it still runs."""
-        with suppress(OSError, msgspec.MsgspecError):
-            started = msgspec.json.decode((self.path / "run.json").read_bytes(), type=_Started)
-            start = start_of(started.supervisor)
-            return None if start is None else Process(started.supervisor, start)
+        with suppress(OSError, ValueError):
+            pid = int((self.path / "started").read_text().split()[0])
+            start = start_of(pid)
+            return None if start is None else Process(pid, start)
         return None
+
+    def has_said(self) -> bool:
+        """Whether the supervisor that took this run has written what it did."""
+        return (self.path / "started").exists() or (self.path / "ended").exists()
 
     def exit(self) -> Exit | None:
         """How the run ended; null when it has not, or when its supervisor was killed."""
-        with suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode((self.path / "exit.json").read_bytes(), type=Exit)
+        with suppress(OSError, ValueError):
+            code, ended_at, failure = (self.path / "ended").read_text().split("\n")[:3]
+            return Exit(int(code), failure, float(ended_at))
         return None
 
     def report(self) -> Report | None:

@@ -1,23 +1,20 @@
 """Starts one workload's process, waits for it and writes down how it ended, whatever happens to the daemon.
 
-Run as a script, `supervisor.py RUN_DIRECTORY`, as the leader of a session of its own. It imports little, since its
-start lies in the way of every workload, and it belongs to no Python but the daemon's: the workload's own interpreter
-is named in the launch file.
+Run as a script, `supervisor.py RUN_DIRECTORY`, as the leader of a session of its own. Its start lies in the way of
+every workload, so it imports next to nothing (json, typing and signal alone would more than double its start), and it
+belongs to no Python but the daemon's: the workload's own interpreter is named in the launch file.
 
-Files in the run directory: `launch.json` (read: argv, cwd, env), `claimed` (made once: a second supervisor for the same
-run ends at once, so that nothing runs twice), `run.json` (supervisor and process), `output.log`, `exit.json`.
+Files in the run directory, their formats in `runs.py`: `launch` (read), `claimed` (made once: a second supervisor for
+the same run ends at once, so that nothing runs twice), `started` (supervisor and process), `output.log`, `ended`.
 On standard output goes one line: the process's pid, or `!` and why it could not start.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
 import sys
 import time
-from typing import Any
+from _signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, signal  # type: ignore[import-not-found]
 
 ALREADY_CLAIMED = 3
 CANNOT_START = 127
@@ -27,26 +24,27 @@ _LEFTOVER_GRACE_S = 2.0
 
 def main(run: str) -> int:
     """Supervise the run in this directory; the exit status is only for the daemon's log."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (SIGTERM, SIGINT, SIGHUP):
         # A handler, unlike SIG_IGN, is not inherited by the process we start.
-        signal.signal(number, _stay)
+        signal(number, _stay)
     try:
         os.close(os.open(f"{run}/claimed", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         return ALREADY_CLAIMED
-    record = _reserve(f"{run}/exit.pending")
-    with open(f"{run}/launch.json", encoding="utf-8") as file:  # noqa: PTH123 (pathlib costs milliseconds here)
-        launch = json.load(file)
-    pid, failure = _start(launch, f"{run}/output.log")
+    record = _reserve(f"{run}/ended.pending")
+    with open(f"{run}/launch", "rb") as file:  # noqa: PTH123 (pathlib costs milliseconds here)
+        cwd, count, *rest = file.read().split(b"\0")
+    argv, variables = rest[: int(count)], rest[int(count) :]
+    pid, failure = _start(cwd, argv, dict(pair.split(b"=", 1) for pair in variables), f"{run}/output.log")
     if pid is None:
         _announce(f"!{failure}")
-        _finish(run, record, {"code": CANNOT_START, "failure": failure, "ended": time.time()})
+        _finish(run, record, CANNOT_START, failure)
         return 0
-    _write(f"{run}/run.json", {"supervisor": os.getpid(), "process": pid})
+    _write(f"{run}/started", f"{os.getpid()}\n{pid}\n")
     _announce(str(pid))
     _, status = os.waitpid(pid, 0)
     _end_session()
-    _finish(run, record, {"code": os.waitstatus_to_exitcode(status), "failure": "", "ended": time.time()})
+    _finish(run, record, os.waitstatus_to_exitcode(status), "")
     return 0
 
 
@@ -61,36 +59,40 @@ def _reserve(path: str) -> int:
     return record
 
 
-def _start(launch: dict[str, Any], log: str) -> tuple[int | None, str]:
+def _start(cwd: bytes, argv: list[bytes], env: dict[bytes, bytes], log: str) -> tuple[int | None, str]:
     """Fork and execute; the pipe closes by itself on success and brings the reason on failure."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
         try:
             os.setpgid(0, 0)
-            os.chdir(str(launch["cwd"]))
+            os.chdir(cwd)
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(output, 1)
             os.dup2(output, 2)
             os.close(output)
-            os.execvpe(launch["argv"][0], launch["argv"], launch["env"])  # noqa: S606
+            os.execvpe(argv[0], argv, env)  # noqa: S606
         except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
+            where = f": {os.fsdecode(error.filename)}" if error.filename else ""
             os.write(writer, f"{error.strerror}{where}"[:500].encode())
         finally:
             os._exit(CANNOT_START)
     os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        failure = pipe.read().decode(errors="replace")
+    failure = b""
+    while piece := os.read(reader, 1024):
+        failure += piece
+    os.close(reader)
     if failure:
         os.waitpid(pid, 0)
-        return None, failure
+        return None, failure.decode(errors="replace").replace("\n", " ")
     return pid, ""
 
 
 def _announce(line: str) -> None:
-    with contextlib.suppress(OSError):
+    try:
         os.write(1, f"{line}\n".encode())
+    except OSError:
+        pass  # The daemon has gone; the next one reads the files.
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
 
@@ -98,35 +100,38 @@ def _announce(line: str) -> None:
 def _end_session() -> None:
     """What the workload left running in its session ends with it: its devices go to somebody else."""
     deadline = time.monotonic() + _LEFTOVER_GRACE_S
-    number = signal.SIGTERM
+    number = SIGTERM
     while _signal_leftovers(number):
         time.sleep(0.05)
         if time.monotonic() > deadline:
-            number = signal.SIGKILL
+            number = SIGKILL
 
 
-def _signal_leftovers(number: signal.Signals) -> bool:
+def _signal_leftovers(number: int) -> bool:
     own, found = os.getpid(), False
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():  # noqa: PTH208, PTH112
         if name.isdigit() and int(name) != own:
-            with contextlib.suppress(OSError):
+            try:
                 if os.getsid(int(name)) == own:
                     os.kill(int(name), number)
                     found = True
+            except OSError:
+                pass  # It has ended meanwhile.
     return found
 
 
-def _finish(run: str, record: int, outcome: dict[str, object]) -> None:
-    text = json.dumps(outcome)[: _RECORD_SIZE - 1].ljust(_RECORD_SIZE - 1) + "\n"
-    os.pwrite(record, text.encode()[:_RECORD_SIZE], 0)
+def _finish(run: str, record: int, code: int, failure: str) -> None:
+    text = f"{code}\n{time.time()}\n{failure}\n".encode()[:_RECORD_SIZE]
+    os.pwrite(record, text, 0)
+    os.ftruncate(record, len(text))
     os.fsync(record)
     os.close(record)
-    os.rename(f"{run}/exit.pending", f"{run}/exit.json")  # noqa: PTH104
+    os.rename(f"{run}/ended.pending", f"{run}/ended")  # noqa: PTH104
 
 
-def _write(path: str, content: dict[str, object]) -> None:
+def _write(path: str, content: str) -> None:
     file = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.write(file, json.dumps(content).encode())
+    os.write(file, content.encode())
     os.close(file)
     os.rename(f"{path}.new", path)  # noqa: PTH104
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -78,8 +77,8 @@ def test_an_end_without_a_daemon_is_recorded_by_the_next(client: Client, simulat
     workload = client.submit(spec(ON_GO, env={"GO": str(go)}))
     until(client, workload.id, running)
     kill_daemon(client)
-    run = simulated / "simulated" / "workloads" / workload.id / "run.json"
-    supervisor = json.loads(run.read_bytes())["supervisor"]
+    started = simulated / "simulated" / "workloads" / workload.id / "started"
+    supervisor = int(started.read_text().split()[0])
     process = Process(supervisor, start_of(supervisor) or "")
     go.write_text("go")
     asyncio.run(ended(process))

@@ -78,7 +78,7 @@ def test_stopping_ends_the_process_and_whatever_it_started(client: Client) -> No
 
 
 def test_a_process_that_will_not_go_is_killed_after_its_grace(client: Client) -> None:
-    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)\nwhile True: signal.pause()"
+    code = "import signal as s; s.signal(s.SIGTERM, s.SIG_IGN); print('up', flush=True)\nwhile True: s.pause()"
     workload = client.submit(spec(code, grace_s=0.2))
     next(update for update in client.follow(workload.id) if isinstance(update, bytes))
     client.stop(workload.id)
@@ -170,7 +170,7 @@ def test_everything_on_disk_is_private(client: Client, simulated: Path) -> None:
     outcome(client, workload.id)
     assert stat.S_IMODE(simulated.stat().st_mode) == 0o700
     assert stat.S_IMODE((simulated / "engine.sock").stat().st_mode) == 0o600
-    launch = simulated / "simulated" / "workloads" / workload.id / "launch.json"
+    launch = simulated / "simulated" / "workloads" / workload.id / "launch"
     for path in (launch, launch.with_name("output.log"), simulated / "simulated" / "store.sqlite"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert stat.S_IMODE(launch.parent.stat().st_mode) == 0o700

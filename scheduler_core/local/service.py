@@ -79,6 +79,7 @@ class Service:
         """Take up what an earlier run left, and begin to plan."""
         self._clean()
         await asyncio.to_thread(self._monitor.read)
+        self._shown_devices = self.devices()
         self._lifecycle.adopt()
         self._lifecycle.spawn(self._monitor.run())
         self._lifecycle.spawn(self._scheduling.run())

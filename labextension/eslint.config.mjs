@@ -37,7 +37,7 @@ export default tseslint.config(
       curly: 'error',
       eqeqeq: 'error',
       'no-console': 'error',
-      'prefer-arrow-callback': 'error',
+      'prefer-arrow-callback': ['error', { allowNamedFunctions: true }],
       'max-lines': ['error', { max: 400 }],
       'max-lines-per-function': [
         'error',
@@ -46,6 +46,13 @@ export default tseslint.config(
       // Jupyter's classes come with a namespace of the same name for options.
       '@typescript-eslint/no-namespace': 'off',
       '@typescript-eslint/no-redeclare': 'off',
+      // Lumino's signals take a method and the object to call it on.
+      '@typescript-eslint/unbound-method': 'off',
+      // The stream and the sidebar's panel are there from the start.
+      'jupyter/prefer-lazy-imports': [
+        'error',
+        { ignoreImports: ['../model/engineModel', '../widgets/panel'] }
+      ],
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true }

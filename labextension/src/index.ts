@@ -1,5 +1,15 @@
+import { commandsPlugin } from './plugins/commands';
+import { logPlugin } from './plugins/log';
 import { modelPlugin } from './plugins/model';
+import { panelPlugin } from './plugins/panel';
+import { statusPlugin } from './plugins/status';
 
 export { IEngineModel } from './tokens';
 
-export default [modelPlugin];
+export default [
+  modelPlugin,
+  panelPlugin,
+  logPlugin,
+  statusPlugin,
+  commandsPlugin
+];

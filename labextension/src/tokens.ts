@@ -29,8 +29,11 @@ export interface ILogFollower extends IDisposable {
   /** What was written so far. */
   readonly text: LogText;
 
-  /** Whether the workload has ended and everything is here. */
+  /** Whether nothing more is to come: all of it is here, or there is a problem. */
   readonly isComplete: boolean;
+
+  /** Why the log cannot be read; null while it can. */
+  readonly problem: IProblem | null;
 
   /** Emitted when there is more text, or no more to come. */
   readonly changed: ISignal<ILogFollower, void>;

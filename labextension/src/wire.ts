@@ -240,9 +240,13 @@ export type EngineEvent =
   | IQueuesEvent
   | IHeartbeatEvent;
 
-/** The engine cannot be reached; the server closes after it. */
+/**
+ * Without a workload: the engine cannot be reached, and the server closes.
+ * With one: its log cannot be read.
+ */
 export interface IErrorMessage extends IProblem {
   readonly type: 'error';
+  readonly workload?: string | null;
 }
 
 /** A piece of a workload's log, the bytes from `offset` up to `next`. */
@@ -262,10 +266,7 @@ export interface ILogEndMessage {
 
 /** Everything the stream may bring. */
 export type ServerMessage =
-  | EngineEvent
-  | IErrorMessage
-  | ILogMessage
-  | ILogEndMessage;
+  EngineEvent | IErrorMessage | ILogMessage | ILogEndMessage;
 
 /** What a client may send on the stream. */
 export type ClientMessage =

@@ -7,6 +7,7 @@ import type {
   EngineEvent,
   IDevice,
   IEngineInfo,
+  IErrorMessage,
   IProblem,
   IQueueStatus,
   IWorkload,
@@ -125,21 +126,36 @@ export class EngineModel implements IEngineModel {
   private _onReceived(_: EngineStream, message: ServerMessage): void {
     switch (message.type) {
       case 'error':
-        this._lose(message);
-        return;
+        this._onError(message);
+        break;
       case 'log':
-        for (const follower of this._followers.get(message.workload) ?? []) {
+        for (const follower of this._following(message.workload)) {
           follower.append(message);
         }
-        return;
+        break;
       case 'log_end':
-        for (const follower of this._followers.get(message.workload) ?? []) {
+        for (const follower of this._following(message.workload)) {
           follower.complete();
         }
-        return;
+        break;
       default:
         this._onEvent(message);
     }
+  }
+
+  private _onError({ code, message, hint, workload }: IErrorMessage): void {
+    const problem = { code, message, hint };
+    if (!workload) {
+      this._lose(problem);
+      return;
+    }
+    for (const follower of this._following(workload)) {
+      follower.complete(problem);
+    }
+  }
+
+  private _following(workload: string): readonly LogFollower[] {
+    return [...(this._followers.get(workload) ?? [])];
   }
 
   private _onEvent(event: EngineEvent): void {

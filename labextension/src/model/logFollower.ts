@@ -2,7 +2,7 @@ import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 
 import type { ILogFollower } from '../tokens';
-import type { ILogMessage } from '../wire';
+import type { ILogMessage, IProblem } from '../wire';
 import { LogText } from './logText';
 
 /** Gathers one workload's log, whatever the connection does meanwhile. */
@@ -19,7 +19,12 @@ export class LogFollower implements ILogFollower {
     return this._next;
   }
 
-  /** Whether the workload has ended and everything is here. */
+  /** Why the log cannot be read; null while it can. */
+  get problem(): IProblem | null {
+    return this._problem;
+  }
+
+  /** Whether nothing more is to come: all of it is here, or there is a problem. */
   get isComplete(): boolean {
     return this._isComplete;
   }
@@ -48,8 +53,9 @@ export class LogFollower implements ILogFollower {
     this._changed.emit();
   }
 
-  /** No more is to come. */
-  complete(): void {
+  /** No more is to come, for a reason if it is not the workload's end. */
+  complete(problem: IProblem | null = null): void {
+    this._problem = problem;
     this._isComplete = true;
     this._changed.emit();
   }
@@ -66,6 +72,7 @@ export class LogFollower implements ILogFollower {
 
   private readonly _release: (follower: LogFollower) => void;
   private readonly _changed = new Signal<this, void>(this);
+  private _problem: IProblem | null = null;
   private _next = 0;
   private _isComplete = false;
   private _isDisposed = false;
@@ -86,6 +93,8 @@ namespace Private {
     if (bytes <= 0) {
       return text;
     }
-    return new TextDecoder().decode(new TextEncoder().encode(text).slice(bytes));
+    return new TextDecoder().decode(
+      new TextEncoder().encode(text).slice(bytes)
+    );
   }
 }

@@ -1,0 +1,21 @@
+import { InputDialog } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { stateWord } from './format/words';
+import { inOrder } from './model/workloads';
+import type { IWorkload } from './wire';
+
+/** Let the user choose one of these workloads; its id, null for none. */
+export async function chooseWorkload(
+  workloads: readonly IWorkload[],
+  title: string,
+  trans: TranslationBundle
+): Promise<string | null> {
+  const ordered = inOrder(workloads);
+  const items = ordered.map(workload =>
+    trans.__('%1 (%2)', workload.name, stateWord(workload, trans))
+  );
+  const { value } = await InputDialog.getItem({ title, items });
+  const chosen = value === null ? -1 : items.indexOf(value);
+  return ordered[chosen]?.id ?? null;
+}

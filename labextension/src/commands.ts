@@ -1,0 +1,52 @@
+import type { JSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
+
+/** The ids of this extension's commands. */
+export namespace CommandIDs {
+  /** Show the side panel. */
+  export const openPanel = 'runai:open-panel';
+
+  /** Show a workload's log: the one given, else one that the user chooses. */
+  export const openLog = 'runai:open-log';
+
+  /** End a workload for good: the one given, else one that the user chooses. */
+  export const stopWorkload = 'runai:stop-workload';
+
+  /** Change to simulated devices. */
+  export const simulateDevices = 'runai:simulate-devices';
+
+  /** Change back to the machine's own devices. */
+  export const useOwnDevices = 'runai:use-own-devices';
+}
+
+/** The devices to simulate where nobody said which. */
+export const EXAMPLE_DEVICES = '2xA100-80GB';
+
+/** The schema of commands without arguments. */
+export const NO_ARGS = { type: 'object', properties: {} } satisfies JSONObject;
+
+/** The schema of commands for one workload. */
+export const WORKLOAD_ARGS = {
+  type: 'object',
+  properties: {
+    workload: {
+      type: 'string',
+      description: 'The id of the workload; without it the user chooses one'
+    }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that simulates devices. */
+export const DEVICES_ARGS = {
+  type: 'object',
+  properties: {
+    devices: {
+      type: 'string',
+      description: 'Number, model and memory, such as 2xA100-80GB'
+    }
+  }
+} satisfies JSONObject;
+
+/** The id of the workload that a command is for, if its arguments name one. */
+export function workloadOf(args: ReadonlyPartialJSONObject): string | null {
+  return typeof args.workload === 'string' ? args.workload : null;
+}

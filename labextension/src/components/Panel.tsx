@@ -1,0 +1,55 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { JSX } from 'react';
+
+import type { IEngineModel } from '../tokens';
+import type { IActions } from './actions';
+import { Announcer } from './Announcer';
+import { Devices } from './Devices';
+import { useChanges, useNow } from './hooks';
+import { Indicator } from './Indicator';
+import { NoEngine } from './NoEngine';
+import { Queues } from './Queues';
+import { Workloads } from './Workloads';
+
+/** What the panel shows. */
+export interface IPanelProps {
+  readonly model: IEngineModel;
+  readonly actions: IActions;
+  readonly trans: TranslationBundle;
+
+  /** Whether somebody can see it: nothing moves while nobody looks. */
+  readonly isVisible: boolean;
+}
+
+/** The side panel: devices, queues and the user's workloads, live. */
+export function Panel(props: IPanelProps): JSX.Element {
+  const { model, actions, trans, isVisible } = props;
+  useChanges(model, isVisible);
+  const { connection, info } = model;
+  const isStale = connection.phase !== 'live';
+  const clock = useNow(isVisible && !isStale);
+  // What is old does not grow older: it stays as it was last heard.
+  const now =
+    isStale && connection.heard !== null ? connection.heard / 1000 : clock;
+  return (
+    <div className="jp-Runai-panel">
+      <header className="jp-Runai-header">
+        <h2 className="jp-Runai-title">
+          {info?.simulated ? trans.__('GPU (simulated)') : trans.__('GPU')}
+        </h2>
+        <Indicator connection={connection} trans={trans} />
+      </header>
+      {info === null || connection.problem !== null ? (
+        <NoEngine connection={connection} trans={trans} />
+      ) : null}
+      {info === null ? null : (
+        <div className={`jp-Runai-body${isStale ? ' jp-mod-stale' : ''}`}>
+          <Devices model={model} info={info} actions={actions} trans={trans} />
+          <Queues queues={model.queues} trans={trans} />
+          <Workloads model={model} actions={actions} trans={trans} now={now} />
+        </div>
+      )}
+      <Announcer model={model} trans={trans} />
+    </div>
+  );
+}

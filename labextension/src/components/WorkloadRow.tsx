@@ -1,0 +1,134 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { infoIcon, stopIcon } from '@jupyterlab/ui-components';
+import { memo, useId, useState } from 'react';
+import type { JSX } from 'react';
+
+import { formatRequest } from '../format/share';
+import { elapsed, formatElapsed } from '../format/time';
+import { detailLine, stateGlyph, stateWord } from '../format/words';
+import { hasEnded, isStoppable, isWaiting } from '../model/workloads';
+import type { IWorkload } from '../wire';
+import type { IActions } from './actions';
+
+/** What is shown of a workload. */
+export interface IWorkloadRowProps {
+  readonly workload: IWorkload;
+  readonly actions: IActions;
+  readonly trans: TranslationBundle;
+
+  /** The time in seconds; any for one that has ended. */
+  readonly now: number;
+}
+
+/** One workload: its figures on a line, and its state with what explains it below. */
+export const WorkloadRow = memo(function WorkloadRow(
+  props: IWorkloadRowProps
+): JSX.Element {
+  const { workload, actions, trans, now } = props;
+  return (
+    <li
+      className="jp-Runai-workload"
+      data-state={workload.state}
+      data-workload={workload.id}
+    >
+      <div
+        className="jp-Runai-workloadLine"
+        onClick={() => {
+          actions.openLog(workload);
+        }}
+      >
+        <span
+          className={`jp-Runai-glyph jp-mod-${workload.state}`}
+          aria-hidden="true"
+        >
+          {stateGlyph(workload)}
+        </span>
+        {/* The line's own handler does the work: a click on the button reaches it. */}
+        <button
+          type="button"
+          className="jp-Runai-workloadName"
+          title={trans.__('Show the log of %1', workload.name)}
+        >
+          {workload.name}
+        </button>
+        <span className="jp-Runai-number">
+          {formatRequest(workload.request)}
+        </span>
+        <span className="jp-Runai-number jp-Runai-elapsed">
+          {formatElapsed(elapsed(workload, now))}
+        </span>
+        <StopButton workload={workload} actions={actions} trans={trans} />
+      </div>
+      <Detail workload={workload} trans={trans} />
+    </li>
+  );
+});
+
+/** What the button needs. */
+export interface IStopButtonProps {
+  readonly workload: IWorkload;
+  readonly actions: Pick<IActions, 'stop'>;
+  readonly trans: TranslationBundle;
+}
+
+/** Ends the workload for good, as its name says. */
+export function StopButton(props: IStopButtonProps): JSX.Element | null {
+  const { workload, actions, trans } = props;
+  if (hasEnded(workload)) {
+    return null;
+  }
+  const name = trans.__('Stop %1', workload.name);
+  return (
+    <button
+      type="button"
+      className="jp-Runai-iconButton"
+      aria-label={name}
+      title={name}
+      aria-disabled={!isStoppable(workload)}
+      onClick={event => {
+        event.stopPropagation();
+        if (isStoppable(workload)) {
+          actions.stop(workload);
+        }
+      }}
+    >
+      <stopIcon.react tag={null} width="14px" height="14px" />
+    </button>
+  );
+}
+
+function Detail(
+  props: Pick<IWorkloadRowProps, 'workload' | 'trans'>
+): JSX.Element {
+  const { workload, trans } = props;
+  const [isOpen, setIsOpen] = useState(false);
+  const id = useId();
+  const detail = detailLine(workload, trans);
+  const story = isWaiting(workload) ? (workload.verdict?.message ?? '') : '';
+  return (
+    <div className="jp-Runai-detail">
+      <span className="jp-Runai-detailLine" title={detail}>
+        <span className="jp-Runai-state">{stateWord(workload, trans)}</span>
+        {detail === '' ? null : ` · ${detail}`}
+      </span>
+      {story === '' ? null : (
+        <button
+          type="button"
+          className="jp-Runai-iconButton"
+          aria-label={trans.__('Why %1 waits', workload.name)}
+          title={trans.__('Why %1 waits', workload.name)}
+          aria-expanded={isOpen}
+          aria-controls={id}
+          onClick={() => {
+            setIsOpen(!isOpen);
+          }}
+        >
+          <infoIcon.react tag={null} width="14px" height="14px" />
+        </button>
+      )}
+      <p id={id} className="jp-Runai-story" hidden={!isOpen || story === ''}>
+        {story}
+      </p>
+    </div>
+  );
+}

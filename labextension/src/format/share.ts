@@ -1,0 +1,58 @@
+import type { ITaskRequest } from '../wire';
+
+const MILLI = 1000;
+
+/** Thousandths of a device as a number without idle zeros: 500 is "0.5", 2000 is "2". */
+export function formatShare(milli: number): string {
+  return String(Number((milli / MILLI).toFixed(3)));
+}
+
+/** The same with at least two decimals, so that figures below each other align. */
+export function formatAlignedShare(milli: number): string {
+  return (milli / MILLI).toFixed(milli % 10 === 0 ? 2 : 3);
+}
+
+/** A number of devices, such as a quota, with at most three decimals. */
+export function formatDevices(devices: number): string {
+  return formatShare(Math.round(devices * MILLI));
+}
+
+/** MiB as people say it: "40 GB", below one of them "512 MB". */
+export function formatMemory(mib: number): string {
+  return mib < 1024
+    ? `${mib} MB`
+    : `${Number((mib / 1024).toFixed(mib < 10240 ? 1 : 0))} GB`;
+}
+
+/** An amount of text: "740 kB", "2.1 MB". */
+export function formatCharacters(count: number): string {
+  return count < 1_000_000
+    ? `${Math.ceil(count / 1000)} kB`
+    : `${(count / 1_000_000).toFixed(1)} MB`;
+}
+
+/** What a workload asks of the devices, in one word: "0.5", "2", "2×0.25", "20 GB"; "CPU" for none. */
+export function formatRequest(request: ITaskRequest): string {
+  const { gpu = 0, gpu_memory_mib = 0, gpu_devices = 1, mig = {} } = request;
+  const slices = Object.entries(mig).map(([profile, count]) =>
+    times(count, profile)
+  );
+  if (slices.length > 0) {
+    return slices.join(' + ');
+  }
+  if (gpu_memory_mib > 0) {
+    return times(gpu_devices, formatMemory(gpu_memory_mib));
+  }
+  const devices = Number(gpu);
+  return devices > 0 ? times(gpu_devices, formatDevices(devices)) : 'CPU';
+}
+
+/** Whether a request is for less than whole devices. */
+export function isFraction(request: ITaskRequest): boolean {
+  const devices = Number(request.gpu ?? 0);
+  return (request.gpu_memory_mib ?? 0) > 0 || (devices > 0 && devices < 1);
+}
+
+function times(count: number, what: string): string {
+  return count > 1 ? `${count}×${what}` : what;
+}

@@ -1,0 +1,34 @@
+import { hasEnded } from '../model/workloads';
+import type { IWorkload } from '../wire';
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** A span of seconds as a clock shows it: "0:41", "1:02:03", from a day on "2d 03:04". */
+export function formatElapsed(seconds: number): string {
+  // The engine's clock may run ahead of the browser's.
+  const whole = Math.max(0, Math.floor(seconds));
+  const minutes = Math.floor((whole % HOUR) / MINUTE);
+  const hours = Math.floor((whole % DAY) / HOUR);
+  if (whole >= DAY) {
+    return `${Math.floor(whole / DAY)}d ${pad(hours)}:${pad(minutes)}`;
+  }
+  const rest = pad(whole % MINUTE);
+  return hours > 0 ? `${hours}:${pad(minutes)}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** How long a workload has run, or waited where it has not started; `now` is in seconds. */
+export function elapsed(workload: IWorkload, now: number): number {
+  const end = hasEnded(workload) ? (workload.ended ?? now) : now;
+  return end - (workload.started ?? workload.created);
+}
+
+/** A time of day, from milliseconds since the epoch. */
+export function formatClock(time: number): string {
+  return new Date(time).toLocaleTimeString(undefined, { hourCycle: 'h23' });
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, '0');
+}

@@ -1,0 +1,61 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import type { JSX } from 'react';
+
+import type { IActions } from '../components/actions';
+import { Panel } from '../components/Panel';
+import { gpuIcon } from '../icons';
+import type { IEngineModel } from '../tokens';
+
+/** The side panel in the application's sidebar. */
+export class PanelWidget extends ReactWidget {
+  constructor(options: PanelWidget.IOptions) {
+    super();
+    const { model, actions, trans } = options;
+    this._model = model;
+    this._actions = actions;
+    this._trans = trans;
+    this.id = 'jp-runai-panel';
+    this.addClass('jp-Runai-panelWidget');
+    this.title.icon = gpuIcon;
+    this.title.caption = trans.__('GPU devices and workloads');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('GPU'));
+  }
+
+  protected override render(): JSX.Element {
+    return (
+      <Panel
+        model={this._model}
+        actions={this._actions}
+        trans={this._trans}
+        isVisible={this.isVisible}
+      />
+    );
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.update();
+  }
+
+  protected override onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.update();
+  }
+
+  private readonly _model: IEngineModel;
+  private readonly _actions: IActions;
+  private readonly _trans: TranslationBundle;
+}
+
+/** A namespace for PanelWidget's options. */
+export namespace PanelWidget {
+  /** What the panel needs. */
+  export interface IOptions {
+    model: IEngineModel;
+    actions: IActions;
+    trans: TranslationBundle;
+  }
+}

@@ -7,7 +7,7 @@ from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import State, steps_request
-from scheduler_core.planning.step import attempt, signature
+from scheduler_core.planning.step import attempt, horizons, signature
 
 
 def allocate(state: State) -> None:
@@ -56,18 +56,23 @@ def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
 
 
 def _take(state: State, gang: Gang, refused: set[object]) -> bool:
+    """Place the gang's next step: now in any of its pools, else later in any of them."""
     mark = len(state.placements)
+    known = signature(gang)
+    open_pools = []
     for pool in state.pools_of(gang):
         blocked = gate(state, gang, pool)
-        if blocked is not None:
+        if blocked is None:
+            open_pools.append(pool)
+        else:
             state.blocked.setdefault(gang.id, blocked)
-            continue
-        known = signature(gang)
-        if known is not None and (pool, known) in refused:
-            continue
-        if attempt(state, gang, pool):
-            state.commit(mark)
-            return True
-        if known is not None:
-            refused.add((pool, known))
+    for later in horizons(state):
+        for pool in open_pools:
+            if known is not None and (pool, later, known) in refused:
+                continue
+            if attempt(state, gang, pool, later):
+                state.commit(mark)
+                return True
+            if known is not None:
+                refused.add((pool, later, known))
     return False

@@ -16,7 +16,7 @@ from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import Placement, State, steps_request
-from scheduler_core.planning.step import attempt, signature
+from scheduler_core.planning.step import attempt, horizons, signature
 
 Reason: TypeAlias = tuple[VerdictCode, str]
 
@@ -116,9 +116,12 @@ class _Explainer:
         outcome.demand = gang.demands[tasks[0]] if tasks else gang.demands[gang.waiting()[0]]
         if not state.tree.is_leaf(queue):
             outcome.reason = "queue_not_found", self._no_queue(queue)
-        elif not gang.reachable():
-            gated = gang.reachable(with_gated=True)
-            outcome.reason = "gated" if gated else "gang_incomplete", wording.incomplete(gang, gated)
+        elif not gang.reachable() or not tasks:
+            group = gang.first_unreachable()
+            gated = group.reachable(with_gated=True)
+            outcome.reason = "gated" if gated else "gang_incomplete", wording.incomplete(group, gated)
+        elif not state.pools_of(gang):
+            outcome.reason = "no_node_fits", self._wrong_pool(gang)
         elif self.capacity.never_fits(gang, state.pools_of(gang)):
             outcome.reason = self._never(outcome, tasks)
         else:
@@ -136,6 +139,12 @@ class _Explainer:
         if queue in tree.queues:
             return f"queue {queue} stands under a parent that does not exist"
         return f"there is no queue {queue}"
+
+    def _wrong_pool(self, gang: Gang) -> str:
+        nodes = [node for _, node in self.state.homes[gang.id]]
+        pools = sorted({self.state.cluster.nodes[node].pool for node in nodes})
+        asked = " or ".join(gang.workload.pools)
+        return f"it runs in pool {' and '.join(pools)} and may grow only in one pool, {asked}"
 
     def _never(self, outcome: _Outcome, tasks: list[int]) -> Reason:
         gang, pools = outcome.gang, self.state.pools_of(outcome.gang)
@@ -182,7 +191,7 @@ class _Explainer:
     def _shortage(self, outcome: _Outcome) -> Reason:
         """What is missing for the step when the plan has been carried out."""
         gang = outcome.gang
-        pool = self.state.pools_of(gang)[0]
+        pool = self.state.pool_of(gang)
         assert outcome.demand is not None  # noqa: S101 - set for every outcome without a reason
         found = self._fit(outcome.demand, pool)
         if found.fits:
@@ -236,7 +245,7 @@ class _Explainer:
         if known is not None and key in self._room_at_start:
             return self._room_at_start[key]
         mark = len(self.state.placements)
-        room = any(attempt(self.state, gang, pool) for pool in pools)
+        room = any(attempt(self.state, gang, pool, later) for later in horizons(self.state) for pool in pools)
         self.state.rollback(mark)
         if known is not None:
             self._room_at_start[key] = room
@@ -259,7 +268,7 @@ class _Explainer:
 
     def _facts(self, outcome: _Outcome) -> dict[str, Any]:
         gang, state = outcome.gang, self.state
-        pool = state.pools_of(gang)[0]
+        pool = state.pool_of(gang)
         tasks = gang.next_tasks() if outcome.demand else [p.task for p in (*outcome.bound, *outcome.nominated)]
         asked = steps_request(gang, tasks or gang.waiting(), least=False)
         facts: dict[str, Any] = {

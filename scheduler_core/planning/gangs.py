@@ -121,6 +121,11 @@ class Gang:
     def reachable(self, with_gated: bool = False) -> bool:
         return all(root.reachable(with_gated) for root in self.roots)
 
+    def first_unreachable(self) -> GroupNode:
+        """The innermost group that the tasks present cannot bring to its minimum; where there is none, the first."""
+        groups = [group for root in self.roots for group in root.walk()]
+        return next((group for group in reversed(groups) if not group.reachable()), groups[0])
+
     def active(self) -> int:
         return sum(group.active for group in self.groups.values())
 

@@ -16,13 +16,11 @@ from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.queues import PoolBooks
 from scheduler_core.planning.state import steps_request
 
-Dominant: TypeAlias = tuple[float, Fraction]
-"""A share as a double, which decides almost always, and exactly."""
+Divisor: TypeAlias = tuple[int, int, bool]
+"""A resource's share is amount * first / second; the last says that nothing of it may be used."""
 
-QueueKey: TypeAlias = tuple[bool, bool, int, bool, float, Fraction, float, Fraction, int]
+QueueKey: TypeAlias = tuple[bool, bool, int, bool, int, int, int]
 Entry: TypeAlias = tuple[int, int, float, str, Gang]
-
-_ZERO_SHARE: Dominant = (0.0, Fraction(0))
 
 
 class PoolOrder:
@@ -37,6 +35,8 @@ class PoolOrder:
         for heap in self._leaves.values():
             heapify(heap)
         self._divisors = {name: _divisors(books, name) for name in self.tree.paths}
+        # Different shares differ by at least 1 / by^2, so that many bits order them as the exact fractions would.
+        self._bits = 2 * max((by.bit_length() for ds in self._divisors.values() for _, by, _ in ds), default=0)
         self._rank: dict[str, int] = {}
         for siblings in self.tree.children.values():
             self._rank.update(_rank_by_allocatable(books, siblings))
@@ -83,14 +83,14 @@ class PoolOrder:
             beyond,
             -self.tree.queues[name].priority,
             forbidden,
-            *_dominant(with_it, divisors),
-            *_dominant(held, divisors),
+            self._dominant(with_it, divisors),
+            self._dominant(held, divisors),
             self._rank[name],
         )
 
-
-Divisor: TypeAlias = tuple[int, int, bool]
-"""A resource's share is amount * first / second; the last says that nothing of it may be used."""
+    def _dominant(self, amounts: Vector, divisors: Sequence[Divisor]) -> int:
+        """The largest share of any resource, as a whole number that orders exactly."""
+        return max((a * times << self._bits) // by for a, (times, by, _) in zip(amounts, divisors, strict=True))
 
 
 def _divisors(books: PoolBooks, name: str) -> list[Divisor]:
@@ -104,16 +104,6 @@ def _divisors(books: PoolBooks, name: str) -> list[Divisor]:
         else:
             divisors.append((by.denominator, by.numerator * scale, False))
     return divisors
-
-
-def _dominant(amounts: Vector, divisors: Sequence[Divisor]) -> Dominant:
-    best = _ZERO_SHARE
-    for amount, (times, by, _) in zip(amounts, divisors, strict=True):
-        if amount:
-            share = amount * times / by
-            if share >= best[0]:
-                best = max(best, (share, Fraction(amount * times, by)))
-    return best
 
 
 def _rank_by_allocatable(books: PoolBooks, siblings: Sequence[str]) -> dict[str, int]:

@@ -51,9 +51,16 @@ class State:
             books.divide(k)
 
     def pools_of(self, gang: Gang) -> tuple[str, ...]:
-        """Pools the gang may use, in order; only where it runs already, if it does."""
+        """Pools the gang may use, in order; where it runs already, only that one, as far as it is among its pools."""
         home = self.homes.get(gang.id)
-        return (self.cluster.nodes[home[0][1]].pool,) if home else gang.workload.pools
+        if not home:
+            return gang.workload.pools
+        runs_in = {self.cluster.nodes[node].pool for _, node in home}
+        return tuple(pool for pool in gang.workload.pools if runs_in == {pool})
+
+    def pool_of(self, gang: Gang) -> str:
+        """The first pool that the gang may use, or would wait in."""
+        return next(iter(self.pools_of(gang)), gang.workload.pools[0])
 
     def charge_of(self, demand: Demand, place: Place) -> Vector:
         """What a queue is charged for the demand at this place."""
@@ -109,10 +116,19 @@ class State:
         if place is not None:
             pool = self.cluster.nodes[place.node].pool
             self.homes.setdefault(gang.id, []).append((k, place.node))
-            charge = self.charge_of(demand, place) if place.units else charge
+            if demand.form == Form.MEMORY:
+                charge = self._charge_by_memory(demand, place, task), demand.cpu_milli, demand.memory_mib
         books = self.books[pool]
         books.request(gang.workload.queue, charge)
         books.charge(gang.workload.queue, charge, gang.preemptible)
+
+    def _charge_by_memory(self, demand: Demand, place: Place, task: Task) -> int:
+        """Units that a running request by memory is charged: of the devices held, else of the smallest."""
+        ids = {self.cluster.gpus[d].id: d for d in self.cluster.spans[place.node]}
+        if not task.gpu_ids or not ids.keys() >= set(task.gpu_ids):
+            return demand.most[0]
+        memories = (self.cluster.gpu_memory[ids[gpu]] or self.scale.smallest for gpu in task.gpu_ids)
+        return sum(self.scale.of_memory(demand.gpu_memory_mib, mib) or self.scale.device for mib in memories)
 
 
 def _pools(snapshot: Snapshot) -> list[str]:

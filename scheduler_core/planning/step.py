@@ -12,16 +12,24 @@ from scheduler_core.planning.topology import options
 
 
 class Step:
-    """Tries to place tasks of one gang in one pool; `later` on resources that are still releasing."""
+    """Tries to place tasks of one gang in one pool.
 
-    def __init__(self, state: State, gang: Gang, pool: str, later: bool, thrifty: bool = False) -> None:
+    `later`: on resources that are still releasing, too. `largest_first`: tasks of a minimum by size rather than in
+    order. `thrifty`: requests by memory on the devices where they are charged least.
+    """
+
+    def __init__(
+        self, state: State, gang: Gang, pool: str, later: bool, largest_first: bool = False, thrifty: bool = False
+    ) -> None:
         self.state = state
         self.gang = gang
         self.pool = pool
         self.later = later
+        self.largest_first = largest_first
         self.thrifty = thrifty
         self.books = state.books[pool]
-        self._gate_each = any(root.has_choice() for root in gang.roots)
+        # The test before the step took the most favourable charge; these steps can come to more on their way.
+        self._gate_each = any(root.has_choice() for root in gang.roots) or _charge_depends_on_device(gang)
 
     def minimum(self) -> bool:
         """Place what every group that must be at its minimum is missing."""
@@ -54,7 +62,7 @@ class Step:
     def _fill(self, group: GroupNode, nodes: Sequence[Mask]) -> bool:
         if len(group.waiting) < group.missing:
             return False
-        if not all(self._task(k, nodes) for k in group.waiting[: group.missing]):
+        if not all(self._task(k, nodes) for k in self._placing_order(group.waiting[: group.missing])):
             return False
         short = group.subgroups_needed - sum(child.satisfied() for child in group.children)
         for child in group.ordered_children():
@@ -68,6 +76,11 @@ class Step:
             else:
                 self.state.rollback(mark)
         return short <= 0
+
+    def _placing_order(self, tasks: list[int]) -> list[int]:
+        if not self.largest_first:
+            return tasks
+        return sorted(tasks, key=lambda k: (self.gang.demands[k].most, self.gang.demands[k].index), reverse=True)
 
     def _in_some_domain(
         self, group: GroupNode | None, fill: Callable[[Sequence[Mask]], bool], nodes: Sequence[Mask] | None = None
@@ -105,13 +118,23 @@ class Step:
         return True
 
 
-def attempt(state: State, gang: Gang, pool: str) -> bool:
-    """Place the gang's next step in the pool, now or else on releasing resources; nothing is left behind on failure."""
-    for later in (False, True) if state.occupancy.releasing else (False,):
-        for thrifty in (False, True) if _charge_depends_on_device(gang) else (False,):
-            if _try(Step(state, gang, pool, later, thrifty)):
+def attempt(state: State, gang: Gang, pool: str, later: bool) -> bool:
+    """Place the gang's next step in the pool; nothing is left behind on failure.
+
+    A gang of unequal tasks, or one that is charged by the device it gets, is tried in more than one way.
+    """
+    unequal = not gang.satisfied() and len({gang.demands[k].index for k in gang.next_tasks()}) > 1
+    by_memory = _charge_depends_on_device(gang)
+    for thrifty in (False, True) if by_memory else (False,):
+        for largest_first in (False, True) if unequal else (False,):
+            if _try(Step(state, gang, pool, later, largest_first, thrifty)):
                 return True
     return False
+
+
+def horizons(state: State) -> tuple[bool, ...]:
+    """When a step may be placed: now, or else `later`, which differs only while something is releasing."""
+    return (False, True) if state.occupancy.releasing else (False,)
 
 
 def signature(gang: Gang) -> tuple[object, ...] | None:

@@ -41,8 +41,10 @@ def options(
     cluster = occupancy.cluster
     scope: Mask = np.logical_or.reduce(within)
     free = {i: occupancy.free_units(i, later) for i in np.flatnonzero(scope).tolist()}
+    outer = [scope] if topology.required is None else _joined(cluster, topology.required, [scope], held)
     for label in _levels(topology):
-        for mask in _by_free(domains(cluster, label, scope), free, cluster, label, held):
+        masks = outer if label == topology.required else _joined(cluster, label, outer, held)
+        for mask in sorted(masks, key=lambda mask: _sum(mask, free)):
             yield _parts(cluster, topology, label, mask, free)
     if topology.required is None:
         yield list(within)
@@ -61,13 +63,11 @@ def _levels(topology: Topology) -> list[str]:
     return [label for label in dict.fromkeys((inner, outer)) if label is not None]
 
 
-def _by_free(
-    found: dict[str, Mask], free: dict[int, int], cluster: Cluster, label: str, held: Collection[int]
-) -> list[Mask]:
-    if held:
-        homes = {cluster.nodes[i].labels.get(label) for i in held}
-        found = {value: mask for value, mask in found.items() if value in homes}
-    return [found[value] for value in sorted(found, key=lambda v: (_sum(found[v], free), v))]
+def _joined(cluster: Cluster, label: str, within: Sequence[Mask], held: Collection[int]) -> list[Mask]:
+    """Domains of the label inside each of the masks, by value; only those where tasks run, if any do."""
+    homes = {cluster.nodes[i].labels.get(label) for i in held}
+    found = (item for mask in within for item in domains(cluster, label, mask).items())
+    return [mask for value, mask in found if not held or value in homes]
 
 
 def _parts(cluster: Cluster, topology: Topology, label: str, mask: Mask, free: dict[int, int]) -> list[Mask]:

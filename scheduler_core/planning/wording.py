@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from scheduler_core.model import MILLI
 from scheduler_core.planning.capacity import Capacity
 from scheduler_core.planning.cluster import Cluster
 from scheduler_core.planning.demand import Demand, Form, Scale
@@ -12,7 +13,8 @@ from scheduler_core.planning.fit import Fit
 from scheduler_core.planning.gangs import Gang, GroupNode
 from scheduler_core.planning.queues import Blocked
 
-_UNITS = {"gpu": "devices", "cpu_milli": "thousandths of a core", "memory_mib": "MiB of memory"}
+_UNITS = {"gpu": ("devices", 1), "cpu_milli": ("CPU cores", MILLI), "memory_mib": ("MiB of memory", 1)}
+"""How a resource is said, and how many of its amounts make one."""
 
 
 def number(value: Fraction | float) -> str:
@@ -45,7 +47,12 @@ def asks(demand: Demand, scale: Scale) -> str:
 
 def host(demand: Demand) -> str:
     """The part of the request that is not about devices."""
-    return f"{demand.cpu_milli} thousandths of a core and {demand.memory_mib} MiB of memory"
+    return f"{cores(demand.cpu_milli)} and {demand.memory_mib} MiB of memory"
+
+
+def cores(cpu_milli: int) -> str:
+    """ "1.5 CPU cores"."""
+    return f"{number(Fraction(cpu_milli, MILLI))} CPU cores"
 
 
 def counted(causes: Mapping[str, int]) -> str:
@@ -102,7 +109,11 @@ def never(gang: Gang, demand: Demand, capacity: Capacity, pools: tuple[str, ...]
         largest = max(sum(cluster.usable(d, demand) for d in cluster.spans[i]) for i in admitted)
         if largest < max(1, demand.devices):
             return f"asks for {asked} and {_largest(largest, demand)}: it can never start here"
-    if demand.form in (Form.WHOLE, Form.NONE, Form.PORTION):
+    if demand.form == Form.MEMORY:
+        memory = max(cluster.gpu_memory[d] for i in admitted for d in cluster.spans[i] if cluster.usable(d, demand))
+        if memory < demand.gpu_memory_mib:
+            return f"asks for {asked} and the largest device has {memory}: it can never start here"
+    if demand.form != Form.MIG:
         cpu = max(cluster.nodes[i].cpu_milli for i in admitted)
         memory = max(cluster.nodes[i].memory_mib for i in admitted)
         return f"asks for {host(demand)} and the largest node has {cpu} and {memory}: it can never start here"
@@ -119,30 +130,21 @@ def _largest(largest: int, demand: Demand) -> str:
 
 def blocked(cause: Blocked) -> str:
     """A limit or quota in the way."""
-    unit, what = _UNITS[cause.resource], "limit" if cause.rule == "limit" else "quota"
-    held = f"holds {number(cause.allocated)}"
-    if cause.rule == "quota":
-        held = f"holds {number(cause.allocated)} for non-preemptible work"
-    return (
-        f"asks for {number(cause.requested)} {unit} more, and queue {cause.queue} {held} "
-        f"of its {what} of {number(cause.bound)}"
-    )
+    unit, size = _UNITS[cause.resource]
+    more, held, bound = (number(amount / size) for amount in (cause.requested, cause.allocated, cause.bound))
+    kind = " for non-preemptible work" if cause.rule == "quota" else ""
+    return f"asks for {more} {unit} more, and queue {cause.queue} holds {held}{kind} of its {cause.rule} of {bound}"
 
 
-def incomplete(gang: Gang, gated: bool) -> str:
-    """Which group waits for tasks that are not there, or that are gated."""
-    group = next((g for root in gang.roots for g in _deepest(root) if not g.reachable()), gang.roots[0])
+def incomplete(group: GroupNode, gated: bool) -> str:
+    """What a group lacks: tasks that are not there, or that are gated."""
     present = group.active + len(group.waiting)
-    if gated:
+    if gated and group.gated:
         return f"group {group.name} has {present} of {group.min_members} tasks, {group.gated} more are gated"
     if present < group.min_members:
         return f"group {group.name} has {present} of the {group.min_members} tasks it needs to start"
     able = sum(child.reachable() for child in group.children)
     return f"group {group.name} has {able} of the {group.subgroups_needed} complete subgroups it needs to start"
-
-
-def _deepest(group: GroupNode) -> list[GroupNode]:
-    return [*(g for child in group.children for g in _deepest(child)), group]
 
 
 def where(cluster: Cluster, nodes: list[int]) -> str:

@@ -59,13 +59,11 @@ def _take(state: State, gang: Gang, refused: set[object]) -> bool:
     """Place the gang's next step: now in any of its pools, else later in any of them."""
     mark = len(state.placements)
     known = signature(gang)
-    open_pools = []
-    for pool in state.pools_of(gang):
-        blocked = gate(state, gang, pool)
-        if blocked is None:
-            open_pools.append(pool)
-        else:
-            state.blocked.setdefault(gang.id, blocked)
+    gates = {pool: gate(state, gang, pool) for pool in state.pools_of(gang)}
+    open_pools = [pool for pool, blocked in gates.items() if blocked is None]
+    state.blocked.pop(gang.id, None)
+    if not open_pools:
+        state.blocked.update((gang.id, blocked) for blocked in list(gates.values())[:1] if blocked)
     for later in horizons(state):
         for pool in open_pools:
             if known is not None and (pool, later, known) in refused:

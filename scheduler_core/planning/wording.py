@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 
 from scheduler_core.model import MILLI
-from scheduler_core.planning.capacity import Capacity
 from scheduler_core.planning.cluster import Cluster
 from scheduler_core.planning.demand import Demand, Form, Scale
 from scheduler_core.planning.fit import Fit
-from scheduler_core.planning.gangs import Gang, GroupNode
+from scheduler_core.planning.gangs import GroupNode
 from scheduler_core.planning.queues import Blocked
 
 _UNITS = {"gpu": ("devices", 1), "cpu_milli": ("CPU cores", MILLI), "memory_mib": ("MiB of memory", 1)}
@@ -88,44 +88,39 @@ def _no_whole(demand: Demand, found: Fit, at: str) -> str:
     return f"asks for {demand.devices} devices on one node: {free}"
 
 
-def never(gang: Gang, demand: Demand, capacity: Capacity, pools: tuple[str, ...]) -> str:
+def never(demand: Demand, cluster: Cluster, pools: tuple[str, ...]) -> str:
     """Why even the empty cluster would not do, for a demand that no node of the pools could hold."""
-    cluster = capacity.cluster
-    nodes = [i for pool in pools for i in range(len(cluster.nodes)) if cluster.nodes[i].pool == pool]
-    asked = asks(demand, cluster.scale)
+    nodes = [i for i, node in enumerate(cluster.nodes) if node.pool in pools]
     if not nodes:
         return f"the pool {' or '.join(pools)} has no nodes: it can never start here"
-    refusals: dict[str, int] = {}
-    admitted = []
-    for i in nodes:
-        refusal = cluster.refusal(i, demand)
-        if refusal is None:
-            admitted.append(i)
-        else:
-            refusals[refusal] = refusals.get(refusal, 0) + 1
+    refusals = {i: cluster.refusal(i, demand) for i in nodes}
+    admitted = [i for i, refusal in refusals.items() if refusal is None]
     if not admitted:
-        return f"no node may take it ({counted(refusals)}): it can never start here"
-    if demand.form != Form.NONE:
-        largest = max(sum(cluster.usable(d, demand) for d in cluster.spans[i]) for i in admitted)
-        if largest < max(1, demand.devices):
-            return f"asks for {asked} and {_largest(largest, demand)}: it can never start here"
-    if demand.form == Form.MEMORY:
-        memory = max(cluster.gpu_memory[d] for i in admitted for d in cluster.spans[i] if cluster.usable(d, demand))
-        if memory < demand.gpu_memory_mib:
-            return f"asks for {asked} and the largest device has {memory}: it can never start here"
-    if demand.form != Form.MIG:
-        cpu = max(cluster.nodes[i].cpu_milli for i in admitted)
-        memory = max(cluster.nodes[i].memory_mib for i in admitted)
-        return f"asks for {host(demand)} and the largest node has {cpu} and {memory}: it can never start here"
-    return f"asks for {asked} and no node has as much: it can never start here"
+        causes = Counter(refusal for refusal in refusals.values() if refusal is not None)
+        return f"no node may take it ({counted(causes)}): it can never start here"
+    return f"asks for {_too_much(demand, cluster, admitted)}: it can never start here"
 
 
-def _largest(largest: int, demand: Demand) -> str:
-    if demand.form == Form.WHOLE:
-        return f"the largest node has {largest}"
+def _too_much(demand: Demand, cluster: Cluster, nodes: list[int]) -> str:
+    asked, whole = asks(demand, cluster.scale), cluster.scale.device
+    usable = [[d for d in cluster.spans[i] if cluster.usable(d, demand)] for i in nodes]
+    most = max(sum(cluster.share(d, demand) <= whole for d in devices) for devices in usable)
     if demand.form == Form.MIG:
-        return "no device is partitioned"
-    return f"the largest node has {plural(largest, 'device')} that can be shared"
+        if not any(usable):
+            return f"{asked} and no device is partitioned"
+        slices = (
+            sum((cluster.sliced[d] or {}).get(p, 0) for d in devices for p, _ in demand.mig) for devices in usable
+        )
+        return f"{asked} and the largest node has {max(slices)} such slices"
+    if demand.form == Form.MEMORY and not most:
+        memory = max((cluster.gpu_memory[d] for i in nodes for d in cluster.spans[i]), default=0)
+        return f"{asked} and the largest device has {memory}"
+    if demand.form != Form.NONE and most < demand.devices:
+        kind = "" if demand.form == Form.WHOLE else f" {'device' if most == 1 else 'devices'} that can be shared so"
+        return f"{asked} and the largest node has {most}{kind}"
+    cpu, memory = (max(getattr(cluster.nodes[i], field) for i in nodes) for field in ("cpu_milli", "memory_mib"))
+    with_devices = f"{asked} with " if demand.form != Form.NONE else ""
+    return f"{with_devices}{host(demand)}, more than any node has: the most is {cores(cpu)} and {memory} MiB"
 
 
 def blocked(cause: Blocked) -> str:

@@ -56,7 +56,7 @@ def test_free_devices_on_different_nodes_are_fragmented() -> None:
     [
         (gpu(3), "asks for 3 devices and the largest node has 2: it can never start here"),
         (gpu("0.5", gpu_devices=3), "asks for 0.5 of a device on each of 3 devices and the largest node has 2"),
-        ({"gpu_memory_mib": 10_001}, "asks for 10001 MiB of device memory and the largest"),
+        ({"gpu_memory_mib": 10_001}, "asks for 10001 MiB of device memory and the largest device has 10000"),
         ({"mig": {"1g.10gb": 1}}, "asks for 1 x 1g.10gb and no device is partitioned"),
         ({"cpu_milli": 65_000}, "asks for 65 CPU cores"),
         (gpu(1, memory_mib=500_001), "500001 MiB of memory"),
@@ -89,7 +89,15 @@ def test_a_gang_that_fits_one_by_one_but_not_together_says_so() -> None:
     busy = held("r", "n", "n-0", request=ONE)
     code, message = told(planned([node("n", gpus=3)], [busy, work("w", request=ONE, count=3)]))
     assert code == "gang_does_not_fit"
-    assert "3 tasks" in message
+    assert message == "needs 3 tasks of 1 device to start together, and 2 of them fit now"
+
+
+def test_room_in_a_later_pool_counts_before_the_limit_of_an_earlier_one() -> None:
+    nodes = [node("a", gpus=1, pool="fast"), node("b", gpus=1)]
+    queues = [queue("q", {"quota": 1}, pools={"fast": {"gpu": {"quota": 0, "limit": 0}}})]
+    busy = held("r", "b", "b-0", request=ONE)
+    code, message = told(planned(nodes, [busy, work("w", request=ONE, pools=["fast", "default"])], queues))
+    assert code == "no_node_fits", message
 
 
 def test_room_that_went_to_others_is_a_matter_of_turn() -> None:
@@ -149,4 +157,4 @@ def test_partly_placed_work_is_told_what_the_rest_waits_for() -> None:
     elastic = [{"name": "default", "min_members": 1}]
     made = planned([node("n", gpus=2)], [work("w", request=ONE, count=3, groups=elastic)])
     found = verdict(made, "w")
-    assert (found.state, found.code) == ("partly_placed", "waiting_turn")
+    assert (found.state, found.code) == ("partly_placed", "no_node_fits")

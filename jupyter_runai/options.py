@@ -65,8 +65,9 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
 def cell_parser() -> Parser:
     """The parser of `%%runai train`."""
     parser = Parser(prog="%%runai train", description="Run this cell as a workload")
-    parser.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
-    parser.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
+    amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
     parser.add_argument("--name", type=_name, help="what to call the workload")
     parser.add_argument("--priority", choices=list(PRIORITIES), help="its place in the queue")
     parser.add_argument("--detach", action="store_true", help="submit and go on to the next cell")

@@ -56,3 +56,22 @@ def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
     )
     return folder
+
+
+@pytest.fixture
+def small_disk(engine_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An engine directory on a disk of 16 MiB of its own."""
+    folder = engine_directory / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a disk of its own can be mounted by root alone")
+    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(folder))
+    try:
+        yield folder
+        stop_everything()
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        monkeypatch.setenv("RUNAI_ENGINE_DIR", str(engine_directory))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import NotFound
+from scheduler_core.errors import NotFound, RunaiError
 from scheduler_core.local.feed import Feed
 from scheduler_core.local.store import Record, Store
 from scheduler_core.model import Verdict
 from scheduler_core.workload import Workload, WorkloadChanged, WorkloadDeleted
+
+_log = logging.getLogger(__name__)
+_STORE_RETRY_S = 2.0
 
 Change: TypeAlias = Callable[[Record], Record]
 
@@ -56,20 +61,43 @@ class Book:
             self._by_key[record.spec.key] = record
         self._show(record)
 
-    async def update(self, workload_id: str, **changes: object) -> Workload:
-        """Change fields of a workload; a change of state is written down as a transition."""
-        return await self.rewrite(workload_id, lambda record: replace_workload(record, **changes))
+    async def decide(self, workload_id: str, **changes: object) -> Workload:
+        """Change fields of a workload by a decision of ours, which holds only if it could be written down.
 
-    async def rewrite(self, workload_id: str, change: Change) -> Workload:
-        """Change a record by a function of its present form."""
-        before = self.get(workload_id)
-        record = change(before)
-        # In memory first: what follows in this task or another must not act on the old form while the disk is busy.
-        self._records[workload_id] = record
-        moved = record.workload.state != before.workload.state
-        await self._store.put(record, time.time() if moved else None)
+        Raises:
+            StorageFull: it could not; the workload is as it was.
+        """
+        before, record = self._replace(workload_id, lambda known: replace_workload(known, **changes))
+        try:
+            await self._put(before, record)
+        except RunaiError:
+            if self._records.get(workload_id) is record:
+                self._records[workload_id] = before
+            raise
         self._show(self._records[workload_id])
         return record.workload
+
+    async def observe(self, workload_id: str, change: Change) -> None:
+        """Note a fact, such as a process that has ended: it is shown at once, and written down as soon as it can be."""
+        before, record = self._replace(workload_id, change)
+        self._show(record)
+        while self._records.get(workload_id) is record:
+            try:
+                await self._put(before, record)
+                return
+            except RunaiError:
+                _log.exception("What happened to %s cannot be written down yet", record.workload.name)
+            await asyncio.sleep(_STORE_RETRY_S)
+
+    def _replace(self, workload_id: str, change: Change) -> tuple[Record, Record]:
+        """In memory first: nobody may act on the old form while the disk is busy."""
+        before = self.get(workload_id)
+        self._records[workload_id] = record = change(before)
+        return before, record
+
+    async def _put(self, before: Record, record: Record) -> None:
+        moved = record.workload.state != before.workload.state
+        await self._store.put(record, time.time() if moved else None)
 
     def note_verdict(self, verdict: Verdict) -> None:
         """Show a new verdict of a workload that waits; verdicts are worked out anew at each start, so not stored."""

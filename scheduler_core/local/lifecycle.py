@@ -41,12 +41,13 @@ class Lifecycle:
         return frozenset(record.supervisor.pid for record in self._book.live() if record.supervisor)
 
     async def start(self, workload_id: str, allocation: Allocation, memory_mib: dict[str, int]) -> None:
-        """Start a workload on what it was given, unless it was stopped or started meanwhile."""
+        """Start a workload on what it was given, unless it was stopped or started meanwhile.
+
+        Raises:
+            StorageFull: it could not be written down that it starts; it waits as before.
+        """
         if self._book.get(workload_id).workload.state != "pending":
             return
-        await self._book.update(
-            workload_id, state="initializing", allocation=allocation, started=time.time(), verdict=None
-        )
         record = self._book.get(workload_id)
         folder = self.run_folder(workload_id)
         environment = without_secrets(record.spec.env)
@@ -55,10 +56,13 @@ class Lifecycle:
             "RUNAI_WORKLOAD_ID": workload_id,
             "RUNAI_WORKLOAD_NAME": record.workload.name,
         }
+        folder.write_launch(record.spec.command, record.spec.cwd, environment)
+        await self._book.decide(
+            workload_id, state="initializing", allocation=allocation, started=time.time(), verdict=None
+        )
         try:
-            folder.write_launch(record.spec.command, record.spec.cwd, environment)
             launch = Launch(folder)
-        except (OSError, ValueError) as error:
+        except OSError as error:
             await self._finish(workload_id, Exit(1, str(error), time.time()))
             return
         await self._hold_claims(workload_id, launch.process)
@@ -70,12 +74,12 @@ class Lifecycle:
         if workload.has_ended or workload.stop_requested is not None:
             return workload
         if workload.state == "pending":
-            return await self._book.update(
+            return await self._book.decide(
                 workload_id, state="stopped", ended=time.time(), reason="stopped while waiting"
             )
         if workload.state == "running":
             self.spawn(self._terminate(workload_id))
-        return await self._book.update(workload_id, stop_requested=time.time())
+        return await self._book.decide(workload_id, stop_requested=time.time())
 
     def adopt(self) -> None:
         """Take up the runs that an earlier daemon left: follow those that live, record those that ended."""
@@ -110,7 +114,7 @@ class Lifecycle:
         if self._book.get(workload_id).workload.stop_requested is not None:
             # It was stopped before it ran, when there was nothing to signal yet.
             self.spawn(self._terminate(workload_id))
-        await self._book.rewrite(
+        await self._book.observe(
             workload_id, lambda known: replace(replace_workload(known, state="running"), supervisor=supervisor)
         )
 
@@ -131,7 +135,7 @@ class Lifecycle:
             await ended(supervisor)
         elif not folder.is_claimed() and record.workload.stop_requested is None:
             # The daemon died before any supervisor took the run: it waits again, its place in the order unchanged.
-            await self._book.rewrite(workload_id, _waiting_again)
+            await self._book.observe(workload_id, _waiting_again)
             await self._release(workload_id, record.workload.allocation)
             return
         await self._record_end(workload_id)
@@ -174,7 +178,7 @@ class Lifecycle:
             "reason": _reason(record.workload, outcome),
             "report": report,
         }
-        await self._book.rewrite(
+        await self._book.observe(
             workload_id, lambda known: replace(replace_workload(known, **changes), supervisor=None)
         )
         await self._release(workload_id, record.workload.allocation)

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from scheduler_core.errors import StorageFull
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.workload import Report
 
@@ -77,14 +78,15 @@ class RunFolder:
         """Write down what the supervisor is to start.
 
         Raises:
-            ValueError: a NUL character, which no argument or variable can hold.
+            StorageFull: there is no room for it.
         """
         fields = [cwd, str(len(argv)), *argv, *(f"{name}={value}" for name, value in env.items())]
-        if any("\0" in field for field in fields):
-            raise ValueError("an argument or a variable holds a NUL character")
-        launch = os.open(self.path / "launch", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(launch, "wb") as file:
-            file.write(b"\0".join(os.fsencode(field) for field in fields))
+        try:
+            launch = os.open(self.path / "launch", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(launch, "wb") as file:
+                file.write(b"\0".join(os.fsencode(field) for field in fields))
+        except OSError as error:
+            raise StorageFull(f"{self.path} cannot be written: {error.strerror}.", "Free some space.") from error
 
     def is_claimed(self) -> bool:
         """Whether a supervisor has ever taken this run; it must then not be started again."""

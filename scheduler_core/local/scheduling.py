@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 
+from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.ledger import Ledger
@@ -19,6 +20,7 @@ from scheduler_core.planning.plan import plan
 from scheduler_core.workload import QueueStatus, WorkloadSpec
 
 _log = logging.getLogger(__name__)
+_RETRY_S = 2.0
 _PREVIEW_ID = "preview"
 
 
@@ -92,7 +94,12 @@ class Scheduling:
             # Another user's engine was faster; the next snapshot shows what it took.
             self.wake()
             return
-        await self._lifecycle.start(workload_id, allocation, memory_mib)
+        try:
+            await self._lifecycle.start(workload_id, allocation, memory_mib)
+        except RunaiError:
+            _log.exception("%s could not be started and goes on waiting", record.workload.name)
+            await asyncio.to_thread(self._ledger.release, workload_id, [claim.device for claim in claims])
+            asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
 
 
 def _queue_status(made: Plan) -> tuple[QueueStatus, ...]:

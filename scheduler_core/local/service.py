@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from os import getpid
 from pathlib import Path
 
-from scheduler_core.errors import Conflict, InvalidRequest
+from scheduler_core.errors import Conflict, InvalidRequest, StorageFull
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import open_devices, parse_simulated
 from scheduler_core.local.feed import Feed
@@ -115,6 +115,9 @@ class Service:
         try:
             folder.make(inputs)
             await self._book.add(Record(spec=spec, workload=workload))
+        except OSError as error:
+            folder.give_back_inputs(inputs)
+            raise StorageFull(f"{folder.path} cannot be made: {error.strerror}.", "Free some space.") from error
         except BaseException:
             folder.give_back_inputs(inputs)
             raise
@@ -259,6 +262,11 @@ class Service:
 def _check(spec: WorkloadSpec) -> None:
     if spec.queue != DEFAULT_QUEUE:
         raise InvalidRequest(f"There is no project {spec.queue!r}.", f"This engine has one: {DEFAULT_QUEUE}.")
+    words = [spec.cwd, *spec.command, *spec.env, *spec.env.values()]
+    if any("\0" in word for word in words):
+        raise InvalidRequest("An argument or a variable holds a NUL character.")
+    if any(not name or "=" in name for name in spec.env):
+        raise InvalidRequest("A variable's name is empty or holds '='.")
     if not Path(spec.cwd).is_dir():
         raise InvalidRequest(f"The working directory {spec.cwd} does not exist.")
 

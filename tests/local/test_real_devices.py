@@ -197,7 +197,8 @@ def test_both_engines_at_once_race_for_one_device(
     """Each of two engines submits three workloads of 0.6 to one device at the same moment: one may run."""
     driver.write(TWO_A100.splitlines(keepends=True)[0])
     code = (
-        "import sys; from jupyter_runai.client import Client; from tests.helpers import *; client = Client(); client.info();"
+        "import sys; from jupyter_runai.client import Client; from tests.helpers import *;"
+        "client = Client(); client.info();"
         "print('ready', flush=True); sys.stdin.readline();"
         "ids = [client.submit(spec(UNTIL_STOPPED, gpu='0.6')).id for _ in range(3)];"
         "[until(client, id, lambda w: running(w) or waits(w)) for id in ids];"

@@ -175,3 +175,10 @@ def test_ended_tasks_hold_nothing_and_count_for_nothing(state: str) -> None:
     assert verdict(made, "w").code == "gang_incomplete"
     made = planned([node("n", gpus=1)], [work("w", *tasks, groups=[group("default", 1)])])
     assert spots(made) == {"w.1": "n: n-0"}
+
+
+def test_unequal_tasks_find_the_packing_that_list_order_misses() -> None:
+    """0.3 and 0.3 first would share a device and leave no room for the second 0.7."""
+    sizes = ["0.3", "0.3", "0.7", "0.7"]
+    tasks = [task(f"w.{k}", gpu(size)) for k, size in enumerate(sizes)]
+    assert len(planned([node("n", gpus=2)], [work("w", *tasks)]).binds) == 4

@@ -177,3 +177,17 @@ def test_a_gang_charged_by_memory_finds_the_devices_that_keep_it_within_its_limi
     queues = [{"name": "q", "gpu": {"quota": None, "limit": 0.5}}]
     made = planned([small, large], [work("w", request={"gpu_memory_mib": 3000}, count=2)], queues)
     assert spots(made) == {"w.0": "b: large", "w.1": "b: large"}
+
+
+def test_a_share_joins_a_shared_device_before_it_opens_one_on_a_fuller_node() -> None:
+    nodes = [node("a", gpus=2), node("b", gpus=4)]
+    running = [held("r1", "a", "a-0", request=gpu(1)), held("r2", "b", "b-0", request=gpu("0.5"))]
+    assert spots(planned(nodes, [*running, work("w", request=gpu("0.5"))])) == {"w.0": "b: b-0"}
+
+
+def test_a_start_in_a_later_pool_comes_before_a_wait_in_an_earlier_one() -> None:
+    nodes = [node("a", gpus=1, pool="fast"), node("b", gpus=1)]
+    leaving = work("r", task("r.0", gpu(1), state="releasing", node="a", gpu_ids=["a-0"]))
+    queues = [{"name": "q", "gpu": {"quota": None}, "pools": {"fast": {"gpu": {"quota": None}}}}]
+    made = planned(nodes, [leaving, work("w", request=gpu(1), pools=["fast", "default"])], queues)
+    assert spots(made) == {"w.0": "b: b-0"}

@@ -46,7 +46,7 @@ $(NOW)/python: pyproject.toml $(NOW)/build
 
 $(NOW)/npm: labextension/package-lock.json $(NOW)/node
 	@echo "▸ 4/5 front-end packages"
-	@cd labextension && npm ci --no-audit --no-fund --loglevel=error
+	@cd labextension && npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(FRONT_END): $(SOURCES) labextension/package.json labextension/tsconfig.json $(NOW)/npm

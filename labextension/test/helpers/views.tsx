@@ -1,0 +1,34 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { act, render } from '@testing-library/react';
+
+import type { IActions } from '../../src/components/actions';
+import { Panel } from '../../src/components/Panel';
+import type { FakeModel } from './fakeModel';
+
+/** Texts as they are in the source. */
+export const trans = nullTranslator.load('jupyter_runai');
+
+/** Actions that only remember that they were asked for. */
+export function fakeActions(): jest.Mocked<IActions> {
+  return {
+    openLog: jest.fn(),
+    stop: jest.fn(),
+    simulate: jest.fn(),
+    copy: jest.fn()
+  };
+}
+
+/** Show the panel to somebody. */
+export function showPanel(
+  model: FakeModel,
+  actions: IActions = fakeActions()
+): void {
+  render(<Panel model={model} actions={actions} trans={trans} isVisible />);
+}
+
+/** Let the frame come in which views render what they were told. */
+export async function frame(): Promise<void> {
+  await act(async () => {
+    await new Promise(resolve => requestAnimationFrame(resolve));
+  });
+}

@@ -1,0 +1,217 @@
+import { act, render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+
+import { Panel } from '../src/components/Panel';
+import { FakeModel, liveModel } from './helpers/fakeModel';
+import { device, holder, info, queue, workload } from './helpers/sample';
+import { fakeActions, frame, showPanel, trans } from './helpers/views';
+
+describe('the connection', () => {
+  it('says that the engine is starting', () => {
+    showPanel(new FakeModel());
+    expect(screen.getByText('The engine is starting…')).toBeVisible();
+    expect(screen.getByRole('status')).toHaveTextContent('connecting');
+  });
+
+  it('says why it does not start and what to do', () => {
+    const model = new FakeModel();
+    model.connection = {
+      phase: 'lost',
+      heard: null,
+      problem: { code: 'locked', message: 'It is locked.', hint: 'Wait.' }
+    };
+    showPanel(model);
+    const alert = screen.getByRole('alert');
+    expect(alert).toHaveTextContent('It is locked.');
+    expect(alert).toHaveTextContent('Wait.');
+    expect(screen.getByRole('status')).toHaveTextContent('reconnecting');
+  });
+
+  it('says that the server is gone where nobody said why', () => {
+    const model = new FakeModel();
+    model.connection = { phase: 'lost', heard: null, problem: null };
+    showPanel(model);
+    expect(screen.getByText(/server cannot be reached/)).toBeVisible();
+  });
+
+  it('is live', () => {
+    showPanel(liveModel());
+    expect(screen.getByRole('status')).toHaveTextContent('live');
+    expect(screen.getByRole('heading', { name: 'GPU' })).toBeVisible();
+  });
+
+  it('keeps what it knew, greyed and frozen, and says since when', async () => {
+    const heard = new Date(2026, 0, 2, 10, 41, 3).getTime();
+    const model = liveModel({
+      workloads: [workload({ started: heard / 1000 - 41 })]
+    });
+    showPanel(model);
+    act(() => {
+      model.connect({ phase: 'lost', heard, problem: null });
+    });
+    await frame();
+    expect(screen.getByRole('status')).toHaveTextContent(
+      'as of 10:41:03, reconnecting'
+    );
+    const row = screen.getByRole('listitem');
+    expect(row).toHaveTextContent('0:41');
+    expect(row.closest('.jp-mod-stale')).not.toBeNull();
+  });
+
+  it('renders nothing anew while nobody looks', async () => {
+    const model = liveModel();
+    const props = { model, actions: fakeActions(), trans };
+    const { rerender } = render(<Panel {...props} isVisible={false} />);
+    act(() => {
+      model.connect({ phase: 'lost', heard: null, problem: null });
+    });
+    await frame();
+    expect(screen.getByRole('status')).toHaveTextContent('live');
+    rerender(<Panel {...props} isVisible />);
+    expect(screen.getByRole('status')).toHaveTextContent('reconnecting');
+  });
+});
+
+describe('devices', () => {
+  it('are summed up and shown to scale with their holders', () => {
+    showPanel(
+      liveModel({
+        devices: [
+          device({
+            utilization: 0.412,
+            holders: [
+              holder(),
+              holder({ owner: 'user-b', name: 'theirs', portion_milli: 100 })
+            ]
+          }),
+          device({ id: 'GPU-1', index: 1, holders: [] })
+        ]
+      })
+    );
+    const section = screen.getByRole('region', { name: 'Devices' });
+    expect(section).toHaveTextContent('0.6 of 2 used');
+    const bar = screen.getByRole('img', {
+      name: 'Device 0, A100 80GB: 0.6 of 1 used, digits-1 0.5, user-b 0.1, utilization 41 %'
+    });
+    const [mine, theirs] = [...bar.children] as HTMLElement[];
+    expect(mine).toHaveClass('jp-mod-mine');
+    expect(mine).toHaveStyle({ width: '50%' });
+    expect(theirs).toHaveClass('jp-mod-other');
+    expect(theirs).toHaveAttribute('title', 'theirs of user-b: 0.1, 40 GB');
+    expect(
+      screen.getByRole('img', { name: 'Device 1, A100 80GB: 0 of 1 used' })
+    ).toBeEmptyDOMElement();
+  });
+
+  it('tell processes apart that no engine knows', () => {
+    const foreign = { kind: 'foreign', owner: 'root' } as const;
+    showPanel(
+      liveModel({
+        devices: [
+          device({
+            holders: [
+              holder({ ...foreign, name: 'python3', portion_milli: 200 }),
+              holder({ ...foreign, name: '', portion_milli: 100 })
+            ]
+          })
+        ]
+      })
+    );
+    expect(screen.getByText(/python3 \(not ours\)/)).toBeVisible();
+    expect(screen.getByText(/another process/)).toBeVisible();
+    expect(
+      document.querySelectorAll('.jp-Runai-segment.jp-mod-foreign')
+    ).toHaveLength(2);
+  });
+
+  it('say that they are not ready', () => {
+    showPanel(liveModel({ devices: [device({ ready: false })] }));
+    expect(screen.getByText('not ready')).toBeVisible();
+  });
+
+  it('say everywhere that they are simulated, and offer real ones', async () => {
+    const doing = fakeActions();
+    showPanel(
+      liveModel({
+        info: info({ simulated: '1xA100-80GB' }),
+        devices: [device({ simulated: true })]
+      }),
+      doing
+    );
+    expect(
+      screen.getByRole('heading', { name: 'GPU (simulated)' })
+    ).toBeVisible();
+    expect(screen.getByText('simulated')).toBeVisible();
+    expect(screen.getByRole('img', { name: /simulated$/ })).toHaveClass(
+      'jp-mod-simulated'
+    );
+    await userEvent.click(
+      screen.getByRole('button', { name: 'Use real devices' })
+    );
+    expect(doing.simulate).toHaveBeenCalledWith(null);
+  });
+
+  it('where there are none, offer simulated ones', async () => {
+    const doing = fakeActions();
+    showPanel(
+      liveModel({ info: info({ notice: 'No NVIDIA GPU here.' }) }),
+      doing
+    );
+    expect(screen.getByText('No NVIDIA GPU here.')).toBeVisible();
+    expect(
+      screen.getByText('%runai config simulate 2xA100-80GB')
+    ).toBeVisible();
+    await userEvent.click(
+      screen.getByRole('button', { name: 'Use simulated devices' })
+    );
+    expect(doing.simulate).toHaveBeenCalledWith('2xA100-80GB');
+  });
+
+  it('do not say the command twice where the notice has it', () => {
+    const notice = 'No GPU. Try %runai config simulate 2xA100-80GB';
+    showPanel(liveModel({ info: info({ notice }) }));
+    expect(screen.getAllByText(/config simulate/)).toHaveLength(1);
+  });
+
+  it('show what the engine has to say about them', () => {
+    const notice = 'Device 1 was lost.';
+    showPanel(liveModel({ info: info({ notice }), devices: [device()] }));
+    expect(screen.getByText(notice)).toBeVisible();
+  });
+});
+
+describe('queues', () => {
+  it('are left out where there is only one without bounds', () => {
+    showPanel(liveModel({ queues: [queue()] }));
+    expect(screen.queryByText('My queues')).toBeNull();
+  });
+
+  it('show what is used against quota, fair share and limit', () => {
+    showPanel(
+      liveModel({
+        queues: [
+          queue({
+            name: 'vision',
+            allocated: 1.5,
+            quota: 1,
+            fair_share: 2.3,
+            limit: 4
+          }),
+          queue({ name: 'idle' })
+        ]
+      })
+    );
+    const bar = screen.getByRole('img', {
+      name: 'Queue vision: 1.5 used, quota 1 · fair share 2.3 · limit 4'
+    });
+    expect(bar.querySelector('.jp-Runai-segment')).toHaveStyle({
+      width: '37.5%'
+    });
+    expect(bar.querySelector('.jp-mod-quota')).toHaveStyle({ left: '25%' });
+    expect(
+      screen.getByRole('img', {
+        name: 'Queue idle: 0 used, no quota · no limit'
+      })
+    ).toBeVisible();
+  });
+});

@@ -1,0 +1,242 @@
+import { InputDialog, Notification } from '@jupyterlab/apputils';
+import type { ICommandPalette } from '@jupyterlab/apputils';
+import type { IStatusBar } from '@jupyterlab/statusbar';
+
+import plugins from '../src/index';
+import { CommandIDs } from '../src/commands';
+import { EngineError } from '../src/model/api';
+import { EngineModel } from '../src/model/engineModel';
+import { commandsPlugin } from '../src/plugins/commands';
+import { logPlugin } from '../src/plugins/log';
+import { modelPlugin } from '../src/plugins/model';
+import { panelPlugin } from '../src/plugins/panel';
+import { statusPlugin } from '../src/plugins/status';
+import { FakeApp } from './helpers/fakeApp';
+import { liveModel } from './helpers/fakeModel';
+import type { FakeModel } from './helpers/fakeModel';
+import { info, workload } from './helpers/sample';
+
+jest.mock('@jupyterlab/apputils', () => ({
+  ...jest.requireActual<object>('@jupyterlab/apputils'),
+  InputDialog: { getItem: jest.fn() },
+  Notification: { error: jest.fn() }
+}));
+
+const choose = jest.mocked(InputDialog.getItem);
+const notify = jest.mocked(Notification.error);
+
+function answerWith(value: string | null): void {
+  choose.mockResolvedValue({
+    value,
+    button: {} as never,
+    isChecked: null
+  });
+}
+
+describe('the plugins', () => {
+  let app: FakeApp;
+  let model: FakeModel;
+
+  beforeEach(() => {
+    jest.clearAllMocks();
+    app = new FakeApp();
+    model = liveModel({
+      workloads: [
+        workload(),
+        workload({ id: 'w2', name: 'done', state: 'completed', ended: 1041 }),
+        workload({ id: 'w3', name: 'theirs', owner: 'user-b' })
+      ]
+    });
+  });
+
+  it('say what they are for and start by themselves', () => {
+    for (const plugin of plugins) {
+      expect(plugin.id).toMatch(/^jupyter-runai:[a-z]+$/);
+      expect(plugin.description).toMatch(/^[A-Z].*\.$/);
+      expect(plugin.autoStart).toBe(true);
+    }
+  });
+
+  it('provide the model', () => {
+    const provided = modelPlugin.activate(app.frontEnd);
+    expect(provided).toBeInstanceOf(EngineModel);
+    (provided as EngineModel).dispose();
+  });
+
+  describe('the panel', () => {
+    it('is in the sidebar, restorable, and shown by a command', async () => {
+      const restorer = { add: jest.fn() };
+      void panelPlugin.activate(app.frontEnd, model, null, restorer);
+      const [panel] = app.added;
+      expect(panel).toMatchObject({ area: 'left', rank: 600 });
+      expect(restorer.add).toHaveBeenCalledWith(
+        panel?.widget,
+        'jp-runai-panel'
+      );
+      await app.commands.execute(CommandIDs.openPanel);
+      expect(app.activated).toBe('jp-runai-panel');
+    });
+
+    it('needs neither a translator nor a restorer', () => {
+      void panelPlugin.activate(app.frontEnd, model, null, null);
+      expect(app.added).toHaveLength(1);
+    });
+  });
+
+  describe('a log', () => {
+    beforeEach(() => {
+      void logPlugin.activate(app.frontEnd, model, null, null);
+    });
+
+    it('is shown in the main area, once for a workload', async () => {
+      await app.commands.execute(CommandIDs.openLog, { workload: 'w1' });
+      await app.commands.execute(CommandIDs.openLog, { workload: 'w1' });
+      expect(app.added).toHaveLength(1);
+      expect(app.added[0]?.area).toBe('main');
+      expect(app.added[0]?.widget.title.label).toBe('Log of digits-1');
+      expect(app.activated).toBe('jp-runai-log-w1');
+      expect(model.followers).toHaveLength(1);
+    });
+
+    it('is followed no more when it is closed', async () => {
+      await app.commands.execute(CommandIDs.openLog, { workload: 'w1' });
+      app.added[0]?.widget.dispose();
+      expect(model.followers[0]?.isDisposed).toBe(true);
+    });
+
+    it('gets its name when the workload is known, and keeps it', async () => {
+      await app.commands.execute(CommandIDs.openLog, { workload: 'w9' });
+      const title = app.added[0]?.widget.title;
+      expect(title?.label).toBe('Log of w9');
+      const next = { epoch: 'a', type: 'workload' } as const;
+      model.tell({
+        ...next,
+        seq: 1,
+        workload: workload({ id: 'w9', name: 'late' })
+      });
+      expect(title?.label).toBe('Log of late');
+      model.tell({ type: 'deleted', epoch: 'a', seq: 2, id: 'w9' });
+      expect(title?.label).toBe('Log of late');
+    });
+
+    it("is one of the user's own where none is named", async () => {
+      answerWith('done (completed)');
+      await app.commands.execute(CommandIDs.openLog);
+      expect(choose.mock.calls[0]?.[0].items).toEqual([
+        'digits-1 (running)',
+        'done (completed)'
+      ]);
+      expect(app.activated).toBe('jp-runai-log-w2');
+    });
+
+    it('is none where the user chooses none', async () => {
+      answerWith(null);
+      await app.commands.execute(CommandIDs.openLog);
+      expect(app.added).toHaveLength(0);
+    });
+  });
+
+  describe('the commands', () => {
+    const palette = { addItem: jest.fn() };
+
+    beforeEach(() => {
+      void panelPlugin.activate(app.frontEnd, model, null, null);
+      void logPlugin.activate(app.frontEnd, model, null, null);
+      void commandsPlugin.activate(app.frontEnd, model, null, palette);
+    });
+
+    it('are all there, described, and in the palette', async () => {
+      for (const id of Object.values(CommandIDs)) {
+        expect(app.commands.hasCommand(id)).toBe(true);
+        const { args } = await app.commands.describedBy(id);
+        expect(args).toMatchObject({ type: 'object' });
+        expect(palette.addItem).toHaveBeenCalledWith(
+          expect.objectContaining({ command: id })
+        );
+      }
+    });
+
+    it('stop the workload that they name', async () => {
+      const args = { workload: 'w1' };
+      expect(app.commands.label(CommandIDs.stopWorkload, args)).toBe(
+        'Stop digits-1'
+      );
+      await app.commands.execute(CommandIDs.stopWorkload, args);
+      expect(model.stopped).toEqual(['w1']);
+    });
+
+    it('stop the workload that the user chooses of those that live', async () => {
+      answerWith('digits-1 (running)');
+      await app.commands.execute(CommandIDs.stopWorkload);
+      expect(choose.mock.calls[0]?.[0].items).toEqual(['digits-1 (running)']);
+      expect(model.stopped).toEqual(['w1']);
+    });
+
+    it('cannot stop anything where nothing lives', () => {
+      expect(app.commands.isEnabled(CommandIDs.stopWorkload)).toBe(true);
+      model.tell({ type: 'deleted', epoch: 'a', seq: 1, id: 'w1' });
+      expect(app.commands.isEnabled(CommandIDs.stopWorkload)).toBe(false);
+    });
+
+    it('show a refusal with what to do about it', async () => {
+      jest.spyOn(model, 'stop').mockRejectedValue(
+        new EngineError({
+          code: 'x',
+          message: 'It has ended.',
+          hint: 'Look.'
+        })
+      );
+      await app.commands.execute(CommandIDs.stopWorkload, { workload: 'w1' });
+      expect(notify).toHaveBeenCalledWith('It has ended. Look.', {
+        autoClose: false
+      });
+    });
+
+    it('do not hide a fault of their own', async () => {
+      await expect(
+        app.commands.execute(CommandIDs.stopWorkload, { workload: 'w9' })
+      ).rejects.toThrow('not known');
+      expect(notify).not.toHaveBeenCalled();
+    });
+
+    it('change between simulated and real devices', async () => {
+      const simulate = jest.spyOn(model, 'simulate');
+      await app.commands.execute(CommandIDs.simulateDevices);
+      expect(simulate).toHaveBeenLastCalledWith('2xA100-80GB');
+      await app.commands.execute(CommandIDs.simulateDevices, {
+        devices: '1xT4-16GB'
+      });
+      expect(simulate).toHaveBeenLastCalledWith('1xT4-16GB');
+      await app.commands.execute(CommandIDs.useOwnDevices);
+      expect(simulate).toHaveBeenLastCalledWith(null);
+    });
+
+    it('offer the change that there is', () => {
+      const { commands } = app;
+      expect(commands.isVisible(CommandIDs.simulateDevices)).toBe(true);
+      expect(commands.isVisible(CommandIDs.useOwnDevices)).toBe(false);
+      const simulated = liveModel({ info: info({ simulated: '1xT4-16GB' }) });
+      const other = new FakeApp();
+      void commandsPlugin.activate(other.frontEnd, simulated, null, null);
+      expect(other.commands.isVisible(CommandIDs.simulateDevices)).toBe(false);
+      expect(other.commands.isVisible(CommandIDs.useOwnDevices)).toBe(true);
+    });
+  });
+
+  describe('the status item', () => {
+    it('is in the status bar where there is one', () => {
+      const bar = { registerStatusItem: jest.fn() };
+      void statusPlugin.activate(app.frontEnd, model, bar, null);
+      expect(bar.registerStatusItem).toHaveBeenCalledWith(
+        'jupyter-runai:status',
+        expect.objectContaining({ align: 'left' })
+      );
+    });
+
+    it('is nowhere where there is none', () => {
+      expect(() => {
+        void statusPlugin.activate(app.frontEnd, model, null, null);
+      }).not.toThrow();
+    });
+  });
+});

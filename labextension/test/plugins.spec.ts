@@ -1,6 +1,4 @@
 import { InputDialog, Notification } from '@jupyterlab/apputils';
-import type { ICommandPalette } from '@jupyterlab/apputils';
-import type { IStatusBar } from '@jupyterlab/statusbar';
 
 import plugins from '../src/index';
 import { CommandIDs } from '../src/commands';

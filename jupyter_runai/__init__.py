@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+__version__ = version("jupyter-runai")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

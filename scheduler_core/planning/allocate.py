@@ -16,7 +16,7 @@ def allocate(state: State) -> None:
     for pool in sorted(state.books):
         order = PoolOrder(state.books[pool], eligible(state, pool))
         while (gang := order.pop()) is not None:
-            if _take(state, gang, refused) and gang.waiting():
+            if _take(state, gang, refused) and gang.kinds:
                 order.push(gang)
             order.refresh(gang.workload.queue)
             note_turn(state, pool, gang)
@@ -47,10 +47,7 @@ def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
 
     Where the step may go one way or another, each way is tested when it is tried.
     """
-    if gang.satisfied():
-        one_way = len({gang.demands[k].index for k in gang.waiting()}) == 1
-    else:
-        one_way = not any(root.has_choice() for root in gang.roots)
+    one_way = len(gang.kinds) == 1 if gang.satisfied() else not any(root.has_choice() for root in gang.roots)
     vector = steps_request(gang, gang.next_tasks(), least=True) if one_way else NOTHING
     return state.books[pool].gate(gang.workload.queue, vector, gang.preemptible)
 

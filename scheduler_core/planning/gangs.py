@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from scheduler_core.model import Group, PlannedWorkload, Task, Topology
-from scheduler_core.planning.demand import Demand
+from scheduler_core.planning.demand import Demand, Form
 
 BELOW, AT, ABOVE = range(3)
 """Elastic state: below, exactly at, or above the minimum."""
@@ -83,7 +84,11 @@ class GroupNode:
 
 
 class Gang:
-    """A workload with its group tree and compiled demands; `waiting` indices point into `tasks`."""
+    """A workload with its group tree and compiled demands.
+
+    `kinds` counts the tasks that wait by the index of their demand; it is empty when none does. `charged_by_device`:
+    some task that was pending asks for device memory.
+    """
 
     def __init__(self, workload: PlannedWorkload, demands: list[Demand]) -> None:
         self.workload = workload
@@ -102,6 +107,8 @@ class Gang:
                 parent.children.append(node)
         self.roots = sorted((node for node in self.groups.values() if node.parent is None), key=lambda n: n.name)
         self._count_tasks()
+        self.kinds = Counter(demands[k].index for k in self.waiting())
+        self.charged_by_device = any(demands[k].form == Form.MEMORY for k in self.waiting())
 
     def _count_tasks(self) -> None:
         for k, task in enumerate(self.tasks):
@@ -114,6 +121,16 @@ class Gang:
                 group.gated += 1
         for group in self.groups.values():
             group.waiting.sort(key=lambda k: (-self.tasks[k].priority, k))
+
+    def start(self, k: int) -> None:
+        """Count a pending task as active."""
+        group = self.groups[self.tasks[k].group]
+        group.waiting.remove(k)
+        group.active += 1
+        index = self.demands[k].index
+        self.kinds[index] -= 1
+        if not self.kinds[index]:
+            del self.kinds[index]
 
     def satisfied(self) -> bool:
         return all(root.satisfied() for root in self.roots)
@@ -154,7 +171,7 @@ class Gang:
                 if group.reachable() and (group.parent is None or group.parent.satisfied()):
                     yield group, group.first_choice()
             elif self._line_satisfied(group):
-                for k in list(group.waiting):
+                for k in group.waiting:
                     yield group, [k]
 
     def _growth_rank(self, group: GroupNode) -> tuple[bool, bool, float, str]:

@@ -7,11 +7,13 @@ Scores are cached for each demand and brought up to date from the occupancy's lo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler_core.planning.cluster import Mask
+from scheduler_core.planning.columns import Columns
 from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.occupancy import Occupancy, Place
 
@@ -21,6 +23,7 @@ _NOTHING_SHARED = 1 << 54
 _HAS_DEVICES = 1 << 54
 _MOST = 1 << 50
 _CACHED_DEMANDS = 512
+_MANY_CHANGES = 64
 
 
 class _Scores:
@@ -38,6 +41,7 @@ class Placer:
         self.occupancy = occupancy
         self.cluster = occupancy.cluster
         self.spread = spread
+        self.columns = Columns(occupancy)
         self._cache: dict[tuple[int, bool], _Scores] = {}
 
     def best(
@@ -89,6 +93,10 @@ class Placer:
             order.sort(key=lambda i: -max((self.cluster.gpu_memory[d] for d in self.cluster.spans[i]), default=0))
         yield from order
 
+    def scores(self, demand: Demand) -> NDArray[np.int64]:
+        """The score of every node for a start now, `NO_FIT` where it does not fit."""
+        return self._scores(demand, later=False).values
+
     def _scores(self, demand: Demand, later: bool) -> _Scores:
         key = (demand.index, later)
         scores = self._cache.get(key)
@@ -96,6 +104,8 @@ class Placer:
         if scores is None:
             if len(self._cache) >= _CACHED_DEMANDS:
                 self._cache.clear()
+            scores = self._cache[key] = self._fresh(demand, later)
+        elif len(log) - scores.seen > _MANY_CHANGES:
             scores = self._cache[key] = self._fresh(demand, later)
         elif scores.seen < len(log):
             admitted = self.cluster.admits(demand)
@@ -106,10 +116,38 @@ class Placer:
         return scores
 
     def _fresh(self, demand: Demand, later: bool) -> _Scores:
-        values = np.full(len(self.cluster.nodes), NO_FIT, dtype=np.int64)
-        for i in np.flatnonzero(self.cluster.admits(demand) & self.cluster.ready()).tolist():
-            values[i] = self.score(i, demand, later)
-        return _Scores(values, len(self.occupancy.changes))
+        self.columns.sync()
+        values = self._all_at(demand, later=False)
+        if later:
+            after = self._all_at(demand, later=True)
+            values = np.where((values == NO_FIT) & (after < NO_FIT), after + _RELEASING, values)
+        allowed = self.cluster.admits(demand) & self.cluster.ready()
+        return _Scores(np.where(allowed, values, NO_FIT), len(self.occupancy.changes))
+
+    def _all_at(self, demand: Demand, later: bool) -> NDArray[np.int64]:
+        """`_score_at` for all nodes at once."""
+        columns, t = self.columns, int(later)
+        short = np.logical_or.reduce([mask for _, mask in columns.host_shortages(demand, later)])
+        if demand.form == Form.MIG:
+            values = np.full(len(short), NO_FIT, dtype=np.int64)
+            for i in np.unique(columns.node_of[columns.usable(demand)]).tolist():
+                values[i] = self._score_at(i, demand, later)
+        elif demand.form == Form.NONE:
+            has_devices = np.where(columns.last > columns.first, _HAS_DEVICES, 0)
+            values = has_devices + self._by_free_all(np.maximum(columns.cpu[t], 0))
+        else:
+            fitting = columns.fitting(demand, later)
+            short |= columns.count(fitting) < demand.devices
+            values = self._by_free_all(columns.idle[t])
+            if demand.form != Form.WHOLE and self.spread:
+                values = self._by_free_all(columns.free_units(later) * 1000 // self.cluster.scale.device)
+            elif demand.form != Form.WHOLE:
+                beside = columns.count(fitting & (columns.free[t] < self.cluster.scale.device)) > 0
+                values = values + np.where(beside, 0, _NOTHING_SHARED)
+        return np.where(short, NO_FIT, values).astype(np.int64)
+
+    def _by_free_all(self, free: NDArray[Any]) -> NDArray[Any]:
+        return _MOST - free if self.spread else free
 
     def score(self, i: int, demand: Demand, later: bool) -> int:
         """Lower is better: fits now before later, beside sharers before alone, then by what is free; or NO_FIT."""

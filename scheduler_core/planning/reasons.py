@@ -96,7 +96,7 @@ class Reasons:
         return f"there is no queue {queue}"
 
     def _wrong_pool(self, gang: Gang) -> str:
-        pools = sorted({self.state.cluster.nodes[node].pool for _, node in self.state.homes[gang.id]})
+        pools = sorted(self.state.home_pools[gang.id])
         asked = " or ".join(gang.workload.pools)
         return f"it runs in pool {' and '.join(pools)} and may grow only in one pool, {asked}"
 
@@ -179,11 +179,10 @@ class Reasons:
     def _others_run_preemptible(self, pool: str, queue: str) -> bool:
         running = self._running_in.get(pool)
         if running is None:
-            nodes = self.state.cluster.nodes
             running = self._running_in[pool] = {
                 gang.workload.queue
                 for gang in self.state.gangs
-                if gang.preemptible and any(nodes[i].pool == pool for _, i in self.state.homes.get(gang.id, ()))
+                if gang.preemptible and pool in self.state.home_pools.get(gang.id, ())
             }
         return bool(running - {queue})
 

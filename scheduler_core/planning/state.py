@@ -41,6 +41,7 @@ class State:
         }
         self.gangs: list[Gang] = []
         self.homes: dict[str, list[tuple[int, int]]] = {}
+        self.home_pools: dict[str, set[str]] = {}
         self.placements: list[Placement] = []
         self.taken: dict[str, list[Gang]] = {}
         self.seen: set[str] = set()
@@ -52,10 +53,9 @@ class State:
 
     def pools_of(self, gang: Gang) -> tuple[str, ...]:
         """Pools the gang may use, in order; where it runs already, only that one, as far as it is among its pools."""
-        home = self.homes.get(gang.id)
-        if not home:
+        runs_in = self.home_pools.get(gang.id)
+        if runs_in is None:
             return gang.workload.pools
-        runs_in = {self.cluster.nodes[node].pool for _, node in home}
         return tuple(pool for pool in gang.workload.pools if runs_in == {pool})
 
     def pool_of(self, gang: Gang) -> str:
@@ -86,11 +86,12 @@ class State:
     def commit(self, mark: int) -> None:
         """Let the gangs count what was placed since the mark."""
         for placement in self.placements[mark:]:
-            gang = placement.gang
-            group = gang.groups[gang.tasks[placement.task].group]
-            group.waiting.remove(placement.task)
-            group.active += 1
-            self.homes.setdefault(gang.id, []).append((placement.task, placement.place.node))
+            placement.gang.start(placement.task)
+            self._settle(placement.gang, placement.task, placement.place)
+
+    def _settle(self, gang: Gang, task: int, place: Place) -> None:
+        self.homes.setdefault(gang.id, []).append((task, place.node))
+        self.home_pools.setdefault(gang.id, set()).add(self.cluster.nodes[place.node].pool)
 
     def _read_workloads(self, snapshot: Snapshot) -> None:
         demands = Demands(self.scale)
@@ -115,7 +116,7 @@ class State:
         charge = demand.most
         if place is not None:
             pool = self.cluster.nodes[place.node].pool
-            self.homes.setdefault(gang.id, []).append((k, place.node))
+            self._settle(gang, k, place)
             if demand.form == Form.MEMORY:
                 charge = self._charge_by_memory(demand, place, task), demand.cpu_milli, demand.memory_mib
         books = self.books[pool]

@@ -29,7 +29,7 @@ class Step:
         self.thrifty = thrifty
         self.books = state.books[pool]
         # The test before the step took the most favourable charge; these steps can come to more on their way.
-        self._gate_each = any(root.has_choice() for root in gang.roots) or _charge_depends_on_device(gang)
+        self._gate_each = any(root.has_choice() for root in gang.roots) or gang.charged_by_device
 
     def minimum(self) -> bool:
         """Place what every group that must be at its minimum is missing."""
@@ -124,7 +124,7 @@ def attempt(state: State, gang: Gang, pool: str, later: bool) -> bool:
     A gang of unequal tasks, or one that is charged by the device it gets, is tried in more than one way.
     """
     unequal = not gang.satisfied() and len({gang.demands[k].index for k in gang.next_tasks()}) > 1
-    by_memory = _charge_depends_on_device(gang)
+    by_memory = gang.charged_by_device
     for thrifty in (False, True) if by_memory else (False,):
         for largest_first in (False, True) if unequal else (False,):
             if _try(Step(state, gang, pool, later, largest_first, thrifty)):
@@ -139,12 +139,12 @@ def horizons(state: State) -> tuple[bool, ...]:
 
 def signature(gang: Gang) -> tuple[object, ...] | None:
     """Equal for gangs whose next steps stand or fall together; None where the queue or its running tasks matter."""
-    if _charge_depends_on_device(gang) or any(root.has_choice() for root in gang.roots):
+    if gang.charged_by_device or any(root.has_choice() for root in gang.roots):
         return None
     if gang.workload.topology is not None or any(group.topology is not None for group in gang.groups.values()):
         return None
     if gang.satisfied():
-        return ("grow", frozenset(gang.demands[k].index for k in gang.waiting()))
+        return ("grow", frozenset(gang.kinds))
     return ("start", *sorted(gang.demands[k].index for k in gang.next_tasks()))
 
 
@@ -168,7 +168,3 @@ def _try(step: Step) -> bool:
         if alone is not None and group.topology is None:
             failed.add(alone)
     return False
-
-
-def _charge_depends_on_device(gang: Gang) -> bool:
-    return any(gang.demands[k].form == Form.MEMORY for group in gang.groups.values() for k in group.waiting)

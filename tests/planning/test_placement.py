@@ -191,3 +191,17 @@ def test_a_start_in_a_later_pool_comes_before_a_wait_in_an_earlier_one() -> None
     queues = [{"name": "q", "gpu": {"quota": None}, "pools": {"fast": {"gpu": {"quota": None}}}}]
     made = planned(nodes, [leaving, work("w", request=gpu(1), pools=["fast", "default"])], queues)
     assert spots(made) == {"w.0": "b: b-0"}
+
+
+def test_device_memories_that_share_no_measure_change_nothing() -> None:
+    """Exact units then exceed 64 bits: the same work still goes to the same places."""
+    nodes = [node("a", gpus=2), node("b", gpus=3), node("c")]
+    jobs = [work(f"w{k}", request=gpu(["0.3", 1, "0.6"][k % 3]), created=k) for k in range(6)]
+    jobs.append(work("by-memory", request={"gpu_memory_mib": 2500}))
+    jobs.append(work("cpu", request={"cpu_milli": 10}))
+    primes = [9973, 9967, 9949, 9941, 9931, 9929]
+    odd = node("odd", ready=False) | {"gpus": [{"id": f"p{prime}", "memory_mib": prime} for prime in primes]}
+    for config in ({}, SPREAD):
+        plain, exact = (planned([*nodes, *more], jobs, config=config) for more in ([], [odd]))
+        assert spots(exact) == spots(plain)
+        assert len(plain.binds) == 8

@@ -1,0 +1,109 @@
+"""The occupancy as numpy columns, for looking at all nodes at once.
+
+Brought up to date from the occupancy's log of changes, node by node, when asked. Units that do not fit 64 bits (a scale
+made of many different device memories) are kept as Python integers in columns of objects.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler_core.planning.cluster import Mask
+from scheduler_core.planning.demand import Demand, Form
+from scheduler_core.planning.occupancy import LATER, NOW, Occupancy
+
+Column: TypeAlias = NDArray[Any]
+
+_LARGEST_SCALE = 1 << 40
+"""Sums of units over a million devices stay below 2^62 up to here."""
+
+
+class Columns:
+    """One row for each node or device; the first index of what is free says `later` (0 throughout, 1 later)."""
+
+    def __init__(self, occupancy: Occupancy) -> None:
+        self.occupancy = occupancy
+        cluster = occupancy.cluster
+        nodes, devices = len(cluster.nodes), len(cluster.gpus)
+        self.units_type = np.dtype(np.int64 if cluster.scale.device <= _LARGEST_SCALE else object)
+        self.node_of = np.array(cluster.gpu_node, dtype=np.intp)
+        self.first = np.array([span.start for span in cluster.spans], dtype=np.intp)
+        self.last = np.array([span.stop for span in cluster.spans], dtype=np.intp)
+        self.whole_only = np.array([slices is None for slices in cluster.sliced], dtype=np.bool_)
+        self.free = np.zeros((2, devices), dtype=self.units_type)
+        self.idle, self.cpu, self.memory, self.slots = (np.zeros((2, nodes), dtype=np.int64) for _ in range(4))
+        self._seen = 0
+        self._usable: dict[object, Mask] = {}
+        self._shares: dict[int, Column] = {}
+        for i in range(nodes):
+            self._read(i)
+
+    def sync(self) -> None:
+        """Take over what has changed since the last time."""
+        log = self.occupancy.changes
+        if self._seen < len(log):
+            for i in set(log[self._seen :]):
+                self._read(i)
+            self._seen = len(log)
+
+    def usable(self, demand: Demand) -> Mask:
+        """Devices of the kind the demand asks for, however full."""
+        key = (demand.form, demand.models)
+        mask = self._usable.get(key)
+        if mask is None:
+            cluster = self.occupancy.cluster
+            kinds = (cluster.usable(d, demand) for d in range(len(cluster.gpus)))
+            mask = self._usable[key] = np.fromiter(kinds, dtype=np.bool_, count=len(cluster.gpus))
+        return mask
+
+    def fitting(self, demand: Demand, later: bool) -> Mask:
+        """Devices that have the demand's share of one device free."""
+        return np.asarray(self.usable(demand) & (self.free[int(later)] >= self._share(demand)), dtype=np.bool_)
+
+    def count(self, devices: Mask) -> NDArray[np.int64]:
+        """How many of the devices each node has."""
+        return np.bincount(self.node_of[devices], minlength=len(self.first)).astype(np.int64)
+
+    def sums(self, units: Column) -> Column:
+        """The sum over each node's devices."""
+        running = np.concatenate((np.zeros(1, dtype=units.dtype), np.cumsum(units)))
+        return np.asarray(running[self.last] - running[self.first])
+
+    def free_units(self, later: bool) -> Column:
+        """Units free on each node's devices, slices counted as `Occupancy.free_units` does."""
+        sums = self.sums(np.where(self.whole_only, np.maximum(self.free[int(later)], 0), 0))
+        for i in np.unique(self.node_of[~self.whole_only]).tolist():
+            sums[i] = self.occupancy.free_units(i, later)
+        return sums
+
+    def host_shortages(self, demand: Demand, later: bool) -> list[tuple[str, Mask]]:
+        """Nodes that lack a task slot, CPU or memory for the demand; each with all that lack it."""
+        t = int(later)
+        return [
+            ("no task slot left", self.slots[t] < 1),
+            ("not enough CPU free", (self.cpu[t] < demand.cpu_milli) & bool(demand.cpu_milli)),
+            ("not enough memory free", (self.memory[t] < demand.memory_mib) & bool(demand.memory_mib)),
+        ]
+
+    def _share(self, demand: Demand) -> Column | int:
+        if demand.form != Form.MEMORY:
+            return self.occupancy.cluster.share(0, demand)
+        shares = self._shares.get(demand.gpu_memory_mib)
+        if shares is None:
+            cluster = self.occupancy.cluster
+            units = [cluster.share(d, demand) for d in range(len(cluster.gpus))]
+            shares = self._shares[demand.gpu_memory_mib] = np.array(units, dtype=object)
+        return shares
+
+    def _read(self, i: int) -> None:
+        occupancy = self.occupancy
+        span = occupancy.cluster.spans[i]
+        self.free[0, span.start : span.stop] = [occupancy.free(d, later=False) for d in span]
+        self.free[1, span.start : span.stop] = [occupancy.free(d, later=True) for d in span]
+        self.idle[:, i] = occupancy.idle_throughout[i], occupancy.idle[LATER][i]
+        held = ((self.cpu, occupancy.cpu), (self.memory, occupancy.memory), (self.slots, occupancy.slots))
+        for column, amounts in held:
+            column[:, i] = min(amounts[NOW][i], amounts[LATER][i]), amounts[LATER][i]

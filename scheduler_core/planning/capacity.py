@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from scheduler_core.model import Topology
 from scheduler_core.planning.cluster import Cluster, Mask
 from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.gangs import Gang, GroupNode
@@ -75,9 +76,10 @@ class Capacity:
         units = sum(demand.least[0] * counts[index] for index, demand in demands.items())
         return units <= self.cluster.devices_in(np.flatnonzero(nodes).tolist()) * self.cluster.scale.device
 
-    def _scopes(self, topology: object, nodes: Mask) -> list[Mask]:
-        label = getattr(topology, "required", None)
-        return [nodes] if label is None else list(domains(self.cluster, label, nodes).values())
+    def _scopes(self, topology: Topology | None, nodes: Mask) -> list[Mask]:
+        if topology is None or topology.required is None:
+            return [nodes]
+        return list(domains(self.cluster, topology.required, nodes).values())
 
     def _on_empty(self, i: int, demand: Demand) -> int:
         node = self.cluster.nodes[i]

@@ -231,6 +231,12 @@ describe('words', () => {
     ).toBe('A100 80GB #1');
     expect(placeLine(workload(), trans)).toBe('');
     expect(
+      placeLine(
+        workload({ allocation, request: { gpu: 1 }, simulated: true }),
+        trans
+      )
+    ).toBe('simulated A100 80GB #1');
+    expect(
       enforcementWords(
         { level: 'none', memory: 'none', compute: 'none' },
         1,

@@ -160,6 +160,7 @@ describe('LogView', () => {
     await frame();
     expect(output.scrollTop).toBe(1000);
 
+    fireEvent.scroll(output);
     output.scrollTop = 300;
     fireEvent.scroll(output);
     height = 2000;

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { memo, useLayoutEffect, useRef, useState } from 'react';
-import type { JSX } from 'react';
+import { memo, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import type { JSX, RefObject } from 'react';
 
 import { formatCharacters } from '../format/share';
 import type { LogText } from '../model/logText';
@@ -35,12 +35,10 @@ export interface ILogOutputProps {
 export function LogOutput(props: ILogOutputProps): JSX.Element {
   const { name, text, error, trans } = props;
   const scroller = useRef<HTMLDivElement>(null);
+  const output = useRef<HTMLPreElement>(null);
+  const lastTop = useRef(0);
   const [isFollowing, setIsFollowing] = useState(true);
-  useLayoutEffect(() => {
-    if (isFollowing && scroller.current) {
-      scroller.current.scrollTop = scroller.current.scrollHeight;
-    }
-  });
+  useKeptAtEnd(scroller, output, isFollowing);
   return (
     <div className="jp-Runai-log">
       <div
@@ -49,8 +47,11 @@ export function LogOutput(props: ILogOutputProps): JSX.Element {
         tabIndex={0}
         role="region"
         aria-label={trans.__('Output of %1', name)}
-        onScroll={event => {
-          setIsFollowing(isAtEnd(event.currentTarget));
+        onScroll={({ currentTarget }) => {
+          // Only who scrolls up wants to stay: text that grows leaves the end too.
+          const isUp = currentTarget.scrollTop < lastTop.current;
+          lastTop.current = currentTarget.scrollTop;
+          setIsFollowing(isAtEnd(currentTarget) || (isFollowing && !isUp));
         }}
       >
         {text.cut === 0 ? null : (
@@ -61,7 +62,7 @@ export function LogOutput(props: ILogOutputProps): JSX.Element {
             )}
           </p>
         )}
-        <pre role="log" aria-label={trans.__('Log of %1', name)}>
+        <pre ref={output} role="log" aria-label={trans.__('Log of %1', name)}>
           {text.blocks.map(block => (
             <Block key={block.id} text={block.text} />
           ))}
@@ -126,6 +127,37 @@ function Traceback({ error, trans }: ITracebackProps): JSX.Element {
       </pre>
     </section>
   );
+}
+
+/** Scroll to the end after each rendering, and whenever blocks turn out higher than they were thought. */
+function useKeptAtEnd(
+  scroller: RefObject<HTMLElement>,
+  output: RefObject<HTMLElement>,
+  isFollowing: boolean
+): void {
+  useLayoutEffect(() => {
+    if (isFollowing) {
+      toEnd(scroller.current);
+    }
+  });
+  useEffect(() => {
+    if (!isFollowing || output.current === null) {
+      return;
+    }
+    const observer = new ResizeObserver(() => {
+      toEnd(scroller.current);
+    });
+    observer.observe(output.current);
+    return () => {
+      observer.disconnect();
+    };
+  }, [scroller, output, isFollowing]);
+}
+
+function toEnd(element: HTMLElement | null): void {
+  if (element !== null) {
+    element.scrollTop = element.scrollHeight;
+  }
 }
 
 function isAtEnd(element: HTMLElement): boolean {

@@ -72,7 +72,7 @@ function LogHead(props: ILogHeadProps): JSX.Element {
   const now = useNow(isVisible && !hasEnded(workload));
   const detail = detailLine(workload, trans);
   return (
-    <header className="jp-Runai-logHead">
+    <div className="jp-Runai-logHead">
       <span
         className={`jp-Runai-glyph jp-mod-${workload.state}`}
         aria-hidden="true"
@@ -91,7 +91,7 @@ function LogHead(props: ILogHeadProps): JSX.Element {
         {formatElapsed(elapsed(workload, now))}
       </span>
       <StopButton workload={workload} actions={actions} trans={trans} />
-    </header>
+    </div>
   );
 }
 

@@ -33,12 +33,12 @@ export function Panel(props: IPanelProps): JSX.Element {
     isStale && connection.heard !== null ? connection.heard / 1000 : clock;
   return (
     <div className="jp-Runai-panel">
-      <header className="jp-Runai-header">
+      <div className="jp-Runai-header">
         <h2 className="jp-Runai-title">
           {info?.simulated ? trans.__('GPU (simulated)') : trans.__('GPU')}
         </h2>
         <Indicator connection={connection} trans={trans} />
-      </header>
+      </div>
       {info === null || connection.problem !== null ? (
         <NoEngine connection={connection} trans={trans} />
       ) : null}

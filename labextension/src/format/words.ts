@@ -152,8 +152,10 @@ export function placeLine(
     return '';
   }
   const devices = allocation.devices
-    .map(device =>
-      trans.__('%1 #%2', shortModel(device.model), String(device.index))
+    .map(({ model, index }) =>
+      workload.simulated
+        ? trans.__('simulated %1 #%2', shortModel(model), String(index))
+        : trans.__('%1 #%2', shortModel(model), String(index))
     )
     .join(', ');
   if (!isFraction(workload.request)) {

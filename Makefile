@@ -15,6 +15,9 @@ SOURCES := $(shell find labextension/src labextension/style labextension/schema 
 IN_LAB := RUNAI_ENGINE_DIR="$(LAB)/engine" JUPYTER_CONFIG_DIR="$(LAB)/config" JUPYTER_DATA_DIR="$(LAB)/data" \
   JUPYTER_RUNTIME_DIR="$(LAB)/runtime" IPYTHONDIR="$(LAB)/ipython"
 
+NEWS := $(LAB)/config/lab/user-settings/@jupyterlab/apputils-extension
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 .PHONY: help lab demo test lint types unit bench wheel clean
 
 help:
@@ -64,10 +67,13 @@ $(NOW):
 	@mkdir -p $@
 
 lab: $(NOW)/linked
-	@mkdir -p $(LAB)/notebooks
-	@test -e $(LAB)/notebooks/demo.ipynb || cp binder/demo.ipynb $(LAB)/notebooks/
+	@mkdir -p "$(LAB)/notebooks" "$(NEWS)"
+	@test -e "$(LAB)/notebooks/demo.ipynb" || cp binder/demo.ipynb "$(LAB)/notebooks/"
+	@echo '{"fetchNews": "false", "checkForUpdates": false}' > "$(NEWS)/notification.jupyterlab-settings"
+	@test -e "$(LAB)/config/lab/workspaces" || $(IN_LAB) jupyter lab workspaces import binder/workspace.json >/dev/null
 	@$(IN_LAB) jupyter-runai config simulate 2xA100-80GB --if-no-gpu
-	@$(IN_LAB) jupyter lab --ServerApp.root_dir=$(LAB)/notebooks --LabApp.default_url=/lab/tree/demo.ipynb $(LAB_OPTIONS)
+	@$(IN_LAB) jupyter lab --ServerApp.root_dir="$(LAB)/notebooks" --LabApp.default_url=/lab \
+	  $(AS_ROOT) $(LAB_OPTIONS)
 
 demo: $(NOW)/linked
 	@python binder/run_demo.py

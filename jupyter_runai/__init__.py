@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__version__ = version("jupyter-runai")
+
+def __getattr__(name: str) -> str:
+    """The version is looked up when asked for: that costs more than the rest of this module."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version  # noqa: PLC0415
+
+    return version("jupyter-runai")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

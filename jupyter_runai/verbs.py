@@ -6,6 +6,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from jupyter_runai.client import Client
 from jupyter_runai.options import VERBS
@@ -103,23 +104,23 @@ def _help(client: Client, options: Namespace) -> str:
 def explanation_text(explanation: Explanation) -> str:
     """Why a workload is where it is: a sentence, then the figures behind it."""
     workload, verdict = explanation.workload, explanation.verdict
+    place = ""
     if workload.state != "pending" and workload.allocation is not None:
-        lines = [f"{workload.name} is {state_word(workload)} on {held(workload.allocation, workload.simulated)}."]
-    else:
-        lines = [f"{workload.name} is {state_word(workload)}."]
-    if workload.reason and workload.reason != workload.state:
-        lines.append(f"  reason       {workload.reason}")
-    if verdict is not None and (workload.state == "pending" or workload.started is None):
-        lines += [f"  why          {verdict.message}", f"  code         {verdict.code}"]
-        lines += [f"  {name.replace('_', ' '):<12} {_fact(value)}" for name, value in verdict.facts.items()]
+        place = f" on {held(workload.allocation, workload.simulated)}"
+    figures = {"reason": workload.reason}
+    if verdict is not None and workload.started is None:
+        figures |= {"why": verdict.message, "code": verdict.code} | _facts(verdict.facts)
         if verdict.queue_position is not None:
-            lines.append(f"  position     {ordinal(verdict.queue_position)} in project {workload.queue}")
-    return "\n".join(lines)
+            figures["position"] = f"{ordinal(verdict.queue_position)} in project {workload.queue}"
+    rows = [(f"  {name}", text) for name, text in figures.items() if text]
+    return "\n".join([f"{workload.name} is {state_word(workload)}{place}.", table(("", ""), rows)]).rstrip()
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """Columns aligned under their header, which is left out when it is empty."""
     every = [header, *rows] if any(header) else list(rows)
+    if not every:
+        return ""
     widths = [max(len(row[column]) for row in every) for column in range(len(header))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every
@@ -143,12 +144,21 @@ def _number(value: float | None) -> str:
     return "unlimited" if value is None else f"{value:g}"
 
 
+def _facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The figures behind a verdict by their names; of cpu and memory only what is neither zero nor unlimited."""
+    return {name.replace("_", " "): _fact(value) for name, value in facts.items() if name not in ("pool", "queue")}
+
+
 def _fact(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_fact(part)}" for name, part in value.items())
+        parts = {name: part for name, part in value.items() if name == "gpu" or part}
+        return ", ".join(f"{_fact(part)} {_UNITS.get(name, name)}" for name, part in parts.items())
+    if value is None:
+        return "unlimited"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+_UNITS = {"gpu": "GPU", "cpu_milli": "thousandths of a core", "memory_mib": "MiB"}
 _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "list": _list,
     "logs": _logs,

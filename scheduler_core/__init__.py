@@ -1,5 +1,8 @@
 """The scheduling core: a pure planner, its independent check, and the vocabulary they share."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from scheduler_core.model import (
     Bind,
     Config,
@@ -27,10 +30,12 @@ from scheduler_core.model import (
     Usage,
     Verdict,
 )
-from scheduler_core.planning.check import Violation, check
-from scheduler_core.planning.errors import BadSnapshot
-from scheduler_core.planning.plan import plan
-from scheduler_core.planning.snapshot_json import plan_to_json, snapshot_from_json
+
+if TYPE_CHECKING:
+    from scheduler_core.planning.check import Violation, check
+    from scheduler_core.planning.errors import BadSnapshot
+    from scheduler_core.planning.plan import plan
+    from scheduler_core.planning.snapshot_json import plan_to_json, snapshot_from_json
 
 __all__ = [
     "BadSnapshot",
@@ -65,3 +70,19 @@ __all__ = [
     "plan_to_json",
     "snapshot_from_json",
 ]
+
+_IN_PLANNING = {
+    "BadSnapshot": "errors",
+    "Violation": "check",
+    "check": "check",
+    "plan": "plan",
+    "plan_to_json": "snapshot_json",
+    "snapshot_from_json": "snapshot_json",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The planner is imported when it is first asked for: notebooks and servers only need the vocabulary."""
+    if name not in _IN_PLANNING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"scheduler_core.planning.{_IN_PLANNING[name]}"), name)

@@ -40,7 +40,8 @@ def failed(workload: Workload) -> CellFailed:
     """A workload that failed: its own exception where it raised one, else how its process ended."""
     raised = workload.report.error if workload.report is not None else None
     if raised is None:
-        return _named(CellFailed, "CellFailed", [f"{workload.name} {workload.state}: {workload.reason}"])
+        reason = f": {workload.reason}" if workload.reason else ""
+        return _named(CellFailed, "CellFailed", [f"{workload.name} {workload.state}{reason}"])
     return _named(CellFailed, raised.type, _lines(raised))
 
 

@@ -66,7 +66,7 @@ def _ending(workload: Workload, clock: str) -> str:
         return f"completed in {clock}"
     if workload.report is not None and workload.report.error is not None:
         return f"failed after {clock}: {workload.report.error.type}"
-    reason = f" ({workload.reason})" if workload.reason not in ("", workload.state) else ""
+    reason = f" ({workload.reason})" if workload.reason else ""
     return f"{workload.state} after {clock}{reason}"
 
 

@@ -14,7 +14,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound, RunaiError
-from scheduler_core.local.protocol import Simulate, Submission
+from scheduler_core.local.protocol import COMPLETE, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.workload import WorkloadSpec
 
@@ -23,8 +23,6 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _LOG_CHUNK = 64 * 1024
 _LOG_POLL_S = 0.03
-COMPLETE = 1000
-"""The close code of a stream that said all it had to say; a daemon that dies gives none."""
 LARGEST_BODY = 16 * 1024 * 1024
 
 

@@ -26,10 +26,9 @@ from scheduler_core.errors import (
     StorageFull,
     error_from_record,
 )
-from scheduler_core.local.api import COMPLETE
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.paths import engine_directory, short_socket_path
-from scheduler_core.local.protocol import PROTOCOL, Endpoint, Simulate, Submission
+from scheduler_core.local.protocol import COMPLETE, PROTOCOL, Endpoint, Simulate, Submission
 from scheduler_core.local.runs import ended
 from scheduler_core.local.start import find_daemon, start_daemon
 from scheduler_core.model import Verdict

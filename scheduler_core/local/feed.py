@@ -39,12 +39,15 @@ class Feed:
                 backlog.put_nowait(self._state(self.epoch, self.seq))
 
     async def subscribe(self, since: tuple[str, int] | None) -> AsyncGenerator[Event, None]:
-        """All events after `since` where they are still kept, else a full state and what follows it."""
+        """All events after `since` where they are still kept, else a full state and what follows it.
+
+        The first event comes at once: a heartbeat where nothing was missed.
+        """
         backlog: asyncio.Queue[Event] = asyncio.Queue(_LONGEST_BACKLOG)
         missed = self._after(since)
         self._backlogs.add(backlog)
         try:
-            for event in missed:
+            for event in missed or [Heartbeat(epoch=self.epoch, seq=self.seq)]:
                 yield event
             while True:
                 try:

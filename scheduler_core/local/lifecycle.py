@@ -224,7 +224,7 @@ def _reason(workload: Workload, outcome: Exit) -> str:
     if outcome.failure:
         return f"could not start: {outcome.failure}" if workload.state == "initializing" else outcome.failure
     if workload.stop_requested is not None:
-        return "stopped"
+        return ""
     if outcome.code < 0:
         return f"killed by {signal.Signals(-outcome.code).name}"
     return f"exit status {outcome.code}" if outcome.code else ""

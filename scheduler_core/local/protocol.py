@@ -8,6 +8,9 @@ from scheduler_core.workload import WorkloadSpec
 
 PROTOCOL = 1
 
+COMPLETE = 1000
+"""The close code of a stream that said all it had to say; a daemon that dies gives none."""
+
 ENDPOINT_FILE = "endpoint.json"
 LOCK_FILE = "daemon.lock"
 LOG_FILE = "daemon.log"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nbformat
+from nbclient import NotebookClient
 
 
 class Ran:
@@ -34,3 +37,11 @@ class Ran:
         """Its error as shown: name and lines; empty for none."""
         errors = [output for output in self._outputs if output.output_type == "error"]
         return "\n".join(f"{error.ename}\n" + "\n".join(error.traceback) for error in errors)
+
+
+def run_cells(folder: Path, *sources: str) -> list[Ran]:
+    """Run cells in a kernel of their own that works in `folder`."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    resources = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=120, resources=resources).execute()
+    return [Ran(cell) for cell in notebook.cells]

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 import stamina
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from tests.helpers import stop_everything
 
 ROOT = Path(__file__).parents[2]
+LONGEST_WAIT_MS = 60_000
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -75,7 +76,8 @@ def page(lab: Lab) -> Iterator[Page]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
         page = chromium.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(LONGEST_WAIT_MS)
+        expect.set_options(timeout=LONGEST_WAIT_MS)
         _open(page, f"{lab.url}/lab?token=test")
         yield page
         chromium.close()

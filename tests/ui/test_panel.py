@@ -36,6 +36,8 @@ def test_the_demo_notebook_runs_beside_the_panel(lab: Lab, page: Page) -> None:
     expect(page.get_by_role("button", name="GPU 0 / 2 (simulated)")).to_be_visible()
     shoot(page, "empty")
 
+    # Cells that are run before their kernel is there are not run at all.
+    expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible()
     page.locator(".jp-Notebook .jp-Cell").first.click()
     press_run(page, 6)
     both = "Device 0, A100 80GB: 1 of 1 used, search 0.5, digits 0.5, simulated"

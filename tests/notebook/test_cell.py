@@ -5,6 +5,8 @@ from __future__ import annotations
 from ast import literal_eval
 from pathlib import Path
 
+import pytest
+
 from jupyter_runai.client import Client
 from tests.notebook.conftest import RunCells
 
@@ -80,9 +82,23 @@ def test_more_than_there_is_is_answered_at_once_and_run_all_goes_on(run: RunCell
     )
     assert asked.error == ""
     assert "big · not started" in asked.line
-    assert "asks for 64 devices" in asked.line
+    assert "asks for 64 devices and there are 2: it can never start here" in asked.line
     assert "never_fits" in explained.text
     assert after.text == "went on\n"
+
+
+def test_without_a_gpu_the_cell_says_what_else_there_is(
+    run: RunCells, simulated: Path, fake_nvml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (simulated / "settings.json").unlink()
+    (tmp_path / "no-devices").touch()
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(fake_nvml))
+    monkeypatch.setenv("FAKE_NVML_STATE", str(tmp_path / "no-devices"))
+    asked, on_cpu = run("%%runai train --gpu 0.5\nprint('never')", "%%runai train\nprint('on the CPU')")
+    assert "not started · asks for 0.5 of a device and there is no device" in asked.line
+    assert "This machine has no NVIDIA GPU." in asked.text
+    assert "%runai config simulate 2xA100-80GB" in asked.text
+    assert on_cpu.text == "on the CPU\n"
 
 
 def test_one_that_is_stopped_from_elsewhere_says_so(run: RunCells) -> None:

@@ -54,8 +54,8 @@ def test_free_devices_on_different_nodes_are_fragmented() -> None:
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (gpu(3), "asks for 3 devices and the largest node has 2: it can never start here"),
-        (gpu("0.5", gpu_devices=3), "asks for 0.5 of a device on each of 3 devices and the largest node has 2"),
+        (gpu(3), "asks for 3 devices and there are 2: it can never start here"),
+        (gpu("0.5", gpu_devices=3), "asks for 0.5 of a device on each of 3 devices and there are 2"),
         ({"gpu_memory_mib": 10_001}, "asks for 10001 MiB of device memory and the largest device has 10000"),
         ({"mig": {"1g.10gb": 1}}, "asks for 1 x 1g.10gb and no device is partitioned"),
         ({"cpu_milli": 65_000}, "asks for 65 CPU cores"),
@@ -70,6 +70,21 @@ def test_what_would_not_fit_an_empty_cluster_never_fits(request_: dict[str, Any]
     assert code == "never_fits"
     assert sentence in message
     assert message.endswith("it can never start here")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "sentence"),
+    [
+        ([node("n")], "asks for 3 devices and there is no device: it can never start here"),
+        (
+            [node("n", gpus=1), node("m", gpus=2)],
+            "asks for 3 devices and the largest node has 2: it can never start here",
+        ),
+    ],
+    ids=["none", "several"],
+)
+def test_never_says_what_there_is(nodes: list[dict[str, Any]], sentence: str) -> None:
+    assert told(planned(nodes, [work("w", request=gpu(3))])) == ("never_fits", sentence)
 
 
 def test_never_looks_at_nodes_that_are_not_ready_too() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from difflib import get_close_matches
+from typing import TypeVar
 
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
 from scheduler_core.local import LocalEngine
-from scheduler_core.workload import EngineState, Workload, WorkloadChanged
+from scheduler_core.workload import EngineState, Event, Workload, WorkloadChanged
+
+T = TypeVar("T")
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
@@ -75,39 +78,48 @@ class AsyncClient:
 
     async def _changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
         since: tuple[str, int] | None = None
-        failures = 0
-        while True:
-            try:
-                async with aclosing(self.engine.watch(since)) as events:
-                    async for event in events:
-                        failures, since = 0, (event.epoch, event.seq)
-                        known = event.workloads if isinstance(event, EngineState) else ()
-                        changed = (event.workload,) if isinstance(event, WorkloadChanged) else known
-                        for workload in changed:
-                            if workload.id == workload_id:
-                                yield workload
-                                if workload.has_ended:
-                                    return
-            except EngineUnavailable:
-                if failures >= _MOST_FAILURES:
-                    raise
-            failures += 1
-            await _pause(failures)
+        async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
+            async for event in events:
+                since = (event.epoch, event.seq)
+                workload = _workload_in(event, workload_id)
+                if workload is not None:
+                    yield workload
+                    if workload.has_ended:
+                        return
 
     async def _output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
-        offset = failures = 0
-        while True:
-            try:
-                async with aclosing(self.engine.logs(workload_id, offset, follow=True)) as chunks:
-                    async for chunk in chunks:
-                        failures, offset = 0, offset + len(chunk)
-                        yield chunk
-                return
-            except EngineUnavailable:
-                if failures >= _MOST_FAILURES:
-                    raise
-            failures += 1
-            await _pause(failures)
+        offset = 0
+        async with aclosing(_persistent(lambda: self.engine.logs(workload_id, offset, follow=True))) as chunks:
+            async for chunk in chunks:
+                offset += len(chunk)
+                yield chunk
+
+
+def _workload_in(event: Event, workload_id: str) -> Workload | None:
+    """The workload as an event shows it; null when the event is not about it."""
+    if isinstance(event, EngineState):
+        for workload in event.workloads:
+            if workload.id == workload_id:
+                return workload
+        raise NotFound(f"There is no workload {workload_id!r} any more.")
+    return event.workload if isinstance(event, WorkloadChanged) and event.workload.id == workload_id else None
+
+
+async def _persistent(open_stream: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+    """A stream to its end, opened again where it breaks off; the tenth failure in a row is raised."""
+    failures = 0
+    while True:
+        try:
+            async with aclosing(open_stream()) as items:
+                async for item in items:
+                    failures = 0
+                    yield item
+            return
+        except EngineUnavailable:
+            if failures >= _MOST_FAILURES:
+                raise
+        failures += 1
+        await asyncio.sleep(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1)))
 
 
 async def _into(
@@ -121,7 +133,3 @@ async def _into(
     except Exception as error:
         end = error
     await updates.put(end)
-
-
-async def _pause(failures: int) -> None:
-    await asyncio.sleep(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1)))

@@ -65,6 +65,7 @@ def _devices(client: Client, options: Namespace) -> str:
         lines.insert(0, f"Simulated devices ({info.simulated}).")
     if info.notice:
         lines.append(info.notice)
+    lines.append(f"What runs survives {', '.join(info.survives)}.")
     return "\n".join(lines)
 
 

@@ -22,6 +22,7 @@ def test_the_verbs_answer_as_in_a_notebook(client: Client) -> None:
     until(client, workload.id, running)
     assert "steady" in say("list").stdout
     assert "steady 0.5" in say("devices").stdout
+    assert "What runs survives a restart of the engine" in say("devices").stdout
     assert "steady is running on 0.5 of simulated A100 80GB #0." in say("explain", "steady").stdout
     assert say("logs", "steady").stdout == "up\n\n"
     assert "unlimited" in say("queues").stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import msgspec
@@ -15,9 +14,6 @@ from jupyter_runai.server.stream import StreamHandler
 from scheduler_core.errors import EngineDefect, InvalidRequest, RunaiError
 from scheduler_core.model import Verdict
 from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Workload
-
-_log = logging.getLogger(__name__)
-_LOG_CHUNK = 1024 * 1024
 
 WORKLOADS = "runai:workloads"
 DEVICES = "runai:devices"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 import json
 import linecache
 import os
@@ -22,6 +23,9 @@ from types import CodeType, ModuleType
 from typing import Any
 
 FAILED = 1
+LONGEST_MESSAGE = 10_000
+LONGEST_TRACEBACK = 50_000
+"""In characters: an engine takes reports of up to 1 MiB."""
 
 
 class ValueLost(Exception):
@@ -37,11 +41,13 @@ def main() -> int:
     sys.modules["__main__"] = module
     try:
         module.__dict__.update(_load(inputs / "values.pickle", cell["names"]))
+        # Loading functions leaves the dict of the builtins there; a notebook has the module.
+        module.__dict__["__builtins__"] = builtins
         _prepare_display(cell["ipython"], module)
-        execute(cell["source"], cell["filename"], module.__dict__)
+        status = _status(cell["source"], cell["filename"], module.__dict__)
+        if status:
+            return status
         results = _save(cell["outputs"], module.__dict__, Path(os.environ["RUNAI_RESULTS"]))
-    except SystemExit as request:
-        return _exit_status(request)
     except BaseException as error:
         sys.stdout.flush()
         _report(error=_described(error, cell["filename"]))
@@ -51,21 +57,50 @@ def main() -> int:
 
 
 def execute(source: str, filename: str, namespace: dict[str, Any]) -> None:
-    """Run a cell's source as a notebook would: the value of a last expression is shown."""
+    """Run a cell's source as a notebook would: the value of a last expression is shown, `await` works anywhere."""
     lines = source.splitlines(keepends=True)
     linecache.cache[filename] = (len(source), None, lines, filename)
     tree = ast.parse(source, filename)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(_compiled(tree, filename), namespace)  # noqa: S102 (the cell is the user's own)
+    parts = [_compiled(tree, filename)]
     if isinstance(last, ast.Expr):
-        value = eval(_compiled(ast.Expression(last.value), filename), namespace)  # noqa: S307
-        if value is not None and not source.rstrip().endswith(";"):
-            builtins.display(value)  # type: ignore[attr-defined]
+        parts.append(_compiled(ast.Expression(last.value), filename))
+    if any(_awaits(part) for part in parts):
+        import asyncio  # noqa: PLC0415 (only where something is awaited)
+
+        value = asyncio.run(_evaluated_on_loop(parts, namespace))
+    else:
+        value = [eval(part, namespace) for part in parts][-1]  # noqa: S307 (the cell is the user's own)
+    if value is not None and not source.rstrip().endswith(";"):
+        builtins.display(value)  # type: ignore[attr-defined]
+
+
+async def _evaluated_on_loop(parts: list[CodeType], namespace: dict[str, Any]) -> Any:
+    value = None
+    for part in parts:
+        value = eval(part, namespace)  # noqa: S307 (the cell is the user's own)
+        if _awaits(part):
+            value = await value
+    return value
+
+
+def _awaits(code: CodeType) -> bool:
+    return bool(code.co_flags & inspect.CO_COROUTINE)
 
 
 def _compiled(tree: ast.Module | ast.Expression, filename: str) -> CodeType:
     mode = "exec" if isinstance(tree, ast.Module) else "eval"
-    return compile(tree, filename, mode, dont_inherit=True)
+    code: CodeType = compile(tree, filename, mode, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    return code
+
+
+def _status(source: str, filename: str, namespace: dict[str, Any]) -> int:
+    """Run the cell; the status it exited with, 0 when it ran to its end."""
+    try:
+        execute(source, filename, namespace)
+    except SystemExit as request:
+        return _exit_status(request)
+    return 0
 
 
 def _load(path: Path, names: list[str]) -> dict[str, Any]:
@@ -116,14 +151,36 @@ def _save(outputs: list[str], namespace: dict[str, Any], folder: Path) -> list[d
 
 def _described(error: BaseException, filename: str) -> dict[str, str]:
     """The error with its traceback from the cell's own first frame on."""
-    if isinstance(error, ValueLost):
-        return {"type": "ValueLost", "message": str(error), "traceback": ""}
+    kind, message = type(error).__name__, _readable(error)
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != filename:
         trace = trace.tb_next
     error.__traceback__ = trace
-    lines = traceback.format_exception(error)
-    return {"type": type(error).__name__, "message": str(error), "traceback": "".join(lines)}
+    try:
+        text = "" if isinstance(error, ValueLost) else "".join(traceback.format_exception(error))
+    except Exception:
+        text = f"{kind}: {message}"
+    return {
+        "type": _sendable(kind, LONGEST_MESSAGE),
+        "message": _sendable(message, LONGEST_MESSAGE),
+        "traceback": _sendable(text, LONGEST_TRACEBACK),
+    }
+
+
+def _readable(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"<its message cannot be read: str() raised {type(second).__name__}>"
+
+
+def _sendable(text: str, longest: int) -> str:
+    """The text as UTF-8 can hold it; of a longer one its head and its tail."""
+    left_out = len(text) - longest
+    if left_out > 0:
+        half = longest // 2
+        text = f"{text[:half]}\n[... {left_out:,} characters left out ...]\n{text[-half:]}"
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _report(**report: object) -> None:
@@ -137,7 +194,7 @@ def _exit_status(request: SystemExit) -> int:
     if request.code is None:
         return 0
     if isinstance(request.code, int):
-        return request.code
+        return request.code & 0xFF
     print(request.code, file=sys.stderr)  # noqa: T201
     return FAILED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import codecs
 import os
@@ -81,10 +82,10 @@ def submit_cell(
     """Take along what the cell reads, and submit it."""
     python = shell.transform_cell(source)
     filename = f"In[{shell.execution_count}]"
-    compile(python, filename, "exec", dont_inherit=True)
+    compile(python, filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     values = captured(python, shell.user_ns)
     with client.staging() as folder:
-        total = write_values(folder, values, limits.refuse)
+        total = write_values(folder, values, limits.refuse, shell.user_global_ns)
         ipython = "get_ipython()" in python
         write_cell(folder, python, filename, list(values), options.outputs, ipython)
         if total > limits.warn:

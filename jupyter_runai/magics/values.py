@@ -36,8 +36,18 @@ class _OverLimit(Exception):
     """More was to be written than the limit allows."""
 
 
-def write_values(folder: Path, values: Mapping[str, Any], limit: int) -> int:
+class _CellNamespace:
+    """Stands for the notebook's namespace in a pickle; loaded, it is the namespace that the cell runs in."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return vars, (sys.modules["__main__"],)
+
+
+def write_values(folder: Path, values: Mapping[str, Any], limit: int, namespace: Mapping[str, Any]) -> int:
     """Pickle `values` into `values.pickle`, one copy, and return its size in bytes.
+
+    Functions whose globals are `namespace`, the notebook's, have the cell's own as their globals once loaded; what
+    they read of it travels with them.
 
     Raises:
         InvalidRequest: a value cannot be pickled; the message names its variable.
@@ -47,6 +57,8 @@ def write_values(folder: Path, values: Mapping[str, Any], limit: int) -> int:
         limited = _Limited(file, limit)
         # One pickler for all, so that values which share an object still share it over there.
         pickler = cloudpickle.Pickler(limited, protocol=pickle.HIGHEST_PROTOCOL)
+        # The globals that functions of a namespace share over there; cloudpickle would make them a fresh dict.
+        pickler.globals_ref[id(namespace)] = _CellNamespace()
         for name, value in values.items():
             try:
                 pickler.dump(value)

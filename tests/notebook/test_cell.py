@@ -123,3 +123,72 @@ def test_a_workload_outlives_its_kernel(run: RunCells, simulated: Path) -> None:
 def test_the_magic_can_be_unloaded(run: RunCells) -> None:
     _, gone = run("%unload_ext jupyter_runai", "%runai list")
     assert "not found" in gone.error + gone.text
+
+
+@pytest.mark.parametrize(
+    ("notebook", "cell", "printed"),
+    [
+        ("lr = 1\ndef f(): return lr", "lr = 2\nf()", "2"),
+        ("lr = 1\ndef f(): return lr", "f()", "1"),
+        ("lr = 1\nfs = [lambda: lr]", "lr = 2\nfs[0]()", "2"),
+        ("lr = 1\nclass A:\n    def m(self): return lr\na = A()", "lr = 2\n(a.m(), type(a)().m())", "(2, 2)"),
+        ("lr = 1\ndef g(): return lr\ndef f(): return g()", "lr = 2\nf()", "2"),
+        ("base = 3\ndef g(): return base\nclass A:\n    def m(self): return g()", "A().m()", "3"),
+        ("def fact(n): return n * fact(n - 1) if n else 1", "fact(5)", "120"),
+        (
+            "def even(n): return n == 0 or odd(n - 1)\ndef odd(n): return n != 0 and even(n - 1)",
+            "(even(10), odd(7))",
+            "(True, True)",
+        ),
+        ("def f(): return g()\ndef g(): return 'old'", "def g(): return 'new'\nf()", "'new'"),
+        ("count = 0\ndef up():\n    global count\n    count += 1", "up(); up()\ncount", "2"),
+        ("items = []\ndef add(): items.append(1)", "add()\nitems", "[1]"),
+        ("def f(): return made_there", "made_there = 5\nf()", "5"),
+        ("def outer(k):\n    def inner(): return k * lr\n    return inner\nlr = 1\nf = outer(7)", "lr = 2\nf()", "14"),
+    ],
+)
+def test_a_notebooks_functions_read_the_cells_variables(run: RunCells, notebook: str, cell: str, printed: str) -> None:
+    _, ran = run(notebook, f"%%runai train\n{cell}")
+    assert ran.error == ""
+    assert ran.text == f"{printed}\n"
+
+
+def test_await_works_as_in_a_notebook(run: RunCells) -> None:
+    _, both, alone = run(
+        "import asyncio\nasync def late(x):\n    await asyncio.sleep(0)\n    return x",
+        "%%runai train -o x\ntask = asyncio.get_running_loop().create_task(late(1))\nx = await task\nawait late(x + 1)",
+        "%%runai train\nfor i in range(2):\n    print([await late(n) for n in range(i + 1)])",
+    )
+    assert both.error == alone.error == ""
+    assert both.text == "2\n"
+    assert "x ← int" in both.line
+    assert alone.text == "[0]\n[0, 1]\n"
+
+
+def test_a_cell_that_exits_well_brings_back_what_it_made(run: RunCells) -> None:
+    made, missing, failed = run(
+        "%%runai train -o r\nimport sys\nr = 1\nsys.exit(0)",
+        "%%runai train -o q\nimport sys\nsys.exit()",
+        "%%runai train -o r\nimport sys\nr = 2\nsys.exit(3)",
+    )
+    assert "r ← int" in made.line
+    assert "the cell ended without a variable 'q' to bring back" in missing.error
+    assert "exit status 3" in failed.error
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        (
+            "raise ValueError('head' + 'x' * 3_000_000 + 'tail')",
+            ["ValueError: headxxx", "xxxtail", "characters left out"],
+        ),
+        ("raise ValueError('\\udcff')", ["ValueError: \\udcff"]),
+        ("class Odd(Exception):\n    def __str__(self): return 1 / 0\nraise Odd", ["Odd", "raise Odd"]),
+    ],
+)
+def test_any_exception_comes_back(run: RunCells, cell: str, shown: list[str]) -> None:
+    (ran,) = run(f"%%runai train\n{cell}")
+    for part in shown:
+        assert part in ran.error
+    assert len(ran.error) < 100_000

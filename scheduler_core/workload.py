@@ -76,7 +76,7 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     preemptible: bool | None = None
     request: TaskRequest = TaskRequest()
     grace_s: Annotated[float, Meta(ge=0, le=300)] = DEFAULT_GRACE_S
-    key: str | None = None
+    key: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
     @property
     def effective_priority(self) -> int:

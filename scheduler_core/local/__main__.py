@@ -7,11 +7,8 @@ import asyncio
 import logging
 import sys
 
-from scheduler_core.errors import Conflict, RunaiError
-from scheduler_core.local.daemon import serve
-from scheduler_core.local.devices import parse_simulated
-from scheduler_core.local.paths import engine_directory
-from scheduler_core.local.settings import Settings
+from scheduler_core.errors import RunaiError
+from scheduler_core.local.daemon import AlreadyServed, serve
 
 ALREADY_RUNNING = 3
 
@@ -25,11 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
     try:
-        if options.simulate:
-            parse_simulated(options.simulate)
-            Settings(simulate=options.simulate).write(engine_directory())
-        asyncio.run(serve(options.ready_fd))
-    except Conflict as error:
+        asyncio.run(serve(options.ready_fd, options.simulate))
+    except AlreadyServed as error:
         print(error, file=sys.stderr)  # noqa: T201 (this is a command)
         return ALREADY_RUNNING
     except RunaiError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 def application(service: Service, restart: Callable[[], None]) -> Application:
     """All routes; `restart` is called after an answer that changed the settings or asked to shut down."""
-    workload = r"/v1/workloads/([0-9a-f]{8})"
+    workload = r"/v1/workloads/([^/]+)"
     known = {"service": service, "restart": restart}
     routes: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [
         (r"/v1/info", InfoHandler, known),
@@ -69,7 +69,7 @@ class Handler(RequestHandler):
         """
         try:
             return msgspec.json.decode(self.request.body, type=kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"The request is not valid: {error}.") from None
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -198,9 +198,15 @@ class StreamHandler(WebSocketHandler):
 
     async def _relay(self, messages: AsyncGenerator[bytes, None], binary: bool) -> None:
         async with aclosing(messages) as opened:
-            with suppress(WebSocketClosedError):
+            try:
                 async for message in opened:
                     await self.write_message(message, binary=binary)
+            except WebSocketClosedError:
+                return
+            except Exception:
+                _log.exception("A stream failed: %s", self.request.path)
+                self.close(4000 + EngineDefect.status, "the engine failed; its log says more")
+                return
         self.close(COMPLETE)
 
 
@@ -224,7 +230,7 @@ class LogsHandler(StreamHandler):
         except NotFound as error:
             self.close(4000 + error.status, error.message)
             return
-        start = int(offset) if offset.isdecimal() else 0
+        start = min(int(offset[:18]), path.stat().st_size) if offset.isdecimal() and path.exists() else 0
         self.relay(_log_chunks(self.service, workload_id, path, start, follow), binary=True)
 
 

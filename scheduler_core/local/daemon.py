@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import logging
 import os
+import resource
 import signal
 import time
 from contextlib import suppress
@@ -23,16 +25,23 @@ from scheduler_core.local.service import Service
 from scheduler_core.local.settings import Settings
 
 _log = logging.getLogger(__name__)
-_SOCKET_NAME = "engine.sock"
 _PRESENCE_INTERVAL_S = 5.0
 _LEAVING_S = 3.0
+_MOST_OPEN_FILES = 65536
 
 
-async def serve(ready: int | None) -> None:
+class AlreadyServed(Conflict):
+    """Another daemon holds the engine directory."""
+
+
+async def serve(ready: int | None, simulate: str | None = None) -> None:
     """Serve until told to leave; one byte goes to the descriptor `ready` once requests are answered.
 
+    `simulate` changes the devices first.
+
     Raises:
-        Conflict: a daemon already serves this engine directory.
+        AlreadyServed: another daemon holds this engine directory.
+        Conflict: the devices cannot be changed while work runs.
         EngineUnavailable: the directory or the store cannot be used.
     """
     directory = engine_directory()
@@ -40,13 +49,21 @@ async def serve(ready: int | None) -> None:
     leave = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, leave.set)
+    raise_open_files()
     service = Service(directory, Settings.read(directory))
+    if simulate is not None:
+        try:
+            service.change_devices(simulate)
+        finally:
+            service.close()
+        service = Service(directory, Settings.read(directory))
     server = HTTPServer(application(service, leave.set), max_buffer_size=LARGEST_BODY)
     try:
         await service.start()
         _listen(server, directory)
         if ready is not None:
-            os.write(ready, b"1")
+            with suppress(BrokenPipeError):
+                os.write(ready, b"1")
             os.close(ready)
         _log.info("Serving %s", directory)
         await _left(leave, directory)
@@ -57,6 +74,13 @@ async def serve(ready: int | None) -> None:
                 await server.close_all_connections()
         service.close()
         os.close(lock)
+
+
+def raise_open_files() -> None:
+    """Each workload that starts costs a few descriptors: take as many as this system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, _MOST_OPEN_FILES), hard))
 
 
 async def _lock(directory: Path) -> int:
@@ -70,12 +94,14 @@ async def _lock(directory: Path) -> int:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 os.close(lock)
-                raise Conflict(f"A daemon already serves {directory}.") from None
+                raise AlreadyServed(f"A daemon already serves {directory}.") from None
         await asyncio.sleep(0.02)
 
 
 def _listen(server: HTTPServer, directory: Path) -> None:
-    path = runtime_directory(directory) / _SOCKET_NAME
+    # Named after the directory: one runtime directory may serve several engines of a user.
+    mark = hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]
+    path = runtime_directory(directory) / f"engine-{mark}.sock"
     path.unlink(missing_ok=True)
     with short_socket_path(path) as short:
         server.add_socket(bind_unix_socket(short, mode=0o600))

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import msgspec
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
@@ -85,7 +86,7 @@ class LocalEngine:
         return await self._ask("GET", "workloads", tuple[Workload, ...])
 
     async def get(self, workload_id: str) -> Workload:
-        return await self._ask("GET", f"workloads/{workload_id}", Workload)
+        return await self._ask("GET", f"workloads/{quote(workload_id, safe='')}", Workload)
 
     async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
         query = "" if since is None else f"?since={since[0]}:{since[1]}"
@@ -95,22 +96,22 @@ class LocalEngine:
                 yield decoder.decode(message)
 
     async def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
-        path = f"workloads/{workload_id}/logs?offset={offset}&follow={int(follow)}"
+        path = f"workloads/{quote(workload_id, safe='')}/logs?offset={offset}&follow={int(follow)}"
         async with aclosing(self._stream(path)) as messages:
             async for message in messages:
                 yield message if isinstance(message, bytes) else message.encode()
 
     async def results(self, workload_id: str) -> Path:
-        return Path(await self._ask("GET", f"workloads/{workload_id}/results", str))
+        return Path(await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/results", str))
 
     async def stop(self, workload_id: str) -> Workload:
-        return await self._ask("POST", f"workloads/{workload_id}/stop", Workload)
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/stop", Workload)
 
     async def delete(self, workload_id: str) -> None:
-        await self._ask("DELETE", f"workloads/{workload_id}", type(None))
+        await self._ask("DELETE", f"workloads/{quote(workload_id, safe='')}", type(None))
 
     async def explain(self, workload_id: str) -> Explanation:
-        return await self._ask("GET", f"workloads/{workload_id}/explain", Explanation)
+        return await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/explain", Explanation)
 
     async def queues(self) -> tuple[QueueStatus, ...]:
         return await self._ask("GET", "queues", tuple[QueueStatus, ...])
@@ -172,7 +173,7 @@ class LocalEngine:
         return await self._connect()
 
     async def _endpoint(self) -> Endpoint:
-        endpoint = find_daemon(self._directory)
+        endpoint = await asyncio.to_thread(find_daemon, self._directory)
         if endpoint is not None and endpoint.protocol < PROTOCOL:
             # Its workloads do not notice: this client's daemon adopts them.
             await _shut_down(endpoint)
@@ -270,5 +271,8 @@ async def _shut_down(endpoint: Endpoint) -> None:
 async def _gone(pid: int) -> None:
     start = start_of(pid)
     if start is not None:
-        async with asyncio.timeout(_TIMEOUT_S):
-            await ended(Process(pid, start))
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                await ended(Process(pid, start))
+        except TimeoutError:
+            raise EngineUnavailable(f"The engine (pid {pid}) does not leave.", "Look at it, or end it.") from None

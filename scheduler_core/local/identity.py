@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+MARK = b"RUNAI_WORKLOAD_ID="
 _PROC = Path("/proc")
 
 
@@ -21,18 +22,62 @@ class Process(Struct, frozen=True):
     start: str
 
     def is_alive(self) -> bool:
-        """Whether exactly this process still runs; a zombie has ended."""
-        return start_of(self.pid) == self.start
+        """Whether exactly this process still runs; a zombie has ended.
+
+        Where other users' processes are hidden, one of them counts as alive as long as its pid is taken.
+        """
+        state, start = _state_and_start(self.pid)
+        return _is_hidden(self.pid) if start is None else state not in ("Z", "X") and start == self.start
 
     def is_known(self) -> bool:
         """Whether the pid is still this process's, be it that of a zombie whose threads are still going."""
         return _state_and_start(self.pid)[1] == self.start
 
 
+def this_process() -> Process:
+    """The process that asks."""
+    return Process(os.getpid(), start_of(os.getpid()) or "")
+
+
 def start_of(pid: int) -> str | None:
     """When a process started (boot id and clock ticks on Linux); null when it has ended."""
     state, start = _state_and_start(pid)
     return None if state in ("Z", "X") else start
+
+
+def mark_of(pid: int) -> str | None:
+    """The id of the workload that a process belongs to by its environment; null for none, or somebody else's."""
+    with suppress(OSError):
+        for pair in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+            if pair.startswith(MARK):
+                return pair.removeprefix(MARK).decode(errors="replace")
+    return None
+
+
+def processes_of(workload_id: str, supervisor: Process) -> list[int]:
+    """The pids of a workload: what bears its mark, and what lives in its supervisor's session but the supervisor.
+
+    Without the supervisor only the mark counts: the number of its session may be somebody else's by now.
+    """
+    led = supervisor.is_alive()
+    found = []
+    for entry in _PROC.glob("[0-9]*"):
+        pid = int(entry.name)
+        if (led and pid == supervisor.pid) or start_of(pid) is None:
+            continue
+        with suppress(OSError):
+            if mark_of(pid) == workload_id or (led and os.getsid(pid) == supervisor.pid):
+                found.append(pid)
+    return found
+
+
+def signal_workload(workload_id: str, supervisor: Process, number: signal.Signals) -> bool:
+    """Send a signal to all processes of a workload but its supervisor; whether there was any."""
+    pids = processes_of(workload_id, supervisor)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return bool(pids)
 
 
 def _state_and_start(pid: int) -> tuple[str, str | None]:
@@ -49,24 +94,15 @@ def _state_and_start(pid: int) -> tuple[str, str | None]:
     return (state[0], started.strip()) if state else ("X", None)
 
 
-def session_members(session: int) -> list[int]:
-    """The pids of a session, its leader left out."""
-    members = []
-    for entry in _PROC.glob("[0-9]*"):
-        pid = int(entry.name)
-        with suppress(OSError):
-            if pid != session and os.getsid(pid) == session:
-                members.append(pid)
-    return members
-
-
-def signal_session(leader: Process, number: signal.Signals) -> None:
-    """Send a signal to everything in a supervisor's session but the supervisor itself."""
-    if not leader.is_alive():
-        return
-    for pid in session_members(leader.pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
+def _is_hidden(pid: int) -> bool:
+    """Whether the pid is taken by a process that this user may not look at."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not (_PROC / str(pid)).exists()
+    except OSError:
+        return False
+    return False
 
 
 def _boot() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -42,11 +42,16 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 
 class Ledger:
-    """The claims on this host's devices, seen from one engine."""
+    """The claims on this host's devices, seen from one engine.
 
-    def __init__(self, folder: Path, engine: str) -> None:
+    `own` says what this engine holds, or is about to hold, at the moment it is asked; a file is always written from
+    that, so a claim that was left behind by mistake is gone at the next write.
+    """
+
+    def __init__(self, folder: Path, engine: str, own: Callable[[], Iterable[Claim]]) -> None:
         self._folder = folder
-        self.engine = engine
+        self._engine = engine
+        self._own = own
         _make_shared(folder)
 
     def others(self, devices: Iterable[str]) -> tuple[Claim, ...]:
@@ -54,51 +59,32 @@ class Ledger:
         found: list[Claim] = []
         for device in devices:
             with self._locked(device) as file:
-                found += [claim for claim in _read(file) if claim.engine != self.engine and claim.holder.is_alive()]
+                found += self._others(file)
         return tuple(found)
 
-    def claim_all(self, claims: Iterable[Claim], memory_mib: Mapping[str, int]) -> bool:
-        """Take all these shares, or none where one would over-book its device.
-
-        `memory_mib` is the memory of each device. Taking the same share again changes nothing.
-        """
-        taken: list[Claim] = []
-        for claim in claims:
-            if not self._claim(claim, memory_mib[claim.device]):
-                for other in taken:
-                    self.release(other.workload, [other.device])
-                return False
-            taken.append(claim)
+    def book(self, memory_mib: Mapping[str, int]) -> bool:
+        """Write down what this engine holds of these devices (their MiB by id); false where it would over-book one."""
+        for device, device_mib in memory_mib.items():
+            with self._locked(device) as file:
+                others, own = self._others(file), self._owned(device)
+                if sum((claim.share(device_mib) for claim in (*others, *own)), Fraction(0)) > 1:
+                    return False
+                _write(file, [*others, *own])
         return True
 
-    def renew(self, claims: Iterable[Claim]) -> None:
-        """Write down again what this engine holds where a file has lost it; it was granted, so it is not tested."""
-        for claim in claims:
-            with self._locked(claim.device) as file:
-                held = _read(file)
-                if claim not in held:
-                    _write(file, [*(other for other in held if other.workload != claim.workload), claim])
-
-    def release(self, workload: str, devices: Iterable[str]) -> None:
-        """Give back what a workload of this engine holds of these devices."""
+    def refresh(self, devices: Iterable[str]) -> None:
+        """Write down anew what this engine holds of these devices; it was granted before, so it is not tested."""
         for device in devices:
             with self._locked(device) as file:
-                held = _read(file)
-                kept = [claim for claim in held if (claim.engine, claim.workload) != (self.engine, workload)]
-                if len(kept) < len(held):
-                    _write(file, kept)
+                claims = [*self._others(file), *self._owned(device)]
+                if claims != _read(file):
+                    _write(file, claims)
 
-    def _claim(self, claim: Claim, device_mib: int) -> bool:
-        with self._locked(claim.device) as file:
-            held = [
-                other
-                for other in _read(file)
-                if (other.engine, other.workload) != (claim.engine, claim.workload) and other.holder.is_alive()
-            ]
-            if sum((other.share(device_mib) for other in held), claim.share(device_mib)) > 1:
-                return False
-            _write(file, [*held, claim])
-        return True
+    def _others(self, file: int) -> list[Claim]:
+        return [claim for claim in _read(file) if claim.engine != self._engine and claim.holder.is_alive()]
+
+    def _owned(self, device: str) -> list[Claim]:
+        return [claim for claim in self._own() if claim.device == device]
 
     @contextmanager
     def _locked(self, device: str) -> Iterator[int]:
@@ -122,11 +108,10 @@ class Ledger:
 
 
 def _make_shared(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        return
-    folder.chmod(0o1777)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Also where an earlier start ended between making it and opening it to others.
+    if folder.stat().st_uid == os.getuid():
+        folder.chmod(0o1777)
 
 
 def _open_shared(path: Path) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -11,27 +13,37 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book, replace_workload
-from scheduler_core.local.identity import Process, signal_session
+from scheduler_core.local.identity import Process, signal_workload, this_process
 from scheduler_core.local.ledger import Claim, Ledger
 from scheduler_core.local.runs import Exit, Launch, RunFolder, ended
 from scheduler_core.local.sharing import allocation_environment, without_secrets
 from scheduler_core.local.store import Record
 from scheduler_core.workload import Allocation, State, Workload
 
-_CLAIM_SETTLES_S = 5.0
+_log = logging.getLogger(__name__)
+_STARTING_S = 30.0
+_LEFT_OVER_S = 10.0
+_TRY_LATER = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class Lifecycle:
     """Starts, follows and ends the runs of one engine; `freed` is called whenever a device came free."""
 
-    def __init__(self, book: Book, ledger: Ledger, folder: Path, simulated: bool, freed: Callable[[], None]) -> None:
+    def __init__(self, book: Book, folder: Path, simulated: bool, freed: Callable[[], None]) -> None:
         self._book = book
-        self._ledger = ledger
         self._folder = folder
         self._simulated = simulated
         self._freed = freed
+        self._booking: dict[str, Allocation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._this = this_process()
+
+    def keep_ledger(self, ledger_folder: Path, engine: str) -> Ledger:
+        """The host's ledger, written from what this engine's workloads hold."""
+        self._ledger = Ledger(ledger_folder, engine, lambda: self._claims(engine))
+        return self._ledger
 
     def run_folder(self, workload_id: str) -> RunFolder:
         return RunFolder(self._folder / workload_id)
@@ -40,33 +52,24 @@ class Lifecycle:
         """The sessions whose processes belong to workloads of this engine."""
         return frozenset(record.supervisor.pid for record in self._book.live() if record.supervisor)
 
-    async def start(self, workload_id: str, allocation: Allocation, memory_mib: dict[str, int]) -> None:
-        """Start a workload on what it was given, unless it was stopped or started meanwhile.
+    async def start(self, workload_id: str, allocation: Allocation, memory_mib: dict[str, int]) -> bool:
+        """Start a workload on what it was given, unless it was stopped meanwhile.
+
+        `memory_mib` is the memory of each of its devices. False where another engine of this host was faster.
 
         Raises:
-            StorageFull: it could not be written down that it starts; it waits as before.
+            RunaiError, OSError: it could not be booked or written down; it waits as before.
         """
-        if self._book.get(workload_id).workload.state != "pending":
-            return
-        record = self._book.get(workload_id)
-        folder = self.run_folder(workload_id)
-        environment = without_secrets(record.spec.env)
-        environment |= allocation_environment(allocation, memory_mib, self._simulated, environment)
-        environment |= folder.variables() | {
-            "RUNAI_WORKLOAD_ID": workload_id,
-            "RUNAI_WORKLOAD_NAME": record.workload.name,
-        }
-        folder.write_launch(record.spec.command, record.spec.cwd, environment)
-        await self._book.decide(
-            workload_id, state="initializing", allocation=allocation, started=time.time(), verdict=None
-        )
+        self._booking[workload_id] = allocation
         try:
-            launch = Launch(folder)
-        except OSError as error:
-            await self._finish(workload_id, Exit(1, str(error), time.time()))
-            return
-        await self._hold_claims(workload_id, launch.process)
-        self.spawn(self._follow_launch(workload_id, launch))
+            if not await asyncio.to_thread(self._ledger.book, memory_mib):
+                return False
+            if self._book.get(workload_id).workload.state == "pending":
+                await self._launch(workload_id, allocation, memory_mib)
+            return True
+        finally:
+            self._booking.pop(workload_id, None)
+            await self._refresh(allocation)
 
     async def stop(self, workload_id: str) -> Workload:
         """End a workload: at once while it waits, else by SIGTERM, its grace period and SIGKILL."""
@@ -77,9 +80,11 @@ class Lifecycle:
             return await self._book.decide(
                 workload_id, state="stopped", ended=time.time(), reason="stopped while waiting"
             )
-        if workload.state == "running":
+        was_running = workload.state == "running"
+        workload = await self._book.decide(workload_id, stop_requested=time.time())
+        if was_running:
             self.spawn(self._terminate(workload_id))
-        return await self._book.decide(workload_id, stop_requested=time.time())
+        return workload
 
     def adopt(self) -> None:
         """Take up the runs that an earlier daemon left: follow those that live, record those that ended."""
@@ -87,28 +92,88 @@ class Lifecycle:
             if record.workload.state in ("initializing", "running"):
                 self.spawn(self._adopt(record))
 
-    def claims(self) -> list[Claim]:
-        """What this engine's workloads hold, as the ledger should have it."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside everything else, keep it from being collected, and log it when it fails."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("A task of the engine failed", exc_info=task.exception())
+
+    def _claims(self, engine: str) -> list[Claim]:
+        """What this engine's workloads hold, and what is being booked for some."""
         return [
             claim
             for record in self._book.live()
-            if record.workload.allocation and record.supervisor
-            for claim in claims_of(record, record.workload.allocation, record.supervisor, self._ledger.engine)
+            if (allocation := record.workload.allocation or self._booking.get(record.workload.id)) is not None
+            for claim in _claims_of(record, allocation, record.supervisor or self._this, engine)
         ]
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something beside everything else, and keep it from being collected."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _launch(self, workload_id: str, allocation: Allocation, memory_mib: dict[str, int]) -> None:
+        record = self._book.get(workload_id)
+        folder = self.run_folder(workload_id)
+        environment = without_secrets(record.spec.env)
+        environment |= allocation_environment(allocation, memory_mib, self._simulated, environment)
+        environment |= folder.variables() | {
+            "RUNAI_WORKLOAD_ID": workload_id,
+            "RUNAI_WORKLOAD_NAME": record.workload.name,
+        }
+        if not folder.path.is_dir():
+            await self._finish(workload_id, Exit(1, "its folder is gone", time.time()))
+            return
+        folder.write_launch(record.spec.command, record.spec.cwd, environment)
+        await self._book.decide(
+            workload_id, state="initializing", allocation=allocation, started=time.time(), verdict=None
+        )
+        try:
+            launch = Launch(folder)
+        except OSError as error:
+            if error.errno in _TRY_LATER:
+                await self._book.observe(workload_id, _waiting_again)
+                raise
+            await self._finish(workload_id, Exit(1, str(error), time.time()))
+            return
+        self.spawn(self._follow_launch(workload_id, launch))
 
     async def _follow_launch(self, workload_id: str, launch: Launch) -> None:
         failure = await launch.announced()
-        if not failure:
+        supervisor = self.run_folder(workload_id).supervisor()
+        if supervisor is not None and supervisor.pid != launch.process.pid:
+            # One that an earlier daemon started was first; ours has left without doing anything.
+            launch.reap()
+            await self._oversee(workload_id, supervisor)
+            return
+        if not failure and self.run_folder(workload_id).has_started():
             await self._running(workload_id, launch.process)
         await ended(launch.process)
         launch.reap()
-        await self._record_end(workload_id)
+        await self._record_end(workload_id, launch.process)
+
+    async def _adopt(self, record: Record) -> None:
+        workload_id = record.workload.id
+        supervisor = self.run_folder(workload_id).supervisor()
+        if supervisor is not None:
+            await self._oversee(workload_id, supervisor)
+        elif record.workload.stop_requested is not None:
+            await self._finish(workload_id, Exit(1, "", time.time()))
+        else:
+            # The daemon died before any supervisor took the run: it waits again, its place in the order unchanged.
+            await self._book.observe(workload_id, _waiting_again)
+            await self._free(record.workload.allocation)
+
+    async def _oversee(self, workload_id: str, supervisor: Process) -> None:
+        """Follow a run that somebody else started, if it has not ended yet."""
+        folder = self.run_folder(workload_id)
+        if folder.exit() is None and supervisor.is_alive():
+            deadline = time.monotonic() + _STARTING_S
+            while not folder.has_started() and supervisor.is_alive() and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+            await self._running(workload_id, supervisor)
+            await ended(supervisor)
+        await self._record_end(workload_id, supervisor)
 
     async def _running(self, workload_id: str, supervisor: Process) -> None:
         if self._book.get(workload_id).workload.stop_requested is not None:
@@ -117,56 +182,32 @@ class Lifecycle:
         await self._book.observe(
             workload_id, lambda known: replace(replace_workload(known, state="running"), supervisor=supervisor)
         )
-
-    async def _hold_claims(self, workload_id: str, supervisor: Process) -> None:
-        """From now on the claims live as long as the supervisor, not as long as this daemon."""
-        record = self._book.get(workload_id)
-        if record.workload.allocation:
-            claims = claims_of(record, record.workload.allocation, supervisor, self._ledger.engine)
-            await asyncio.to_thread(self._ledger.renew, claims)
-
-    async def _adopt(self, record: Record) -> None:
-        workload_id = record.workload.id
-        folder = self.run_folder(workload_id)
-        supervisor = await self._settled(folder, record.supervisor)
-        if supervisor is not None:
-            await self._hold_claims(workload_id, supervisor)
-            await self._running(workload_id, supervisor)
-            await ended(supervisor)
-        elif not folder.is_claimed() and record.workload.stop_requested is None:
-            # The daemon died before any supervisor took the run: it waits again, its place in the order unchanged.
-            await self._book.observe(workload_id, _waiting_again)
-            await self._release(workload_id, record.workload.allocation)
-            return
-        await self._record_end(workload_id)
-
-    async def _settled(self, folder: RunFolder, known: Process | None) -> Process | None:
-        """The live supervisor of a run; one that has just taken it is given time to say so."""
-        deadline = time.monotonic() + _CLAIM_SETTLES_S
-        while True:
-            if known is not None and known.is_alive():
-                return known
-            supervisor = folder.supervisor()
-            unsaid = folder.is_claimed() and not folder.has_said()
-            if supervisor is not None or not unsaid or time.monotonic() > deadline:
-                return supervisor
-            await asyncio.sleep(0.02)
+        # From now on the claims live as long as the supervisor, not as long as this daemon.
+        await self._refresh(self._book.get(workload_id).workload.allocation)
 
     async def _terminate(self, workload_id: str) -> None:
         record = self._book.get(workload_id)
         supervisor = record.supervisor
         if supervisor is None:
             return
-        await asyncio.to_thread(signal_session, supervisor, signal.SIGTERM)
+        await asyncio.to_thread(signal_workload, workload_id, supervisor, signal.SIGTERM)
         try:
             async with asyncio.timeout(record.spec.grace_s):
                 await ended(supervisor)
         except TimeoutError:
-            await asyncio.to_thread(signal_session, supervisor, signal.SIGKILL)
+            await asyncio.to_thread(signal_workload, workload_id, supervisor, signal.SIGKILL)
 
-    async def _record_end(self, workload_id: str) -> None:
+    async def _record_end(self, workload_id: str, supervisor: Process) -> None:
         outcome = self.run_folder(workload_id).exit()
-        await self._finish(workload_id, outcome or Exit(-signal.SIGKILL, "its supervisor was killed", time.time()))
+        if outcome is None:
+            # Nobody is left to end what the workload started, and its devices must be free before they are given on.
+            deadline = time.monotonic() + _LEFT_OVER_S
+            while time.monotonic() < deadline and await asyncio.to_thread(
+                signal_workload, workload_id, supervisor, signal.SIGKILL
+            ):
+                await asyncio.sleep(0.05)
+            outcome = Exit(-signal.SIGKILL, "its supervisor was killed", time.time())
+        await self._finish(workload_id, outcome)
 
     async def _finish(self, workload_id: str, outcome: Exit) -> None:
         record = self._book.get(workload_id)
@@ -181,16 +222,25 @@ class Lifecycle:
         await self._book.observe(
             workload_id, lambda known: replace(replace_workload(known, **changes), supervisor=None)
         )
-        await self._release(workload_id, record.workload.allocation)
+        await self._free(record.workload.allocation)
 
-    async def _release(self, workload_id: str, allocation: Allocation | None) -> None:
-        if allocation is not None:
-            devices = [device.id for device in allocation.devices]
-            await asyncio.to_thread(self._ledger.release, workload_id, devices)
-        self._freed()
+    async def _free(self, allocation: Allocation | None) -> None:
+        try:
+            await self._refresh(allocation)
+        finally:
+            self._freed()
+
+    async def _refresh(self, allocation: Allocation | None) -> None:
+        """Bring the ledger up to date on these devices; what fails is made good by the next reading."""
+        if allocation is None:
+            return
+        try:
+            await asyncio.to_thread(self._ledger.refresh, [device.id for device in allocation.devices])
+        except (RunaiError, OSError):
+            _log.exception("The host's ledger is behind")
 
 
-def claims_of(record: Record, allocation: Allocation, holder: Process, engine: str) -> list[Claim]:
+def _claims_of(record: Record, allocation: Allocation, holder: Process, engine: str) -> list[Claim]:
     """The claims of one workload, one a device, held by the process `holder`."""
     request = record.spec.request
     return [

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.local.devices import Devices
+from scheduler_core.local.devices import Devices, Sample
+from scheduler_core.local.identity import mark_of
 from scheduler_core.local.ledger import Ledger
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.snapshot import Machine, host_size
@@ -35,19 +38,29 @@ class Monitor:
             physical=devices.physical,
             samples={},
             claims=(),
-            own_sessions=frozenset(),
+            foreign_mib={},
         )
 
     def machine(self) -> Machine:
-        """The machine as last seen, with this engine's own sessions as they are now."""
-        return replace(self._machine, own_sessions=self._lifecycle.own_sessions())
+        """The machine as last seen."""
+        return self._machine
 
     def read(self) -> None:
         """Take a reading now; blocks for as long as NVML does."""
         samples = self._devices.sample()
-        claims = self._ledger.others(device.id for device in self._devices.physical)
-        self._ledger.renew(self._lifecycle.claims())
-        self._machine = replace(self._machine, samples=samples, claims=claims)
+        devices = [device.id for device in self._devices.physical]
+        claims = self._ledger.others(devices)
+        self._ledger.refresh(devices)
+        known = self._lifecycle.own_sessions() | {claim.holder.pid for claim in claims}
+        foreign = {device_id: _foreign_mib(sample, known) for device_id, sample in samples.items()}
+        self._machine = replace(self._machine, samples=samples, claims=claims, foreign_mib=foreign)
+
+    async def look_again(self) -> None:
+        """Take a reading beside everything else; one that fails leaves what was seen before."""
+        try:
+            await asyncio.to_thread(self.read)
+        except (RunaiError, OSError):
+            _log.exception("The devices could not be read")
 
     async def run(self) -> None:
         """Read for ever. Without devices, or with simulated ones, there is nothing that could change."""
@@ -56,16 +69,26 @@ class Monitor:
         while True:
             await asyncio.sleep(_INTERVAL_S)
             before = self.machine()
-            try:
-                await asyncio.to_thread(self.read)
-            except (RunaiError, OSError):
-                _log.exception("The devices could not be read")
-                continue
+            await self.look_again()
             after = self.machine()
             if after != before:
                 self._changed(_holdings(after) != _holdings(before))
 
 
 def _holdings(machine: Machine) -> list[tuple[object, ...]]:
-    held = [(device.id, machine.is_ready(device.id), machine.foreign_mib(device.id)) for device in machine.physical]
+    held = [
+        (device.id, machine.is_ready(device.id), machine.foreign_mib.get(device.id, 0)) for device in machine.physical
+    ]
     return [*held, machine.claims]
+
+
+def _foreign_mib(sample: Sample, known_sessions: Collection[int]) -> int:
+    """Memory held by processes of no engine: in no session of one, and without a workload's mark."""
+    return sum(held for pid, held in sample.processes.items() if not _is_known(pid, known_sessions))
+
+
+def _is_known(pid: int, sessions: Collection[int]) -> bool:
+    with suppress(OSError):
+        if os.getsid(pid) in sessions:
+            return True
+    return mark_of(pid) is not None

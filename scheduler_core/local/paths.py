@@ -32,7 +32,9 @@ def engine_directory() -> Path:
         return private_directory(Path(named).absolute())
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     if _on_network_filesystem(data):
-        return private_directory(Path("/var/tmp") / f"jupyter-runai-{os.getuid()}" / socket.gethostname())  # noqa: S108
+        # Level by level: in a folder that everybody may write, a stranger could have made the outer one.
+        own = private_directory(Path("/var/tmp") / f"jupyter-runai-{os.getuid()}")  # noqa: S108
+        return private_directory(own / socket.gethostname())
     return private_directory(data / "jupyter-runai" / socket.gethostname())
 
 
@@ -75,6 +77,11 @@ def private_directory(path: Path) -> Path:
             f"Remove it, or set {ENGINE_DIRECTORY_VARIABLE} to another folder.",
         )
     if status.st_mode & 0o077:
+        if any(path.iterdir()):
+            raise EngineUnavailable(
+                f"The engine's folder {path} is open to others and not empty.",
+                f"Close it (chmod 700), or set {ENGINE_DIRECTORY_VARIABLE} to another folder.",
+            )
         path.chmod(0o700)
     return path
 

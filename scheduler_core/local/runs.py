@@ -1,13 +1,14 @@
 """One run of a workload on this machine: its folder, its supervisor, how it started and how it ended.
 
 The files that a supervisor shares with the daemon are as plain as its start must be quick. `launch`: working directory,
-number of arguments, arguments and NAME=VALUE pairs, each followed by NUL but the last. `started`: the supervisor's pid
-and the process's, a line each. `ended`: exit code (negative for a signal), time, why it could not start, a line each.
+number of arguments, arguments and NAME=VALUE pairs, each followed by NUL but the last. `claimed`: the supervisor's pid
+and start. `started`: the process's pid. `ended`: exit code (negative for a signal), time, why it could not start.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from scheduler_core.errors import StorageFull
+from scheduler_core.errors import EngineUnavailable, StorageFull
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.workload import Report
 
@@ -86,22 +87,17 @@ class RunFolder:
             with os.fdopen(launch, "wb") as file:
                 file.write(b"\0".join(os.fsencode(field) for field in fields))
         except OSError as error:
-            raise StorageFull(f"{self.path} cannot be written: {error.strerror}.", "Free some space.") from error
-
-    def is_claimed(self) -> bool:
-        """Whether a supervisor has ever taken this run; it must then not be started again."""
-        return (self.path / "claimed").exists()
+            raise explained(error, self.path) from error
 
     def supervisor(self) -> Process | None:
-        """The supervisor that took this run, if it still runs."""
+        """The supervisor that has taken this run, alive or not; the run must then not be started again."""
         with suppress(OSError, ValueError):
-            pid = int((self.path / "started").read_text().split()[0])
-            start = start_of(pid)
-            return None if start is None else Process(pid, start)
+            pid, start = (self.path / "claimed").read_text().split("\n")[:2]
+            return Process(int(pid), start or start_of(int(pid)) or "")
         return None
 
-    def has_said(self) -> bool:
-        """Whether the supervisor that took this run has written what it did."""
+    def has_started(self) -> bool:
+        """Whether the process was started, or could not be."""
         return (self.path / "started").exists() or (self.path / "ended").exists()
 
     def exit(self) -> Exit | None:
@@ -136,31 +132,44 @@ class Launch:
         self.process = Process(self._popen.pid, start_of(self._popen.pid) or "")
 
     async def announced(self) -> str:
-        """Wait for the supervisor's one line: empty when the process runs, else why it could not start."""
+        """Wait for the supervisor's one line: empty when the process runs, else why it could not start.
+
+        A supervisor that ends without a word is told apart by its exit status.
+        """
         assert self._popen.stdout is not None  # noqa: S101 (it was asked for above)
         with self._popen.stdout as pipe:
             await _readable(pipe.fileno())
             line = os.read(pipe.fileno(), 4096).decode(errors="replace").strip()
         return line[1:] if line.startswith("!") else ""
 
-    def reap(self) -> None:
-        """Take the ended supervisor off the process table."""
-        self._popen.wait()
+    def reap(self) -> int:
+        """Take the ended supervisor off the process table; its exit status."""
+        return self._popen.wait()
+
+
+def explained(error: OSError, path: Path) -> EngineUnavailable | StorageFull:
+    """What a failed write means: a full disk, or something else that the engine cannot help."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"The disk that holds {path} is full.", "Free some space.")
+    return EngineUnavailable(f"{path} cannot be written: {error.strerror}.")
 
 
 async def ended(process: Process) -> None:
     """Wait until a process has ended, without polling where the system can tell."""
-    if hasattr(os, "pidfd_open"):
-        with suppress(ProcessLookupError):
-            descriptor = os.pidfd_open(process.pid)
-            try:
-                if process.is_known():
-                    await _readable(descriptor)
-            finally:
-                os.close(descriptor)
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
         return
-    while process.is_alive():
-        await asyncio.sleep(_POLL_S)
+    except (AttributeError, OSError):
+        # No such call in this system, or no descriptor left.
+        while process.is_alive():
+            await asyncio.sleep(_POLL_S)
+        return
+    try:
+        if process.is_known():
+            await _readable(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 async def _readable(descriptor: int) -> None:

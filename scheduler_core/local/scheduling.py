@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
-from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.ledger import Ledger
-from scheduler_core.local.lifecycle import Lifecycle, claims_of
+from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
 from scheduler_core.model import Bind, Plan, Snapshot, Verdict
 from scheduler_core.planning.check import Violation, check
@@ -20,7 +17,7 @@ from scheduler_core.planning.plan import plan
 from scheduler_core.workload import QueueStatus, WorkloadSpec
 
 _log = logging.getLogger(__name__)
-_RETRY_S = 2.0
+_RETRY_S = 0.5
 _PREVIEW_ID = "preview"
 
 
@@ -31,19 +28,18 @@ class Scheduling:
         self,
         book: Book,
         lifecycle: Lifecycle,
-        ledger: Ledger,
         machine: Callable[[], Machine],
+        look_again: Callable[[], Awaitable[None]],
         simulated: bool,
         applied: Callable[[], None],
     ) -> None:
         self._book = book
         self._lifecycle = lifecycle
-        self._ledger = ledger
         self._machine = machine
+        self._look_again = look_again
         self._simulated = simulated
         self._applied = applied
         self._changed = asyncio.Event()
-        self._self = Process(os.getpid(), start_of(os.getpid()) or "")
         self.queues: tuple[QueueStatus, ...] = ()
 
     def wake(self) -> None:
@@ -88,18 +84,16 @@ class Scheduling:
             return
         record = self._book.get(workload_id)
         allocation = allocation_of(bind, record.spec.request, machine, self._simulated)
-        memory_mib = {device.id: device.memory_mib for device in machine.physical}
-        claims = claims_of(record, allocation, self._self, self._ledger.engine)
-        if claims and not await asyncio.to_thread(self._ledger.claim_all, claims, memory_mib):
-            # Another user's engine was faster; the next snapshot shows what it took.
-            self.wake()
-            return
+        held = {device.id for device in allocation.devices}
+        memory_mib = {device.id: device.memory_mib for device in machine.physical if device.id in held}
         try:
-            await self._lifecycle.start(workload_id, allocation, memory_mib)
-        except RunaiError:
+            if await self._lifecycle.start(workload_id, allocation, memory_mib):
+                return
+        except (RunaiError, OSError):
             _log.exception("%s could not be started and goes on waiting", record.workload.name)
-            await asyncio.to_thread(self._ledger.release, workload_id, [claim.device for claim in claims])
-            asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
+        # Another user's engine was faster, or the disk is full: look again before trying again.
+        await self._look_again()
+        asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
 
 
 def _queue_status(made: Plan) -> tuple[QueueStatus, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
+import os
 import re
 import secrets
 import shutil
@@ -11,24 +11,27 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from os import getpid
 from pathlib import Path
 
-from scheduler_core.errors import Conflict, InvalidRequest, StorageFull
+from msgspec.structs import replace
+
+from scheduler_core.errors import Conflict, InvalidRequest, RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import open_devices, parse_simulated
 from scheduler_core.local.feed import Feed
-from scheduler_core.local.ledger import Ledger
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.paths import ledger_directory
 from scheduler_core.local.protocol import PROTOCOL, Submission
+from scheduler_core.local.runs import explained
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
+from scheduler_core.local.sharing import without_secrets
 from scheduler_core.local.snapshot import show_devices
 from scheduler_core.local.store import Record, Store
-from scheduler_core.local.survival import survived_restarts
+from scheduler_core.local.survival import survived_restarts, user_name
 from scheduler_core.model import Verdict
 from scheduler_core.workload import (
     DEFAULT_QUEUE,
@@ -64,13 +67,14 @@ class Service:
         self._store = Store(self._folder / "store.sqlite")
         self._feed = Feed(self._state)
         self._book = Book(self._store, self._feed)
-        ledger = Ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
-        self._lifecycle = Lifecycle(self._book, ledger, self._folder / "workloads", simulated, self._freed)
+        self._lifecycle = Lifecycle(self._book, self._folder / "workloads", simulated, self._freed)
+        ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._machine_changed)
         self._scheduling = Scheduling(
-            self._book, self._lifecycle, ledger, self._monitor.machine, simulated, self._publish
+            self._book, self._lifecycle, self._monitor.machine, self._monitor.look_again, simulated, self._publish
         )
-        self._user = getpass.getuser()
+        self._submitting: dict[str, asyncio.Future[Workload]] = {}
+        self._user = user_name()
         self._simulated = simulated
         self._shown_devices: tuple[Device, ...] = ()
         self._shown_queues: tuple[QueueStatus, ...] = ()
@@ -96,7 +100,7 @@ class Service:
             version=_version(),
             host=socket.gethostname(),
             user=self._user,
-            pid=getpid(),
+            pid=os.getpid(),
             simulated=self._devices.simulated,
             notice=self._devices.notice,
             survives=survived_restarts(),
@@ -104,10 +108,20 @@ class Service:
 
     async def submit(self, submission: Submission) -> Workload:
         """Store a workload, or answer with the one that its key has stored before."""
-        known = self._book.by_key(submission.spec.key)
+        key = submission.spec.key
+        known = self._book.by_key(key)
         if known is not None:
             return known.workload
-        spec = submission.spec
+        if key is None:
+            return await asyncio.shield(asyncio.ensure_future(self._store_new(submission)))
+        if key not in self._submitting:
+            self._submitting[key] = asyncio.ensure_future(self._store_new(submission))
+            self._submitting[key].add_done_callback(lambda _: self._submitting.pop(key))
+        # A caller that goes away, or an engine that leaves, must not undo what may be on disk already.
+        return await asyncio.shield(self._submitting[key])
+
+    async def _store_new(self, submission: Submission) -> Workload:
+        spec = replace(submission.spec, env=without_secrets(submission.spec.env))
         _check(spec)
         workload = self._new_workload(spec)
         folder = self._lifecycle.run_folder(workload.id)
@@ -117,8 +131,8 @@ class Service:
             await self._book.add(Record(spec=spec, workload=workload))
         except OSError as error:
             folder.give_back_inputs(inputs)
-            raise StorageFull(f"{folder.path} cannot be made: {error.strerror}.", "Free some space.") from error
-        except BaseException:
+            raise explained(error, folder.path) from error
+        except RunaiError:
             folder.give_back_inputs(inputs)
             raise
         self._scheduling.wake()
@@ -227,8 +241,9 @@ class Service:
             if folder.name not in self._book:
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in self._staging.iterdir():
-            if folder.stat().st_mtime < time.time() - _OLDEST_STAGING_S:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                if folder.stat().st_mtime < time.time() - _OLDEST_STAGING_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _state(self, epoch: str, seq: int) -> EngineState:
         return EngineState(
@@ -267,7 +282,9 @@ def _check(spec: WorkloadSpec) -> None:
         raise InvalidRequest("An argument or a variable holds a NUL character.")
     if any(not name or "=" in name for name in spec.env):
         raise InvalidRequest("A variable's name is empty or holds '='.")
-    if not Path(spec.cwd).is_dir():
+    if not Path(spec.cwd).is_absolute():
+        raise InvalidRequest(f"The working directory {spec.cwd} is not an absolute path.")
+    if not os.path.isdir(spec.cwd):  # noqa: PTH112 (Path.is_dir raises on a name that is too long)
         raise InvalidRequest(f"The working directory {spec.cwd} does not exist.")
 
 

@@ -46,7 +46,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def engine_id(directory: Path) -> str:
         """A name for this engine that stays, made at the first start."""
         path = directory / _IDENTITY_FILE
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(4))
+        if not path.exists() or not path.read_text().strip():
+            fresh = directory / f"{_IDENTITY_FILE}.new"
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_hex(4))
+            fresh.replace(path)
         return path.read_text().strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 from msgspec import Struct
 
@@ -34,7 +33,10 @@ IGNORED_FOREIGN_MILLI = 50
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """What one moment shows: the host, its devices, a reading of each, and what others hold of them."""
+    """What one moment shows: the host, its devices, a reading of each, and what others hold of them.
+
+    `foreign_mib` is the memory of each device that processes of no engine hold.
+    """
 
     node: str
     cpu_milli: int
@@ -42,7 +44,7 @@ class Machine(Struct, frozen=True, kw_only=True):
     physical: tuple[PhysicalDevice, ...]
     samples: Mapping[str, Sample]
     claims: tuple[Claim, ...]
-    own_sessions: frozenset[int]
+    foreign_mib: Mapping[str, int]
 
     def device(self, device_id: str) -> PhysicalDevice | None:
         return next((device for device in self.physical if device.id == device_id), None)
@@ -50,14 +52,6 @@ class Machine(Struct, frozen=True, kw_only=True):
     def is_ready(self, device_id: str) -> bool:
         sample = self.samples.get(device_id)
         return sample is not None and sample.ready
-
-    def foreign_mib(self, device_id: str) -> int:
-        """Memory held by processes of no engine: not of our sessions, not of those that other engines claim for."""
-        sample = self.samples.get(device_id)
-        if sample is None:
-            return 0
-        known = self.own_sessions | {claim.holder.pid for claim in self.claims}
-        return sum(held for pid, held in sample.processes.items() if _session(pid) not in known)
 
 
 def host_size() -> tuple[int, int]:
@@ -194,7 +188,7 @@ def _request_of(claim: Claim) -> TaskRequest:
 def _foreign_milli(machine: Machine, device: PhysicalDevice) -> int:
     if not device.memory_mib:
         return 0
-    return min(MILLI, -(-machine.foreign_mib(device.id) * MILLI // device.memory_mib))
+    return min(MILLI, -(-machine.foreign_mib.get(device.id, 0) * MILLI // device.memory_mib))
 
 
 def _held(machine: Machine, device_id: str, request: TaskRequest) -> HeldDevice:
@@ -228,16 +222,10 @@ def _other_holders(machine: Machine, device: PhysicalDevice) -> list[Holder]:
                     memory_mib=int(share * device.memory_mib),
                 )
             )
-    foreign_mib = machine.foreign_mib(device.id)
+    foreign_mib = machine.foreign_mib.get(device.id, 0)
     if foreign_mib:
         portion = _foreign_milli(machine, device)
         found.append(
             Holder(kind="foreign", owner="", name="other processes", portion_milli=portion, memory_mib=foreign_mib)
         )
     return found
-
-
-def _session(pid: int) -> int:
-    with suppress(OSError):
-        return os.getsid(pid)
-    return pid

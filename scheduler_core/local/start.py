@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import select
 import shutil
 import socket
@@ -21,6 +22,7 @@ from scheduler_core.local.sharing import without_secrets
 from scheduler_core.local.survival import SCOPE_PREFIX
 
 START_TIMEOUT_S = 20.0
+_CONNECT_TIMEOUT_S = 5.0
 _START_LOCK = "start.lock"
 
 
@@ -31,6 +33,7 @@ def find_daemon(directory: Path) -> Endpoint | None:
     except (OSError, msgspec.MsgspecError):
         return None
     with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        probe.settimeout(_CONNECT_TIMEOUT_S)
         with short_socket_path(Path(endpoint.socket)) as path:
             probe.connect(path)
         return endpoint
@@ -63,7 +66,7 @@ def _launchers() -> list[list[str]]:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     systemd_run = shutil.which("systemd-run")
     if systemd_run and runtime and (Path(runtime) / "systemd" / "private").exists():
-        unit = f"--unit={SCOPE_PREFIX}{os.getpid()}"
+        unit = f"--unit={SCOPE_PREFIX}{secrets.token_hex(4)}"
         return [[systemd_run, "--user", "--scope", "--quiet", "--collect", unit], []]
     return [[]]
 
@@ -71,6 +74,9 @@ def _launchers() -> list[list[str]]:
 def _started(directory: Path, prefix: list[str]) -> bool:
     """Whether a daemon started by this command answered that it is ready."""
     reader, writer = os.pipe()
+    with suppress(FileNotFoundError):
+        # What the last one said, be it in dying, is kept once.
+        (directory / LOG_FILE).replace(directory / f"{LOG_FILE}.1")
     log = os.open(directory / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(

@@ -4,8 +4,9 @@ Run as a script, `supervisor.py RUN_DIRECTORY`, as the leader of a session of it
 every workload, so it imports next to nothing (json, typing and signal alone would more than double its start), and it
 belongs to no Python but the daemon's: the workload's own interpreter is named in the launch file.
 
-Files in the run directory, their formats in `runs.py`: `launch` (read), `claimed` (made once: a second supervisor for
-the same run ends at once, so that nothing runs twice), `started` (supervisor and process), `output.log`, `ended`.
+Files in the run directory, their formats in `runs.py`: `launch` (read), `claimed` (this supervisor's pid and start;
+made once: a second supervisor for the same run ends at once, so that nothing runs twice), `started`, `output.log`,
+`ended`.
 On standard output goes one line: the process's pid, or `!` and why it could not start.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from _signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, signal  # type: ignore[import-not-found]
+from _signal import SIG_DFL, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGTERM, SIGXFSZ, signal  # type: ignore[import-not-found]
 
 ALREADY_CLAIMED = 3
 CANNOT_START = 127
@@ -27,9 +28,7 @@ def main(run: str) -> int:
     for number in (SIGTERM, SIGINT, SIGHUP):
         # A handler, unlike SIG_IGN, is not inherited by the process we start.
         signal(number, _stay)
-    try:
-        os.close(os.open(f"{run}/claimed", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
+    if not _claim(run):
         return ALREADY_CLAIMED
     record = _reserve(f"{run}/ended.pending")
     with open(f"{run}/launch", "rb") as file:  # noqa: PTH123 (pathlib costs milliseconds here)
@@ -40,16 +39,40 @@ def main(run: str) -> int:
         _announce(f"!{failure}")
         _finish(run, record, CANNOT_START, failure)
         return 0
-    _write(f"{run}/started", f"{os.getpid()}\n{pid}\n")
+    _write(f"{run}/started", f"{pid}\n")
     _announce(str(pid))
     _, status = os.waitpid(pid, 0)
-    _end_session()
+    _end_leftovers(next((pair for pair in variables if pair.startswith(b"RUNAI_WORKLOAD_ID=")), b""))
     _finish(run, record, os.waitstatus_to_exitcode(status), "")
     return 0
 
 
 def _stay(number: int, frame: object) -> None:
     """Signals to the session are for the workload; the supervisor stays to record its end."""
+
+
+def _claim(run: str) -> bool:
+    """Take the run, whole or not at all: the link appears with its content, and only once."""
+    own = f"{run}/claimed.{os.getpid()}"
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:  # noqa: PTH123
+            start = f"{boot.read().strip()}:{_fields(os.getpid())[19]}"
+    except OSError:
+        start = ""
+    _write(own, f"{os.getpid()}\n{start}\n")
+    try:
+        os.link(own, f"{run}/claimed")
+    except FileExistsError:
+        return False
+    finally:
+        os.unlink(own)  # noqa: PTH108
+    return True
+
+
+def _fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name: state first, start the twentieth."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+        return file.read().rpartition(")")[2].split()
 
 
 def _reserve(path: str) -> int:
@@ -66,6 +89,9 @@ def _start(cwd: bytes, argv: list[bytes], env: dict[bytes, bytes], log: str) -> 
     if pid == 0:
         try:
             os.setpgid(0, 0)
+            for number in (SIGPIPE, SIGXFSZ):
+                # Python ignores them, and what is ignored stays so across exec.
+                signal(number, SIG_DFL)
             os.chdir(cwd)
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(output, 1)
@@ -97,27 +123,37 @@ def _announce(line: str) -> None:
     os.dup2(null, 1)
 
 
-def _end_session() -> None:
-    """What the workload left running in its session ends with it: its devices go to somebody else."""
+def _end_leftovers(mark: bytes) -> None:
+    """What the workload left running ends with it: its devices go to somebody else."""
     deadline = time.monotonic() + _LEFTOVER_GRACE_S
     number = SIGTERM
-    while _signal_leftovers(number):
+    while _signal_leftovers(mark, number):
         time.sleep(0.05)
         if time.monotonic() > deadline:
             number = SIGKILL
 
 
-def _signal_leftovers(number: int) -> bool:
+def _signal_leftovers(mark: bytes, number: int) -> bool:
     own, found = os.getpid(), False
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():  # noqa: PTH208, PTH112
         if name.isdigit() and int(name) != own:
             try:
-                if os.getsid(int(name)) == own:
+                if _is_leftover(int(name), own, mark):
                     os.kill(int(name), number)
                     found = True
             except OSError:
-                pass  # It has ended meanwhile.
+                pass  # It has ended meanwhile, or is somebody else's.
     return found
+
+
+def _is_leftover(pid: int, session: int, mark: bytes) -> bool:
+    """Whether a process lives in our session or bears the workload's mark; one that nobody reaps has ended."""
+    if _fields(pid)[0] in "ZX":
+        return False
+    if os.getsid(pid) == session:
+        return True
+    with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+        return bool(mark) and mark in file.read().split(b"\0")
 
 
 def _finish(run: str, record: int, code: int, failure: str) -> None:

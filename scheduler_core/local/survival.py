@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,9 +18,17 @@ def survived_restarts() -> tuple[str, ...]:
     found = ["a restart of the engine"]
     if own_scope or not unit.endswith(".service"):
         found.append("a restart of Jupyter")
-    if not systemd or (own_scope and Path(f"/var/lib/systemd/linger/{getpass.getuser()}").exists()):
+    if not systemd or (own_scope and Path(f"/var/lib/systemd/linger/{user_name()}").exists()):
         found.append("logging out")
     return tuple(found)
+
+
+def user_name() -> str:
+    """The user's name; the number where the system has no name for it, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _unit() -> str:

@@ -22,6 +22,7 @@ from scheduler_core.local.runs import ended
 from tests.helpers import outcome, running, spec, until
 
 ROOT = Path(__file__).parents[2]
+SUPERVISOR = ROOT / "scheduler_core" / "local" / "supervisor.py"
 ON_GO = """
 import os, sys
 print('before', flush=True)
@@ -77,13 +78,69 @@ def test_an_end_without_a_daemon_is_recorded_by_the_next(client: Client, simulat
     workload = client.submit(spec(ON_GO, env={"GO": str(go)}))
     until(client, workload.id, running)
     kill_daemon(client)
-    started = simulated / "simulated" / "workloads" / workload.id / "started"
-    supervisor = int(started.read_text().split()[0])
+    claimed = simulated / "simulated" / "workloads" / workload.id / "claimed"
+    supervisor = int(claimed.read_text().split()[0])
     process = Process(supervisor, start_of(supervisor) or "")
     go.write_text("go")
     asyncio.run(ended(process))
     last, _ = outcome(Client(), workload.id)
     assert (last.state, last.exit_code) == ("failed", 5)
+
+
+def test_a_pid_that_was_used_again_is_left_alone(client: Client, simulated: Path, go: Path) -> None:
+    workload = client.submit(spec(ON_GO, env={"GO": str(go)}))
+    until(client, workload.id, running)
+    kill_daemon(client)
+    claimed = simulated / "simulated" / "workloads" / workload.id / "claimed"
+    pid, start = claimed.read_text().split()
+    go.write_text("go")
+    asyncio.run(ended(Process(int(pid), start)))
+    stranger = subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
+    claimed.write_text(f"{stranger.pid}\n{start}\n")
+    again = Client()
+    assert outcome(again, workload.id)[0].exit_code == 5
+    again.stop(workload.id)
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_killed_supervisor_takes_its_workload_along(client: Client, simulated: Path) -> None:
+    workload = client.submit(spec("import os, signal; print(os.getpid(), flush=True); signal.pause()", gpu="0.5"))
+    pid = int(next(update for update in client.follow(workload.id) if isinstance(update, bytes)))
+    claimed = simulated / "simulated" / "workloads" / workload.id / "claimed"
+    os.kill(int(claimed.read_text().split()[0]), signal.SIGKILL)
+    last, _ = outcome(client, workload.id)
+    assert (last.state, last.reason) == ("failed", "its supervisor was killed")
+    assert start_of(pid) is None
+    assert all(device.holders == () for device in client.devices())
+
+
+def test_a_run_is_supervised_once(client: Client, simulated: Path) -> None:
+    workload = client.submit(spec("print('once')"))
+    outcome(client, workload.id)
+    run = simulated / "simulated" / "workloads" / workload.id
+    second = subprocess.run([sys.executable, "-I", "-S", SUPERVISOR, run], check=False, capture_output=True)
+    assert (second.returncode, second.stdout) == (3, b"")
+    assert (run / "output.log").read_text() == "once\n"
+
+
+def test_engines_of_one_user_do_not_take_each_others_socket(
+    client: Client, engine_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two data directories, as with an editor in a sandbox, and one runtime directory."""
+    monkeypatch.delenv("RUNAI_ENGINE_DIR")
+    (tmp_path / "runtime").mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
+    pids = set()
+    for name in ("one", "two", "one"):
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / name))
+        pids.add(Client().info().pid)
+    assert len(pids) == 2
+    for name in ("one", "two"):
+        monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / name))
+        asyncio.run(LocalEngine().shutdown())
+    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(engine_directory))
 
 
 def test_two_halves_still_fill_their_device_after_a_restart(client: Client, go: Path) -> None:

@@ -6,11 +6,14 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from jupyter_runai.client import Client
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
+from scheduler_core.local.identity import start_of
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, WorkloadChanged
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits
@@ -63,9 +66,10 @@ def test_memory_is_given_exactly(client: Client) -> None:
     assert len(devices) == 1
 
 
-def test_stopping_ends_the_process_and_whatever_it_started(client: Client) -> None:
+@pytest.mark.parametrize("own_session", [False, True])
+def test_stopping_ends_the_process_and_whatever_it_started(client: Client, own_session: bool) -> None:
     code = (
-        "import subprocess, sys; child = subprocess.Popen(['/bin/sleep', '1000']);"
+        f"import subprocess; child = subprocess.Popen(['/bin/sleep', '1000'], start_new_session={own_session});"
         "print(child.pid, flush=True); child.wait()"
     )
     workload = client.submit(spec(code, gpu="0.5"))
@@ -74,7 +78,7 @@ def test_stopping_ends_the_process_and_whatever_it_started(client: Client) -> No
     client.stop(workload.id)
     ended, _ = outcome(client, workload.id)
     assert ended.state == "stopped"
-    assert not Path(f"/proc/{child}").exists()
+    assert start_of(child) is None
 
 
 def test_a_process_that_will_not_go_is_killed_after_its_grace(client: Client) -> None:
@@ -106,20 +110,53 @@ def test_submitting_twice_with_one_key_runs_once(client: Client) -> None:
     assert len(client.list()) == 1
 
 
+def test_submitting_at_once_with_one_key_runs_once(client: Client) -> None:
+    same = spec(key="k")
+    started = [client._runtime.spawn(client._engine.submit(same)) for _ in range(8)]
+    assert len({workload.result().id for workload in started}) == 1
+    assert len(client.list()) == 1
+
+
+def test_stopping_at_once_leaves_nothing_booked(client: Client) -> None:
+    for _ in range(10):
+        workload = client.submit(spec(UNTIL_STOPPED, gpu=2, grace_s=0))
+        client.stop(workload.id)
+        assert outcome(client, workload.id)[0].state == "stopped"
+    assert outcome(client, client.submit(spec(gpu=2)).id)[0].state == "completed"
+
+
+def test_a_pipe_that_breaks_ends_its_writer(client: Client) -> None:
+    workload = client.submit(replace(spec(), command=("/bin/sh", "-c", "yes | head -1")))
+    assert outcome(client, workload.id)[1] == "y\n"
+
+
+def test_tokens_are_not_even_stored(client: Client, simulated: Path) -> None:
+    workload = client.submit(spec(env={"JUPYTERHUB_API_TOKEN": "very-secret", "MINE": "kept-value"}))
+    outcome(client, workload.id)
+    stored = b"".join(path.read_bytes() for path in simulated.rglob("*") if path.is_file())
+    assert b"kept-value" in stored
+    assert b"very-secret" not in stored
+
+
 def test_a_program_that_cannot_start_says_why(client: Client) -> None:
-    bad = spec()
-    workload = client.submit(spec().__class__(command=("/no/such/python",), cwd="/", env={}))
+    workload = client.submit(replace(spec(), command=("/no/such/python",)))
     ended, output = outcome(client, workload.id)
     assert (ended.state, output) == ("failed", "")
     assert "No such file" in ended.reason
-    assert bad.cwd == "/"
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"cwd": "/no/such/folder"}, "does not exist"), ({"queue": "vision"}, "no project 'vision'")],
+    [
+        ({"cwd": "/no/such/folder"}, "does not exist"),
+        ({"cwd": "/" + "x" * 5000}, "does not exist"),
+        ({"cwd": "."}, "not an absolute path"),
+        ({"queue": "vision"}, "no project 'vision'"),
+        ({"env": {"A": "\0"}}, "holds a NUL character"),
+        ({"env": {"A=B": "1"}}, "holds '='"),
+    ],
 )
-def test_what_cannot_be_is_refused_whole(client: Client, fields: dict[str, str], message: str) -> None:
+def test_what_cannot_be_is_refused_whole(client: Client, fields: dict[str, Any], message: str) -> None:
     with client.staging() as folder:
         (folder / "values.pickle").write_bytes(b"x")
         with pytest.raises(InvalidRequest, match=message):
@@ -169,7 +206,7 @@ def test_everything_on_disk_is_private(client: Client, simulated: Path) -> None:
     workload = client.submit(spec("import os; open(os.environ['RUNAI_RESULTS'] + '/r', 'w').write('x')", gpu="0.5"))
     outcome(client, workload.id)
     assert stat.S_IMODE(simulated.stat().st_mode) == 0o700
-    assert stat.S_IMODE((simulated / "engine.sock").stat().st_mode) == 0o600
+    assert stat.S_IMODE(next(simulated.glob("engine-*.sock")).stat().st_mode) == 0o600
     launch = simulated / "simulated" / "workloads" / workload.id / "launch"
     for path in (launch, launch.with_name("output.log"), simulated / "simulated" / "store.sqlite"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path

@@ -144,9 +144,11 @@ def test_a_desktop_takes_no_share(client: Client, driver: Driver, stranger: int)
 
 
 def test_memory_of_our_own_workloads_counts_once(client: Client, driver: Driver) -> None:
-    workload = client.submit(
-        spec("import os; print(os.getpid(), flush=True); import signal; signal.pause()", gpu="0.5")
+    code = (
+        "import signal, subprocess; child = subprocess.Popen(['/bin/sleep', '1000'], start_new_session=True);"
+        "print(child.pid, flush=True); signal.pause()"
     )
+    workload = client.submit(spec(code, gpu="0.5", grace_s=0.5))
     pid = int(next(update for update in client.follow(workload.id) if isinstance(update, bytes)))
     driver.process(0, pid, 30 * GIB)
     devices = devices_when(client, lambda devices: devices[0].used_mib == 30 * GIB)

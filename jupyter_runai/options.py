@@ -14,6 +14,7 @@ from scheduler_core.workload import PRIORITIES
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
 _MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
+_MOST = 1_000_000
 
 
 class Parser(argparse.ArgumentParser):
@@ -93,6 +94,8 @@ def _gpu(text: str) -> int | str:
         whole, portion = gpu_amount(int(text) if text.isdecimal() else text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    if whole > _MOST:
+        raise argparse.ArgumentTypeError(f"no machine has more than {_MOST:,} devices")
     if not whole and not portion:
         raise argparse.ArgumentTypeError("0 asks for no device: leave --gpu out to run on the CPU")
     return whole or text
@@ -100,10 +103,12 @@ def _gpu(text: str) -> int | str:
 
 def _memory(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
-    mib = int(float(match["number"]) * _MIB[match["unit"].upper()]) if match else 0
+    mib = float(match["number"]) * _MIB[match["unit"].upper()] if match else 0
     if mib < 1:
         raise argparse.ArgumentTypeError(f"a memory size is written like 20G or 512M, not {text}")
-    return mib
+    if mib > _MOST * _MIB["T"]:
+        raise argparse.ArgumentTypeError(f"no device has more memory than {_MOST:,}T")
+    return int(mib)
 
 
 def _name(text: str) -> str:

@@ -17,7 +17,11 @@ def names_read(source: str) -> list[str]:
     """
     tree = ast.parse(source)
     reader = _Reader()
-    reader.visit_all(tree.body)
+    try:
+        reader.visit_all(tree.body)
+    except RecursionError:
+        # Too many levels to follow (a sum of thousands of terms): better one name too many than one too few.
+        return sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
     # A function's body runs when it is called: by then the cell has defined all it ever defines at its top level.
     return sorted(reader.needed | (reader.deferred - reader.ever_defined))
 

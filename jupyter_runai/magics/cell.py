@@ -18,10 +18,11 @@ from msgspec import Struct
 
 from jupyter_runai.client import Client
 from jupyter_runai.magics.capture import names_read
-from jupyter_runai.magics.errors import failed
+from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.line import ProgressLine
-from jupyter_runai.magics.values import read_result, write_cell, write_values
+from jupyter_runai.magics.values import read_results, write_cell, write_values
 from jupyter_runai.words import size
+from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import PRIORITIES, Workload, WorkloadSpec
 
@@ -55,6 +56,7 @@ def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, sour
         SyntaxError: the cell is no Python; nothing was submitted.
         RunaiError: it was refused; nothing was submitted.
         CellFailed: it ran and failed.
+        Shown: it completed, and a variable it left cannot be had here.
     """
     workload = submit_cell(shell, client, options, source, limits)
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
@@ -82,7 +84,8 @@ def submit_cell(
     """Take along what the cell reads, and submit it."""
     python = shell.transform_cell(source)
     filename = f"In[{shell.execution_count}]"
-    compile(python, filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    _check(python, filename)
+    specification = _specification(options)
     values = captured(python, shell.user_ns)
     with client.staging() as folder:
         total = write_values(folder, values, limits.refuse, shell.user_global_ns)
@@ -90,7 +93,15 @@ def submit_cell(
         write_cell(folder, python, filename, list(values), options.outputs, ipython)
         if total > limits.warn:
             print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
-        return client.submit(_specification(options), folder)
+        return client.submit(specification, folder)
+
+
+def _check(python: str, filename: str) -> None:
+    try:
+        # By way of its tree as over there: that takes fewer levels than compiling the text.
+        compile(ast.parse(python, filename), filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except RecursionError:
+        raise InvalidRequest("The cell is nested too deeply for Python to compile.", "Split it.") from None
 
 
 def captured(python: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,8 +121,8 @@ def _is_builtin(name: str, value: Any) -> bool:
 def _specification(options: CellOptions) -> WorkloadSpec:
     return WorkloadSpec(
         command=(sys.executable, "-P", "-u", str(_RUNNER)),
-        cwd=str(Path.cwd()),
-        env=dict(os.environ),
+        cwd=_working_folder(),
+        env=_environment(),
         name=options.name or "",
         name_hint=_name_hint(),
         kind="training",
@@ -119,6 +130,32 @@ def _specification(options: CellOptions) -> WorkloadSpec:
         request=TaskRequest(gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0),
         key=secrets.token_hex(16),
     )
+
+
+def _working_folder() -> str:
+    try:
+        folder = str(Path.cwd())
+    except FileNotFoundError:
+        raise InvalidRequest(
+            "The folder that this notebook works in is gone.", "Go to another one: %cd FOLDER"
+        ) from None
+    if not _is_text(folder):
+        raise InvalidRequest(f"The folder {folder!a} cannot be used: its name is not UTF-8.", "Rename it.")
+    return folder
+
+
+def _environment() -> dict[str, str]:
+    """The notebook's variables; of those that are no text a workload does without, and people are told."""
+    environment = {name: value for name, value in os.environ.items() if _is_text(name + value)}
+    left_out = sorted(os.environ.keys() - environment.keys())
+    if left_out:
+        names = ", ".join(ascii(name)[1:-1] for name in left_out)
+        print(f"The cell goes without the environment variables that are not UTF-8: {names}.", file=sys.stderr)
+    return environment
+
+
+def _is_text(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _name_hint() -> str:
@@ -163,5 +200,8 @@ def _bring_back(shell: InteractiveShell, client: Client, workload: Workload, lin
     if not results:
         return
     folder = client.results(workload.id)
-    shell.push({result.name: read_result(folder, result.name) for result in results})
-    line.show(workload, tuple((result.name, result.type, result.size) for result in results))
+    values, lost = read_results(folder, [result.name for result in results])
+    shell.push(values)
+    line.show(workload, tuple((result.name, result.type, result.size) for result in results if result.name in values))
+    if lost:
+        raise not_brought_back(lost)

@@ -36,6 +36,11 @@ def shown_syntax_error(error: SyntaxError) -> Shown:
     return _named(Shown, "SyntaxError", "".join(traceback.format_exception_only(error)).splitlines())
 
 
+def not_brought_back(sentences: list[str]) -> Shown:
+    """What a completed workload left and this notebook cannot have."""
+    return _named(Shown, "ResultLost", sentences)
+
+
 def failed(workload: Workload) -> CellFailed:
     """A workload that failed: its own exception where it raised one, else how its process ended."""
     raised = workload.report.error if workload.report is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -84,18 +84,33 @@ def write_cell(folder: Path, source: str, filename: str, names: list[str], outpu
         "filename": filename,
         "names": names,
         "outputs": outputs,
-        "path": sys.path,
+        # Python itself looks into nothing else that may stand there.
+        "path": [entry for entry in sys.path if isinstance(entry, str)],
         "ipython": ipython,
     }
     (folder / "cell.json").write_text(json.dumps(cell))
 
 
-def read_result(folder: Path, name: str) -> Any:
-    """A value that the workload left."""
-    with (folder / f"{name}.pickle").open("rb") as file:
-        return pickle.load(file)  # noqa: S301 (written by the user's own workload)
+def read_results(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    """The values that the workload left, and a sentence for each that cannot be had."""
+    values: dict[str, Any] = {}
+    lost: list[str] = []
+    for name in names:
+        path = folder / f"{name}.pickle"
+        try:
+            with path.open("rb") as file:
+                values[name] = pickle.load(file)  # noqa: S301 (written by the user's own workload)
+        except FileNotFoundError:
+            lost.append(f"{name!r} did not come back: its file {path} is gone.")
+        except Exception as error:
+            reason = f"{type(error).__name__}: {_first_line(error)}"
+            lost.append(f"{name!r} did not come back, loading it here raised {reason}. It is kept in {path}.")
+    return values, lost
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
+    try:
+        text = str(error).strip() or type(error).__name__
+    except Exception:
+        text = type(error).__name__
     return text.splitlines()[0].rstrip(".")

@@ -29,6 +29,8 @@ def nothing_half_made(engine: Path) -> bool:
         ("--gpu", ["--gpu: expected one argument."]),
         ("--gpu 0.5 --gpu-memory 20G", ["--gpu-memory: not allowed with argument --gpu."]),
         ("--gpu-memory lots", ["--gpu-memory: a memory size is written like 20G or 512M, not lots."]),
+        (f"--gpu-memory {'9' * 400}G", ["--gpu-memory: no device has more memory than 1,000,000T."]),
+        (f"--gpu {'9' * 400}", ["--gpu: no machine has more than 1,000,000 devices."]),
         ("--name Bad_Name!", ["--name: a name has lower-case letters"]),
         ("-o a.b", ["-o/--outputs: 'a.b' is not the name of a variable."]),
         ("--priority urgent", ["--priority: invalid choice: 'urgent'"]),
@@ -127,3 +129,43 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     assert small.text == "'still works'\n"
     assert list((small_disk / "staging").iterdir()) == []
     assert len(Client().list()) == 1
+
+
+def test_what_is_not_utf8_is_named(run: RunCells, simulated: Path, tmp_path: Path) -> None:
+    _, variable, _, folder = run(
+        "import os\nos.environ['BAD'] = os.fsdecode(b'\\xff')",
+        "%%runai train\nimport os\n'BAD' in os.environ",
+        "os.mkdir(b'\\xff')\nos.chdir(b'\\xff')",
+        "%%runai train\n1",
+    )
+    assert variable.error == ""
+    assert "goes without the environment variables that are not UTF-8: BAD." in variable.text
+    assert variable.text.endswith("False\n")
+    assert "its name is not UTF-8" in folder.error
+    assert not any(part in folder.error for part in OURS), folder.error
+
+
+def test_a_working_folder_that_is_gone_is_one_sentence(run: RunCells, simulated: Path) -> None:
+    _, ran = run("import os\nos.mkdir('short')\nos.chdir('short')\nos.rmdir('../short')", "%%runai train\n1")
+    assert "The folder that this notebook works in is gone." in ran.error
+    assert not any(part in ran.error for part in OURS), ran.error
+    assert nothing_half_made(simulated)
+
+
+def test_a_path_that_python_passes_over_is_passed_over_there_too(run: RunCells) -> None:
+    _, ran = run("import sys, pathlib\nsys.path.append(pathlib.Path('/tmp'))", "%%runai train\n'ran'")
+    assert ran.text == "'ran'\n"
+
+
+def test_a_cell_of_many_levels_runs_or_is_refused(run: RunCells) -> None:
+    steps = "".join(f"elif x == {n}: pass\n" for n in range(700))
+    _, total, chain, refused = run(
+        "x = 1",
+        "%%runai train\n" + " + ".join(["x"] * 900),
+        f"%%runai train\nif x == 0: pass\n{steps}x",
+        "%%runai train\n" + " + ".join(["x"] * 5000),
+    )
+    assert (total.text, chain.text) == ("900\n", "1\n")
+    assert "The cell is nested too deeply" in refused.error
+    assert not any(part in refused.error for part in OURS), refused.error
+    assert len(Client().list()) == 2

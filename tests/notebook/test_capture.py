@@ -55,3 +55,14 @@ def test_names_are_those_read_before_they_are_surely_defined(source: str, names:
 def test_what_is_no_python_is_refused() -> None:
     with pytest.raises(SyntaxError):
         names_read("x = = 1")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "total = " + " + ".join(["x"] * 2000),
+        "if x == 0: pass\n" + "".join(f"elif x == {n}: pass\n" for n in range(700)),
+    ],
+)
+def test_a_cell_of_many_levels_is_read_too(source: str) -> None:
+    assert "x" in names_read(source)

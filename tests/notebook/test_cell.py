@@ -192,3 +192,33 @@ def test_any_exception_comes_back(run: RunCells, cell: str, shown: list[str]) ->
     for part in shown:
         assert part in ran.error
     assert len(ran.error) < 100_000
+
+
+def test_results_that_load_come_back_beside_those_that_do_not(run: RunCells, tmp_path: Path) -> None:
+    ran, good = run(
+        "%%runai train -o absent,angry,good\n"
+        "import sys, types\n"
+        "class Angry:\n    def __reduce__(self): return int, ('no number',)\n"
+        "only_there = sys.modules['only_there'] = types.ModuleType('only_there')\n"
+        "exec('class Absent: pass', only_there.__dict__)\n"
+        "only_there.Absent.__module__ = 'only_there'\n"
+        "absent, angry, good = only_there.Absent(), Angry(), 7",
+        "good",
+    )
+    assert good.value == "7"
+    assert "good ← int" in ran.line
+    assert "absent ←" not in ran.line
+    assert "'absent' did not come back, loading it here raised ModuleNotFoundError" in ran.error
+    assert "'angry' did not come back, loading it here raised ValueError" in ran.error
+    assert ran.error.startswith("ResultLost")
+    assert not any(part in ran.error for part in (*OURS, "Traceback"))
+
+
+def test_a_result_whose_file_is_gone_is_named(run: RunCells) -> None:
+    ran, good = run(
+        "%%runai train -o gone,good\nimport atexit, os, pathlib\ngone, good = 1, 2\n"
+        "atexit.register(lambda: (pathlib.Path(os.environ['RUNAI_RESULTS']) / 'gone.pickle').unlink())",
+        "good",
+    )
+    assert "'gone' did not come back: its file" in ran.error
+    assert good.value == "2"

@@ -49,6 +49,8 @@ from scheduler_core.workload import (
 
 _STAGING_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _OLDEST_STAGING_S = 24 * 3600.0
+_KEPT_S = 14 * 24 * 3600.0
+_FORGET_INTERVAL_S = 3600.0
 
 
 class Service:
@@ -87,6 +89,7 @@ class Service:
         self._lifecycle.adopt()
         self._lifecycle.spawn(self._monitor.run())
         self._lifecycle.spawn(self._scheduling.run())
+        self._lifecycle.spawn(self._forget_old())
         self._scheduling.wake()
 
     def close(self) -> None:
@@ -198,6 +201,15 @@ class Service:
             names = ", ".join(record.workload.name for record in live[:3])
             raise Conflict(f"{len(live)} workload(s) have not ended ({names}).", "Stop them first, or wait.")
         Settings(simulate=simulate).write(self._directory)
+
+    async def _forget_old(self) -> None:
+        """Delete what ended long ago, now and every hour."""
+        while True:
+            oldest = time.time() - _KEPT_S
+            for workload in self.list():
+                if workload.ended is not None and workload.ended < oldest:
+                    await self.delete(workload.id)
+            await asyncio.sleep(_FORGET_INTERVAL_S)
 
     def _new_workload(self, spec: WorkloadSpec) -> Workload:
         return Workload(

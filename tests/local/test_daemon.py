@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import venv
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -19,6 +21,7 @@ from scheduler_core.local import LocalEngine
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.protocol import PROTOCOL
 from scheduler_core.local.runs import ended
+from scheduler_core.workload import EngineState, WorkloadDeleted
 from tests.helpers import outcome, running, spec, until
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +117,28 @@ def test_a_killed_supervisor_takes_its_workload_along(client: Client, simulated:
     assert (last.state, last.reason) == ("failed", "its supervisor was killed")
     assert start_of(pid) is None
     assert all(device.holders == () for device in client.devices())
+
+
+def test_what_ended_two_weeks_ago_is_forgotten(client: Client, simulated: Path) -> None:
+    old, recent = (client.submit(spec(name=name)) for name in ("old", "recent"))
+    for workload in (old, recent):
+        outcome(client, workload.id)
+    asyncio.run(LocalEngine().shutdown())
+    with closing(sqlite3.connect(simulated / "simulated" / "store.sqlite")) as store, store:
+        (stored,) = store.execute("SELECT record FROM workloads WHERE id = ?", (old.id,)).fetchone()
+        record = msgspec.json.decode(stored)
+        record["workload"]["ended"] -= 15 * 24 * 3600
+        store.execute("UPDATE workloads SET record = ? WHERE id = ?", (msgspec.json.encode(record), old.id))
+
+    async def forgotten() -> None:
+        async for event in LocalEngine().watch():
+            known = event.workloads if isinstance(event, EngineState) else ()
+            if isinstance(event, WorkloadDeleted) or (known and old.id not in [each.id for each in known]):
+                return
+
+    asyncio.run(forgotten())
+    assert [workload.id for workload in Client().list()] == [recent.id]
+    assert [path.name for path in (simulated / "simulated" / "workloads").iterdir()] == [recent.id]
 
 
 def test_a_run_is_supervised_once(client: Client, simulated: Path) -> None:
@@ -225,6 +250,7 @@ def test_two_environments_share_the_daemon_and_keep_their_python(client: Client,
     code = """
 import sys
 from jupyter_runai.client import Client
+from scheduler_core.workload import EngineState, WorkloadDeleted
 from tests.helpers import spec, outcome
 client = Client()
 _, output = outcome(client, client.submit(spec("import sys; print(sys.prefix)", gpu="0.5")).id)

@@ -94,7 +94,7 @@ class SimulateHandler(Handler):
     async def post(self) -> None:
         try:
             asked = msgspec.json.decode(self.request.body, type=Simulate)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"The request is not valid: {error}.") from None
         self.answer(await self.client.engine.simulate(asked.devices))
 

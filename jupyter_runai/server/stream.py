@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-from collections.abc import Coroutine
-from contextlib import aclosing, suppress
-from typing import Any
+import re
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import Annotated
 
 import msgspec
 from jupyter_server.auth.decorator import ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
-from msgspec import Struct
+from msgspec import Meta, Struct
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_runai.client import AsyncClient
-from scheduler_core.errors import RunaiError
+from scheduler_core.errors import Conflict, EngineDefect, RunaiError
 
 RESOURCE = "runai:workloads"
 _MOST_FOLLOWED = 16
+_SINCE = re.compile(r"([0-9A-Za-z]+):([0-9]{1,18})")
+
+_Id = Annotated[str, Meta(min_length=1)]
+_Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Follow(Struct, frozen=True, tag="follow", forbid_unknown_fields=True):
     """Send the log of a workload from this byte on."""
 
-    workload: str
-    offset: int = 0
+    workload: _Id
+    offset: _Offset = 0
 
 
 class Unfollow(Struct, frozen=True, tag="unfollow", forbid_unknown_fields=True):
     """Send it no more."""
 
-    workload: str
+    workload: _Id
 
 
 class LogChunk(Struct, frozen=True, tag="log"):
@@ -66,7 +71,8 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     _track_activity = False
 
     def initialize(self) -> None:
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._events: asyncio.Task[None] | None = None
+        self._logs: dict[str, asyncio.Task[None]] = {}
 
     @ws_authenticated
     async def get(self) -> None:
@@ -79,23 +85,30 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def open(self) -> None:
         super().open()
-        epoch, _, seq = self.get_query_argument("since", "").partition(":")
-        self._spawn("", self._relay_events((epoch, int(seq)) if seq.isdecimal() else None))
+        since = _SINCE.fullmatch(self.get_query_argument("since", ""))
+        self._events = asyncio.ensure_future(self._relay_events((since[1], int(since[2])) if since else None))
 
-    def on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         try:
             asked = msgspec.json.decode(message, type=Follow | Unfollow)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeError):
             self.close(1003, "not a message of this protocol")
-            return
-        self._cancel(asked.workload)
-        if isinstance(asked, Follow) and len(self._tasks) <= _MOST_FOLLOWED:
-            self._spawn(asked.workload, self._relay_log(asked.workload, asked.offset))
+            return None
+        self._unfollow(asked.workload)
+        if isinstance(asked, Unfollow):
+            return None
+        if len(self._logs) >= _MOST_FOLLOWED:
+            refusal = Conflict(f"This tab follows {_MOST_FOLLOWED} logs already.", "Close one of them first.")
+            return self._send_error(refusal, asked.workload)
+        self._follow(asked)
+        return None
 
     def on_close(self) -> None:
         super().on_close()
-        for key in list(self._tasks):
-            self._cancel(key)
+        if self._events is not None:
+            self._events.cancel()
+        for workload_id in list(self._logs):
+            self._unfollow(workload_id)
 
     @property
     def _client(self) -> AsyncClient:
@@ -103,37 +116,51 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         return client
 
     async def _relay_events(self, since: tuple[str, int] | None) -> None:
-        try:
-            async with aclosing(self._client.engine.watch(since)) as events:
-                async for event in events:
-                    await self._send(event)
-        except RunaiError as error:
-            await self._send(StreamError(code=error.code, message=error.message, hint=error.hint))
+        async with self._explaining(None), aclosing(self._client.engine.watch(since)) as events:
+            async for event in events:
+                await self._send(event)
         self.close()
 
     async def _relay_log(self, workload_id: str, offset: int) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        try:
+        async with self._explaining(workload_id):
             async with aclosing(self._client.engine.logs(workload_id, offset, follow=True)) as chunks:
                 async for chunk in chunks:
                     start, offset = offset, offset + len(chunk)
                     text = decoder.decode(chunk)
                     await self._send(LogChunk(workload=workload_id, offset=start, next=offset, text=text))
             await self._send(LogEnd(workload=workload_id))
+
+    @asynccontextmanager
+    async def _explaining(self, workload_id: str | None) -> AsyncIterator[None]:
+        """Send whatever ends a relay before its time."""
+        try:
+            yield
         except RunaiError as error:
-            record = error.record()
-            await self._send(
-                StreamError(code=record.code, message=record.message, hint=record.hint, workload=workload_id)
-            )
+            await self._send_error(error, workload_id)
+        except Exception:
+            self.log.exception("A stream of jupyter-runai failed")
+            defect = EngineDefect("The server extension failed on this stream.", "The Jupyter server's log says why.")
+            await self._send_error(defect, workload_id)
+
+    async def _send_error(self, error: RunaiError, workload_id: str | None) -> None:
+        record = error.record()
+        await self._send(StreamError(code=record.code, message=record.message, hint=record.hint, workload=workload_id))
 
     async def _send(self, message: object) -> None:
         with suppress(WebSocketClosedError):
             await self.write_message(msgspec.json.encode(message).decode())
 
-    def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks[key] = asyncio.ensure_future(work)
+    def _follow(self, asked: Follow) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            if self._logs.get(asked.workload) is task:
+                del self._logs[asked.workload]
 
-    def _cancel(self, key: str) -> None:
-        task = self._tasks.pop(key, None)
+        task = asyncio.ensure_future(self._relay_log(asked.workload, asked.offset))
+        self._logs[asked.workload] = task
+        task.add_done_callback(ended)
+
+    def _unfollow(self, workload_id: str) -> None:
+        task = self._logs.pop(workload_id, None)
         if task is not None:
             task.cancel()

@@ -48,10 +48,11 @@ async def test_a_workload_is_stopped_explained_and_deleted(jp_fetch: Any, simula
         ("POST", ["simulate"], "{}", 400, "invalid_request"),
         ("POST", ["simulate"], '{"devices": "lots"}', 400, "invalid_request"),
         ("POST", ["simulate"], "not json", 400, "invalid_request"),
+        ("POST", ["simulate"], b'{"devices": "\xff"}', 400, "invalid_request"),
     ],
 )
 async def test_a_refusal_is_a_code_a_message_and_a_hint(
-    jp_fetch: Any, simulated: object, method: str, path: list[str], body: str | None, status: int, code: str
+    jp_fetch: Any, simulated: object, method: str, path: list[str], body: str | bytes | None, status: int, code: str
 ) -> None:
     with pytest.raises(HTTPClientError) as refused:
         await jp_fetch(BASE, *path, method=method, body=body)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 
 from jupyter_runai.client import AsyncClient
 from scheduler_core.errors import EngineUnavailable
+from scheduler_core.local import LocalEngine
+from scheduler_core.workload import Event
 from tests.helpers import UNTIL_STOPPED, spec
 
 
@@ -96,10 +99,90 @@ async def test_following_what_is_not_there_says_so(jp_ws_fetch: Any, simulated: 
     stream.close()
 
 
-@pytest.mark.parametrize("message", ["hello", '{"type": "shout"}', '{"type": "follow"}'])
-async def test_a_message_that_is_none_ends_the_stream(jp_ws_fetch: Any, simulated: object, message: str) -> None:
+async def test_logs_that_have_ended_make_room_for_others(jp_ws_fetch: Any, simulated: object) -> None:
     stream = await jp_ws_fetch("jupyter-runai", "stream")
-    stream.write_message(message)
+    received = messages(stream)
+    for number in range(20):
+        stream.write_message(json.dumps({"type": "follow", "workload": f"{number:08x}"}))
+        async for message in received:
+            if message["type"] == "error":
+                assert (message["code"], message["workload"]) == ("not_found", f"{number:08x}")
+                break
+    stream.close()
+
+
+async def test_one_log_too_many_is_refused_by_name_until_one_is_let_go(jp_ws_fetch: Any, simulated: object) -> None:
+    engine = AsyncClient().engine
+    workloads = [await engine.submit(spec(UNTIL_STOPPED, gpu=2, grace_s=0)) for _ in range(17)]
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    received = messages(stream)
+    for workload in reversed(workloads):
+        stream.write_message(json.dumps({"type": "follow", "workload": workload.id}))
+    async for message in received:
+        if message["type"] == "error":
+            assert (message["code"], message["workload"]) == ("conflict", workloads[0].id)
+            assert "16 logs" in message["message"]
+            break
+    stream.write_message(json.dumps({"type": "unfollow", "workload": workloads[1].id}))
+    stream.write_message(json.dumps({"type": "follow", "workload": workloads[0].id}))
+    async for message in received:
+        assert message["type"] != "error"
+        if message["type"] == "log":
+            assert message["workload"] == workloads[0].id
+            break
+    stream.close()
+
+
+class Broken(LocalEngine):
+    """An engine with a defect."""
+
+    async def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
+        yield b"so far"
+        raise ZeroDivisionError
+
+    async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
+        if since is not None:
+            raise ZeroDivisionError
+        async with aclosing(super().watch(since)) as events:
+            async for event in events:
+                yield event
+
+
+async def test_a_defect_ends_with_an_error_and_no_silence(
+    jp_ws_fetch: Any, jp_serverapp: Any, simulated: object
+) -> None:
+    jp_serverapp.web_app.settings["runai_client"] = AsyncClient(Broken())
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    stream.write_message(json.dumps({"type": "follow", "workload": "any"}))
+    async for message in messages(stream):
+        if message["type"] == "error":
+            assert (message["code"], message["workload"]) == ("engine_defect", "any")
+            break
+    stream.close()
+    events = await jp_ws_fetch("jupyter-runai", "stream", params={"since": "e:1"})
+    last = [message async for message in messages(events)]
+    assert [(message["type"], message["code"], message["workload"]) for message in last] == [
+        ("error", "engine_defect", None)
+    ]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "hello",
+        b"\xff",
+        '{"type": "shout"}',
+        '{"type": "follow"}',
+        '{"type": "unfollow", "workload": ""}',
+        '{"type": "follow", "workload": ""}',
+        '{"type": "follow", "workload": "x", "offset": -1}',
+    ],
+)
+async def test_a_message_that_is_none_ends_the_stream(
+    jp_ws_fetch: Any, simulated: object, message: str | bytes
+) -> None:
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    stream.write_message(message, binary=isinstance(message, bytes))
     async for _ in messages(stream):
         pass
     assert stream.close_code == 1003

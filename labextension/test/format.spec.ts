@@ -259,6 +259,16 @@ describe('words', () => {
       'ValueError: no'
     );
     expect(endLine(workload({ state: 'completed' }), trans)).toBe('');
+    const never = workload({
+      state: 'stopped',
+      ended: 5,
+      started: null,
+      verdict: verdict({ message: 'asks for 64 devices and there are 2' }),
+      reason: 'stopped while waiting'
+    });
+    expect(detailLine(never, trans)).toBe(
+      'asks for 64 devices and there are 2'
+    );
   });
 });
 

@@ -192,6 +192,9 @@ export function endLine(workload: IWorkload, trans: TranslationBundle): string {
   if (error) {
     return trans.__('%1: %2', error.type, error.message);
   }
+  if (workload.started === null && workload.verdict !== null) {
+    return workload.verdict.message;
+  }
   if (workload.reason !== '') {
     return workload.reason;
   }

@@ -10,10 +10,13 @@ from typing import Any
 
 from jupyter_runai.client import Client
 from jupyter_runai.options import VERBS
-from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, state_word
+from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
 from scheduler_core.workload import DEFAULT_GRACE_S, Device, Explanation
+
+_LONGEST_OUTPUT = 1_000_000
+"""In bytes."""
 
 
 def run_verb(client: Client, verb: str, options: Namespace) -> str:
@@ -35,9 +38,26 @@ def _list(client: Client, options: Namespace) -> str:
 
 def _logs(client: Client, options: Namespace) -> str:
     workload = client.find(options.workload)
-    text = b"".join(client.logs(workload.id)).decode(errors="replace")
+    text = _last_output(client.logs(workload.id), workload.id)
     raised = workload.report.error if workload.report is not None else None
     return text + raised.traceback if raised is not None else text
+
+
+def _last_output(chunks: Iterable[bytes], workload_id: str) -> str:
+    """The last of an output as text, from the start of a line where it can, under a line that says what is left out."""
+    kept, length = bytearray(), 0
+    for chunk in chunks:
+        kept += chunk
+        length += len(chunk)
+        if len(kept) > 2 * _LONGEST_OUTPUT:
+            del kept[:-_LONGEST_OUTPUT]
+    if length <= _LONGEST_OUTPUT:
+        return kept.decode(errors="replace")
+    del kept[:-_LONGEST_OUTPUT]
+    del kept[: kept.find(b"\n", 0, _LONGEST_OUTPUT // 2) + 1]
+    whole = f"jupyter_runai.client.Client().logs({workload_id!r})"
+    head = f"[The first {size(length - len(kept))} are left out; Python has all of it: {whole}]"
+    return f"{head}\n{kept.decode(errors='replace')}"
 
 
 def _stop(client: Client, options: Namespace) -> str:

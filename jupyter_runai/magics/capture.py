@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+# What IPython makes of `%%magic`, `%magic` and `!command`: methods of `get_ipython()` that take the rest as strings.
+_MAGICS = frozenset({"run_cell_magic", "run_line_magic"})
+_SHELL = frozenset({"system", "getoutput"})
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+# A shell command reads variables as {expression} and $name alone; its other words are not Python's.
+_EXPANDED = re.compile(r"\{[^{}]*\}|\$[^\W\d]\w*")
 
 
 def names_read(source: str) -> list[str]:
@@ -24,6 +33,24 @@ def names_read(source: str) -> list[str]:
         return sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
     # A function's body runs when it is called: by then the cell has defined all it ever defines at its top level.
     return sorted(reader.needed | (reader.deferred - reader.ever_defined))
+
+
+def names_in_magics(source: str) -> list[str]:
+    """The words in the text of magics and shell commands of a transformed cell, sorted; any may name a variable."""
+    texts = [text for node in ast.walk(ast.parse(source)) for text in _magic_texts(node)]
+    return sorted({word for text in texts for word in _IDENTIFIER.findall(text)})
+
+
+def _magic_texts(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=called)):
+            constants = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+            texts = [text for text in constants if isinstance(text, str)]
+            if called in _MAGICS:
+                return texts
+            if called in _SHELL:
+                return [part for text in texts for part in _EXPANDED.findall(text)]
+    return []
 
 
 class _Reader(ast.NodeVisitor):

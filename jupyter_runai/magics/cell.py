@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct
 
 from jupyter_runai.client import Client
-from jupyter_runai.magics.capture import names_read
+from jupyter_runai.magics.capture import names_in_magics, names_read
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.values import read_results, write_cell, write_values
@@ -109,7 +109,7 @@ def captured(python: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     own = {"In", "Out", "get_ipython", "exit", "quit", "display"}
     return {
         name: namespace[name]
-        for name in names_read(python)
+        for name in sorted({*names_read(python), *names_in_magics(python)})
         if name in namespace and name not in own and not _is_builtin(name, namespace[name])
     }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
-from jupyter_runai.magics.capture import names_read
+from jupyter_runai.magics.capture import names_in_magics, names_read
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,21 @@ def test_what_is_no_python_is_refused() -> None:
 )
 def test_a_cell_of_many_levels_is_read_too(source: str) -> None:
     assert "x" in names_read(source)
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("%%time\ny = g(zz) + 1\n", {"g", "zz"}),
+        ("%timeit -n 10 g(zz)", {"g", "zz"}),
+        ("def f():\n    %time g(zz)", {"g", "zz"}),
+        ("!echo {zz} $other word", {"zz", "other"}),
+        ("lines = !cat {folder}/x", {"folder"}),
+        ("import os\nos.system('{zz}')", set()),
+        ("print('zz')", set()),
+    ],
+)
+def test_names_in_magics_and_shell_commands_are_found(cell: str, names: set[str]) -> None:
+    found = names_in_magics(TransformerManager().transform_cell(cell))
+    known = {"g", "zz", "other", "word", "folder", "lines", "x"}
+    assert known.intersection(found) == names

@@ -222,3 +222,29 @@ def test_a_result_whose_file_is_gone_is_named(run: RunCells) -> None:
     )
     assert "'gone' did not come back: its file" in ran.error
     assert good.value == "2"
+
+
+def test_variables_in_magics_and_shell_commands_travel(run: RunCells) -> None:
+    _, timed, echoed, brought = run(
+        "zz = 20\ndef g(x): return x + 1",
+        "%%runai train -o y\n%%time\ny = g(zz)\nprint(y)",
+        "%%runai train\n!echo {zz + 1} and $zz",
+        "y",
+    )
+    assert timed.text.startswith("21\n")
+    assert echoed.text.strip() == "21 and 20"
+    assert brought.value == "21"
+
+
+def test_a_long_log_is_shown_from_near_its_end(run: RunCells) -> None:
+    _, shown, oneline, listed = run(
+        "%%runai train --name long\nimport sys\nfor n in range(300_000): sys.stdout.write(f'line {n}\\n')",
+        "%%capture got\n%runai logs long",
+        "got.stdout.splitlines()[0]",
+        "(len(got.stdout), got.stdout.rstrip().splitlines()[1].startswith('line '), got.stdout.rstrip()[-11:])",
+    )
+    assert shown.error == ""
+    assert "left out; Python has all of it: jupyter_runai.client.Client().logs(" in oneline.value
+    length, whole_line, last = literal_eval(listed.value)
+    assert 900_000 < length < 1_001_000
+    assert (whole_line, last) == (True, "line 299999")

@@ -47,10 +47,13 @@ def main() -> int:
         status = _status(cell["source"], cell["filename"], module.__dict__)
         if status:
             return status
-        results = _save(cell["outputs"], module.__dict__, Path(os.environ["RUNAI_RESULTS"]))
+        results, lost = _save(cell["outputs"], module.__dict__, Path(os.environ["RUNAI_RESULTS"]))
     except BaseException as error:
         sys.stdout.flush()
         _report(error=_described(error, cell["filename"]))
+        return FAILED
+    if lost:
+        _report(results=results, error=_described(ValueLost("\n".join(lost)), cell["filename"]))
         return FAILED
     _report(results=results)
     return 0
@@ -129,24 +132,28 @@ def _display(*values: object, **_: object) -> None:
         print(repr(value))  # noqa: T201 (this is the cell's output)
 
 
-def _save(outputs: list[str], namespace: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+def _save(outputs: list[str], namespace: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Pickle the outputs, one file each; a sentence for each that cannot be."""
+    results: list[dict[str, Any]] = []
+    lost: list[str] = []
     if not outputs:
-        return []
+        return results, lost
     import cloudpickle  # noqa: PLC0415 (only where something comes back)
 
-    results = []
     for name in outputs:
         if name not in namespace:
-            raise ValueLost(f"the cell ended without a variable {name!r} to bring back")
+            lost.append(f"the cell ended without a variable {name!r} to bring back")
+            continue
         path = folder / f"{name}.pickle"
         try:
             with path.open("wb") as file:
                 cloudpickle.dump(namespace[name], file, protocol=pickle.HIGHEST_PROTOCOL)
         except Exception as error:
             path.unlink(missing_ok=True)
-            raise ValueLost(f"{name!r} could not be brought back: {error}") from error
+            lost.append(f"{name!r} could not be brought back: {_readable(error)}")
+            continue
         results.append({"name": name, "type": type(namespace[name]).__name__, "size": path.stat().st_size})
-    return results
+    return results, lost
 
 
 def _described(error: BaseException, filename: str) -> dict[str, str]:

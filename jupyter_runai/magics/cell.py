@@ -72,9 +72,9 @@ def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, sour
     if _is_hopeless(workload):
         print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
         print(client.info().notice, end="")
-    elif workload.state == "completed":
-        _bring_back(shell, client, workload, line)
-    else:
+        return
+    _bring_back(shell, client, workload, line)
+    if workload.state != "completed":
         raise failed(workload)
 
 

@@ -92,11 +92,14 @@ def test_a_value_over_the_limit_is_named(run: RunCells, simulated: Path) -> None
 
 
 def test_a_result_that_cannot_come_back_is_named(run: RunCells) -> None:
-    missing, stuck = run(
-        "%%runai train -o answer\nquestion = 1", "%%runai train -o guard\nimport threading\nguard = threading.Lock()"
+    missing, stuck, both = run(
+        "%%runai train -o answer,question\nquestion = 1",
+        "%%runai train -o guard,kept\nimport threading\nguard = threading.Lock()\nkept = 2",
+        "(question, kept)",
     )
     assert "the cell ended without a variable 'answer'" in missing.error
     assert "'guard' could not be brought back" in stuck.error
+    assert both.value == "(1, 2)"
     assert not any(part in missing.error + stuck.error for part in OURS)
 
 

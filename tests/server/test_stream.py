@@ -153,6 +153,7 @@ async def test_a_defect_ends_with_an_error_and_no_silence(
 ) -> None:
     jp_serverapp.web_app.settings["runai_client"] = AsyncClient(Broken())
     stream = await jp_ws_fetch("jupyter-runai", "stream")
+    await anext(messages(stream))
     stream.write_message(json.dumps({"type": "follow", "workload": "any"}))
     async for message in messages(stream):
         if message["type"] == "error":
@@ -182,6 +183,7 @@ async def test_a_message_that_is_none_ends_the_stream(
     jp_ws_fetch: Any, simulated: object, message: str | bytes
 ) -> None:
     stream = await jp_ws_fetch("jupyter-runai", "stream")
+    await anext(messages(stream))
     stream.write_message(message, binary=isinstance(message, bytes))
     async for _ in messages(stream):
         pass

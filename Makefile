@@ -6,6 +6,7 @@ VENV := $(CURDIR)/.venv
 NOW := .make
 LAB := $(CURDIR)/.lab
 export PATH := $(VENV)/bin:$(PATH)
+export VIRTUAL_ENV := $(VENV)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 FRONT_END := jupyter_runai/labextension/static/style.js

@@ -18,6 +18,7 @@ import os
 import pickle
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -122,7 +123,10 @@ def _prepare_display(ipython: bool, module: ModuleType) -> None:
     if ipython:
         from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 (a third of a second)
 
-        shell = InteractiveShell.instance(user_module=module)
+        with warnings.catch_warnings():
+            # Of an environment that is active and not this Python's: the notebook's own kernel has said so.
+            warnings.simplefilter("ignore")
+            shell = InteractiveShell.instance(user_module=module)
         builtins.get_ipython = lambda: shell  # type: ignore[attr-defined]
     builtins.display = _display  # type: ignore[attr-defined]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from scheduler_core.planning.demand import NOTHING
-from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.queues import Blocked
-from scheduler_core.planning.state import State, steps_request
+from scheduler_core.planning.state import State
 from scheduler_core.planning.step import attempt, horizons, signature
 
 
@@ -14,11 +14,11 @@ def allocate(state: State) -> None:
     """Place what fits. Pools go by name; each workload waits in its first pool and tries its pools in order."""
     refused: set[object] = set()
     for pool in sorted(state.books):
-        order = PoolOrder(state.books[pool], eligible(state, pool))
+        order = PoolOrder(state.siblings(pool), eligible(state, pool))
         while (gang := order.pop()) is not None:
             if _take(state, gang, refused) and gang.kinds:
                 order.push(gang)
-            order.refresh(gang.workload.queue)
+            order.refresh(gang.queue)
             note_turn(state, pool, gang)
 
 
@@ -27,10 +27,7 @@ def eligible(state: State, pool: str) -> list[Gang]:
     return [
         gang
         for gang in state.gangs
-        if gang.workload.pools[0] == pool
-        and state.tree.is_leaf(gang.workload.queue)
-        and gang.reachable()
-        and gang.next_tasks()
+        if gang.workload.pools[0] == pool and state.tree.is_leaf(gang.queue) and gang.reachable() and gang.next_tasks()
     ]
 
 
@@ -47,14 +44,14 @@ def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
 
     Where the step may go one way or another, each way is tested when it is tried.
     """
-    one_way = len(gang.kinds) == 1 if gang.satisfied() else not any(root.has_choice() for root in gang.roots)
+    one_way = len(gang.kinds) == 1 if gang.satisfied() else not gang.has_choice
     vector = steps_request(gang, gang.next_tasks(), least=True) if one_way else NOTHING
-    return state.books[pool].gate(gang.workload.queue, vector, gang.preemptible)
+    return state.books[pool].gate(gang.queue, vector, gang.preemptible)
 
 
 def _take(state: State, gang: Gang, refused: set[object]) -> bool:
     """Place the gang's next step: now in any of its pools, else later in any of them."""
-    mark = len(state.placements)
+    mark = state.mark()
     known = signature(gang)
     gates = {pool: gate(state, gang, pool) for pool in state.pools_of(gang)}
     open_pools = [pool for pool, blocked in gates.items() if blocked is None]

@@ -8,10 +8,10 @@ from scheduler_core.model import RESOURCES, Verdict, VerdictCode, VerdictState
 from scheduler_core.planning import wording
 from scheduler_core.planning.allocate import eligible, note_turn
 from scheduler_core.planning.demand import Form
-from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.reasons import Outcome, Reason, Reasons
-from scheduler_core.planning.state import Placement, State, steps_request
+from scheduler_core.planning.state import Placement, State
 
 OUT_OF_LINE: frozenset[VerdictCode] = frozenset({"over_limit", "non_preemptible_over_quota", "never_fits"})
 """Work that waits for nobody: it is not counted ahead of others and has no position."""
@@ -47,15 +47,15 @@ def explain(state: State, moves: bool) -> list[Verdict]:
 
 
 def _line_up(state: State, pool: str) -> None:
-    order = PoolOrder(state.books[pool], eligible(state, pool))
+    order = PoolOrder(state.siblings(pool), eligible(state, pool))
     while (gang := order.pop()) is not None:
         note_turn(state, pool, gang)
-        order.refresh(gang.workload.queue)
+        order.refresh(gang.queue)
 
 
 def _outcomes(state: State) -> list[Outcome]:
     placed: dict[str, list[Placement]] = {}
-    for placement in state.placements:
+    for placement in state.placements():
         placed.setdefault(placement.gang.id, []).append(placement)
     outcomes = []
     for gang in state.gangs:
@@ -91,7 +91,7 @@ def _positions(state: State, codes: dict[str, VerdictCode]) -> dict[str, Positio
         in_leaf: dict[str, int] = {}
         for gang in state.taken[pool]:
             if codes[gang.id] not in OUT_OF_LINE:
-                queue = gang.workload.queue
+                queue = gang.queue
                 in_leaf[queue] = in_leaf.get(queue, 0) + 1
                 positions[gang.id] = len(line) + 1, in_leaf[queue], tuple(line[-_NEAREST:])
                 line.append(gang.id)
@@ -127,7 +127,7 @@ class _Facts:
         facts: dict[str, Any] = {
             "requested": {name: float(books.plain(r, asked[r])) for r, name in enumerate(RESOURCES)},
             "pool": outcome.pool,
-            **self._queue(gang.workload.queue, outcome.pool),
+            **self._queue(gang.queue, outcome.pool),
         }
         if outcome.reason is None or outcome.demand is not None:
             demand = outcome.demand or gang.demands[tasks[0]]

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from msgspec import Struct
 
 from scheduler_core.model import Group, PlannedWorkload, Task, Topology
-from scheduler_core.planning.demand import Demand, Form
+from scheduler_core.planning.demand import Demand, Form, Vector, total
+from scheduler_core.planning.occupancy import Place
 
 BELOW, AT, ABOVE = range(3)
 """Elastic state: below, exactly at, or above the minimum."""
+
+
+class Home(Struct, frozen=True, gc=False):
+    """Where a task of a gang is active, what its queue is charged there, and whether this plan has put it there."""
+
+    place: Place
+    pool: str
+    charge: Vector
+    fresh: bool = False
 
 
 class GroupNode:
@@ -45,11 +59,15 @@ class GroupNode:
         present = self.active + len(self.waiting) + (self.gated if with_gated else 0)
         if present < self.min_members:
             return False
+        if not self.children:
+            return True
         able = sum(child.reachable(with_gated) for child in self.children)
         return able >= self.subgroups_needed
 
     def has_choice(self) -> bool:
         """Whether there is more than one set of subgroups that would do."""
+        if not self.children:
+            return False
         needed = self.subgroups_needed
         return needed < len(self.children) or any(child.has_choice() for child in self.children)
 
@@ -65,6 +83,8 @@ class GroupNode:
     def first_choice(self) -> list[int]:
         """Tasks that bring it to its minimum, taking subgroups in order."""
         tasks = self.waiting[: self.missing]
+        if not self.children:
+            return tasks
         short = self.subgroups_needed - sum(child.satisfied() for child in self.children)
         for child in self.ordered_children():
             if short > 0 and not child.satisfied() and child.reachable():
@@ -86,51 +106,92 @@ class GroupNode:
 class Gang:
     """A workload with its group tree and compiled demands.
 
-    `kinds` counts the tasks that wait by the index of their demand; it is empty when none does. `charged_by_device`:
-    some task that was pending asks for device memory.
+    `homes` says where its active tasks are; a task that runs on a node that is not in the snapshot has none. The group
+    tree is built when it is first asked for: most running work never needs it.
     """
 
     def __init__(self, workload: PlannedWorkload, demands: list[Demand]) -> None:
         self.workload = workload
         self.id = workload.id
+        self.queue = workload.queue
         self.tasks: tuple[Task, ...] = workload.tasks
         self.demands = demands
         self.preemptible = workload.is_preemptible
-        groups = workload.groups
-        if groups is None:
-            groups = (Group(name="default", min_members=len(workload.tasks)),)
-        self.groups = {group.name: GroupNode(group) for group in groups}
-        for group in groups:
+        self.homes: dict[int, Home] = {}
+
+    @cached_property
+    def groups(self) -> dict[str, GroupNode]:
+        given = self.workload.groups
+        if given is None:
+            given = (Group(name="default", min_members=len(self.tasks)),)
+        groups = {group.name: GroupNode(group) for group in given}
+        for group in given:
             if group.parent is not None:
-                node, parent = self.groups[group.name], self.groups[group.parent]
+                node, parent = groups[group.name], groups[group.parent]
                 node.parent = parent
                 parent.children.append(node)
-        self.roots = sorted((node for node in self.groups.values() if node.parent is None), key=lambda n: n.name)
-        self._count_tasks()
-        self.kinds = Counter(demands[k].index for k in self.waiting())
-        self.charged_by_device = any(demands[k].form == Form.MEMORY for k in self.waiting())
+        self._count_tasks(groups)
+        return groups
 
-    def _count_tasks(self) -> None:
+    @cached_property
+    def roots(self) -> list[GroupNode]:
+        return sorted((node for node in self.groups.values() if node.parent is None), key=lambda n: n.name)
+
+    @cached_property
+    def kinds(self) -> Counter[int]:
+        """The tasks that wait, counted by the index of their demand; empty when none does."""
+        return Counter(self.demands[k].index for group in self.groups.values() for k in group.waiting)
+
+    @cached_property
+    def charged_by_device(self) -> bool:
+        """Whether some task asks for device memory."""
+        return any(demand.form == Form.MEMORY for demand in self.demands)
+
+    @cached_property
+    def has_choice(self) -> bool:
+        return any(root.has_choice() for root in self.roots)
+
+    @cached_property
+    def has_topology(self) -> bool:
+        return self.workload.topology is not None or any(group.topology for group in self.groups.values())
+
+    def _count_tasks(self, groups: dict[str, GroupNode]) -> None:
         for k, task in enumerate(self.tasks):
-            group = self.groups[task.group]
+            group = groups[task.group]
             if task.state == "running":
                 group.active += 1
             elif task.state == "pending":
                 group.waiting.append(k)
             elif task.state == "gated":
                 group.gated += 1
-        for group in self.groups.values():
-            group.waiting.sort(key=lambda k: (-self.tasks[k].priority, k))
+        for group in groups.values():
+            if len(group.waiting) > 1:
+                group.waiting.sort(key=self._turn)
 
-    def start(self, k: int) -> None:
-        """Count a pending task as active."""
+    def _turn(self, k: int) -> tuple[int, int]:
+        return -self.tasks[k].priority, k
+
+    def start(self, k: int, home: Home) -> None:
+        """Count a waiting task as active."""
+        self.homes[k] = home
         group = self.groups[self.tasks[k].group]
+        # Read before the group changes: built on first use, it counts what waits then.
+        kinds = self.kinds
         group.waiting.remove(k)
         group.active += 1
         index = self.demands[k].index
-        self.kinds[index] -= 1
-        if not self.kinds[index]:
-            del self.kinds[index]
+        kinds[index] -= 1
+        if not kinds[index]:
+            del kinds[index]
+
+    def stop(self, k: int) -> None:
+        """Count an active task as waiting: the opposite of `start`."""
+        self.homes.pop(k, None)
+        group = self.groups[self.tasks[k].group]
+        kinds = self.kinds
+        insort(group.waiting, k, key=self._turn)
+        group.active -= 1
+        kinds[self.demands[k].index] += 1
 
     def satisfied(self) -> bool:
         return all(root.satisfied() for root in self.roots)
@@ -165,23 +226,77 @@ class Gang:
     def growth_steps(self) -> Iterator[tuple[GroupNode, list[int]]]:
         """Ways to grow a satisfied gang by one task, or by one subgroup's whole minimum, best first."""
         open_groups = [group for group in self.groups.values() if group.waiting or group.children]
-        open_groups.sort(key=self._growth_rank)
+        open_groups.sort(key=_growth_rank)
         for group in open_groups:
             if not group.satisfied():
                 if group.reachable() and (group.parent is None or group.parent.satisfied()):
                     yield group, group.first_choice()
-            elif self._line_satisfied(group):
+            elif _line_satisfied(group):
                 for k in group.waiting:
                     yield group, [k]
 
-    def _growth_rank(self, group: GroupNode) -> tuple[bool, bool, float, str]:
-        filled = group.active / group.min_members if group.min_members else float(group.active)
-        return group.satisfied(), group.min_members == 0, filled, group.name
+    def removable(self, gone: Iterable[int] = ()) -> list[int]:
+        """The active tasks that are evicted next, `gone` being evicted already: one surplus task, or one subgroup that
+        is not needed, or, where nothing is surplus, all; last in order first."""
+        left: dict[str, list[int]] = {name: [] for name in self.groups}
+        without = set(gone)
+        for k in self.homes:
+            if k not in without:
+                left[self.tasks[k].group].append(k)
+        for tasks in left.values():
+            tasks.sort(key=self._turn, reverse=True)
+        surplus = _surplus_below(self.roots, len(self.roots), left)
+        if surplus:
+            return surplus
+        ranked = sorted(self.groups.values(), key=lambda group: _fill_rank(group, left), reverse=True)
+        return [k for group in ranked for k in left[group.name]]
 
-    def _line_satisfied(self, group: GroupNode) -> bool:
-        parent = group.parent
-        while parent is not None:
-            if not parent.satisfied():
-                return False
-            parent = parent.parent
-        return True
+
+def _growth_rank(group: GroupNode) -> tuple[bool, bool, float, str]:
+    filled = group.active / group.min_members if group.min_members else float(group.active)
+    return group.satisfied(), group.min_members == 0, filled, group.name
+
+
+def _line_satisfied(group: GroupNode) -> bool:
+    parent = group.parent
+    while parent is not None:
+        if not parent.satisfied():
+            return False
+        parent = parent.parent
+    return True
+
+
+def _fill_rank(group: GroupNode, left: dict[str, list[int]]) -> tuple[bool, bool, float, str]:
+    """The order of groups as allocate would take them, for what is left of them."""
+    count = sum(len(left[member.name]) for member in group.walk())
+    needed = group.fewest()
+    return _stands(group, left), needed == 0, count / needed if needed else float(count), group.name
+
+
+def _stands(group: GroupNode, left: dict[str, list[int]]) -> bool:
+    if len(left[group.name]) < group.min_members:
+        return False
+    return not group.children or sum(_stands(child, left) for child in group.children) >= group.subgroups_needed
+
+
+def _surplus_below(members: list[GroupNode], needed: int, left: dict[str, list[int]]) -> list[int]:
+    """What can go while `needed` of the members stay at their minimum: one task, or one whole member."""
+    ranked = sorted(members, key=lambda group: _fill_rank(group, left), reverse=True)
+    for group in ranked:
+        if len(left[group.name]) > group.min_members:
+            return left[group.name][:1]
+        found = _surplus_below(group.children, group.subgroups_needed, left) if group.children else []
+        if found:
+            return found
+    if sum(_stands(group, left) for group in members) > needed:
+        for group in ranked:
+            tasks = [k for member in group.walk() for k in left[member.name]]
+            if tasks:
+                return tasks
+    return []
+
+
+def steps_request(gang: Gang, tasks: Iterable[int], least: bool) -> Vector:
+    """What a queue is charged for these tasks on the largest (`least`) or the smallest device of the snapshot."""
+    demands = gang.demands
+    return total((demands[k].least if least else demands[k].most) for k in tasks)

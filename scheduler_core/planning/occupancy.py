@@ -1,8 +1,8 @@
-"""Who holds what of nodes and devices, with an undo journal.
+"""Who holds what of nodes and devices.
 
 Everything is held at two times. NOW is the present: running, stuck and releasing tasks, and binds. LATER is after what
 is releasing has gone: running and stuck tasks, binds and nominations. A bind needs room at both times, a nomination
-only LATER.
+only LATER; a victim goes from LATER and stays in NOW.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ONLY_NOW: Times = (NOW,)
 ONLY_LATER: Times = (LATER,)
 
 
-class Place(Struct, frozen=True):
+class Place(Struct, frozen=True, gc=False):
     """A node, and there devices (indices; for MIG one per slice) with the units or profile taken of each."""
 
     node: int
@@ -46,20 +46,24 @@ class Occupancy:
         self.slices: list[list[dict[str, int]]] = [[dict(s) if s else {} for s in cluster.sliced] for _ in BOTH]
         self.changes: list[int] = []
         self.releasing = 0
-        self._journal: list[tuple[Place, Demand, Times]] = []
 
     def hold(self, place: Place, demand: Demand, times: Times) -> None:
-        """Take the place; undone by `rollback`."""
+        """Take the place."""
         self._move(place, demand, times, 1)
-        self._journal.append((place, demand, times))
 
-    def mark(self) -> int:
-        return len(self._journal)
+    def release(self, place: Place, demand: Demand, times: Times) -> None:
+        """Give the place back: the opposite of `hold`."""
+        self._move(place, demand, times, -1)
 
-    def rollback(self, mark: int) -> None:
-        """Undo everything held since the mark."""
-        while len(self._journal) > mark:
-            self._move(*self._journal.pop(), -1)
+    def evict(self, place: Place, demand: Demand) -> None:
+        """Turn what is held at both times into something that is releasing."""
+        self._move(place, demand, ONLY_LATER, -1)
+        self.releasing += 1
+
+    def restore(self, place: Place, demand: Demand) -> None:
+        """The opposite of `evict`."""
+        self._move(place, demand, ONLY_LATER, 1)
+        self.releasing -= 1
 
     def free(self, d: int, later: bool) -> int:
         """Units free on a device (never a partitioned one): throughout, or only after releasing tasks have gone."""
@@ -110,7 +114,7 @@ class Occupancy:
                     self.slices[t][d][profile] -= sign
         else:
             self._move_units(place.devices, place.units, times, sign)
-        if NOW in times and LATER not in times:
+        if times is ONLY_NOW:
             self.releasing += sign
         self.changes.append(i)
 
@@ -128,23 +132,28 @@ class Occupancy:
 def held_place(
     cluster: Cluster, demand: Demand, node: str, gpu_ids: Sequence[str], slices: Sequence[tuple[str, str]]
 ) -> Place | None:
-    """Where a task that already holds resources sits; None where its node is not in the snapshot.
+    """Where a task that already holds resources sits; None where its node, or a device of it, is not in the snapshot.
 
-    A device or slice that is not in the snapshot is left out. A holder of a whole partitioned device, or of memory on a
-    device of unknown memory, counts as holding all of it.
+    A holder of a whole partitioned device is not seen on it; one of memory on a device of unknown memory counts as
+    holding all of it.
     """
     i = cluster.index.get(node)
     if i is None:
         return None
+    index, span = cluster.gpu_index, cluster.spans[i]
     if demand.form == Form.MIG:
-        known = [(cluster.gpu_index[g], p) for g, p in slices if g in cluster.gpu_index]
-        known = [(d, p) for d, p in known if p in (cluster.sliced[d] or {})]
+        if not all(index.get(g, -1) in span for g, _ in slices):
+            return None
+        known = [(index[g], p) for g, p in slices if p in (cluster.sliced[index[g]] or {})]
         return Place(node=i, devices=tuple(d for d, _ in known), profiles=tuple(p for _, p in known))
-    if demand.form == Form.NONE:
+    if not gpu_ids or demand.form == Form.NONE:
         return Place(node=i)
-    devices = tuple(
-        d for d in (cluster.gpu_index.get(g) for g in gpu_ids) if d is not None and cluster.sliced[d] is None
-    )
-    return Place(
-        node=i, devices=devices, units=tuple(cluster.share(d, demand) or cluster.scale.device for d in devices)
-    )
+    devices = []
+    for gpu in gpu_ids:
+        d = index.get(gpu, -1)
+        if d not in span:
+            return None
+        if cluster.sliced[d] is None:
+            devices.append(d)
+    units = tuple([cluster.share(d, demand) or cluster.scale.device for d in devices])
+    return Place(node=i, devices=tuple(devices), units=units)

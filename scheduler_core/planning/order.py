@@ -11,10 +11,9 @@ from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
-from scheduler_core.planning.demand import Vector
-from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.demand import NOTHING, Vector
+from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.queues import PoolBooks
-from scheduler_core.planning.state import steps_request
 
 Divisor: TypeAlias = tuple[int, int, bool]
 """A resource's share is amount * first / second; the last says that nothing of it may be used."""
@@ -23,23 +22,55 @@ QueueKey: TypeAlias = tuple[bool, bool, int, bool, int, int, int]
 Entry: TypeAlias = tuple[int, int, float, str, Gang]
 
 
-class PoolOrder:
-    """The workloads that wait in one pool, popped one at a time, best first."""
+class SiblingOrder:
+    """How queues of one pool stand to their siblings; what does not change during a plan is worked out once."""
 
-    def __init__(self, books: PoolBooks, gangs: Iterable[Gang]) -> None:
+    def __init__(self, books: PoolBooks) -> None:
         self.books = books
         self.tree = books.tree
-        self._leaves: dict[str, list[Entry]] = {}
-        for gang in gangs:
-            self._leaves.setdefault(gang.workload.queue, []).append(_entry(gang))
-        for heap in self._leaves.values():
-            heapify(heap)
         self._divisors = {name: _divisors(books, name) for name in self.tree.paths}
         # Different shares differ by at least 1 / by^2, so that many bits order them as the exact fractions would.
         self._bits = 2 * max((by.bit_length() for ds in self._divisors.values() for _, by, _ in ds), default=0)
         self._rank: dict[str, int] = {}
         for siblings in self.tree.children.values():
             self._rank.update(_rank_by_allocatable(books, siblings))
+
+    def key(self, name: str, request: Vector, less: Vector = NOTHING) -> QueueKey:
+        """Smaller is taken first: the queue with `request` more, and for its share with `less` taken off."""
+        books = self.books
+        held, fair, quota = books.allocated[name], books.fair_floor[name], books.quota[name]
+        with_it = held[0] + request[0], held[1] + request[1], held[2] + request[2]
+        over = held[0] > fair[0] and held[1] > fair[1] and held[2] > fair[2]
+        beyond = any(q is not None and w > q for w, q in zip(with_it, quota, strict=True))
+        divisors = self._divisors[name]
+        forbidden = any(zero and w > 0 for w, (_, _, zero) in zip(with_it, divisors, strict=True))
+        share = with_it[0] - less[0], with_it[1] - less[1], with_it[2] - less[2]
+        return (
+            over,
+            beyond,
+            -self.tree.queues[name].priority,
+            forbidden,
+            self._dominant(share, divisors),
+            self._dominant(held, divisors),
+            self._rank[name],
+        )
+
+    def _dominant(self, amounts: Vector, divisors: Sequence[Divisor]) -> int:
+        """The largest share of any resource, as a whole number that orders exactly."""
+        return max([(a * times << self._bits) // by for a, (times, by, _) in zip(amounts, divisors, strict=True)])
+
+
+class PoolOrder:
+    """The workloads that wait in one pool, popped one at a time, best first."""
+
+    def __init__(self, siblings: SiblingOrder, gangs: Iterable[Gang]) -> None:
+        self.siblings = siblings
+        self.tree = siblings.tree
+        self._leaves: dict[str, list[Entry]] = {}
+        for gang in gangs:
+            self._leaves.setdefault(gang.queue, []).append(_entry(gang))
+        for heap in self._leaves.values():
+            heapify(heap)
         self._best: dict[str, tuple[QueueKey, str, Vector]] = {}
         for leaf in self._leaves:
             self.refresh(leaf)
@@ -54,7 +85,7 @@ class PoolOrder:
 
     def push(self, gang: Gang) -> None:
         """Put a workload back that has more to start."""
-        heappush(self._leaves[gang.workload.queue], _entry(gang))
+        heappush(self._leaves[gang.queue], _entry(gang))
 
     def refresh(self, leaf: str) -> None:
         """Work out again the best workload of a leaf and of every queue above it."""
@@ -68,29 +99,7 @@ class PoolOrder:
             if found is None:
                 self._best.pop(name, None)
             else:
-                self._best[name] = (self._key(name, found[1]), *found)
-
-    def _key(self, name: str, request: Vector) -> QueueKey:
-        books = self.books
-        held, fair, quota = books.allocated[name], books.fair_floor[name], books.quota[name]
-        with_it = held[0] + request[0], held[1] + request[1], held[2] + request[2]
-        over = held[0] > fair[0] and held[1] > fair[1] and held[2] > fair[2]
-        beyond = any(q is not None and w > q for w, q in zip(with_it, quota, strict=True))
-        divisors = self._divisors[name]
-        forbidden = any(zero and w > 0 for w, (_, _, zero) in zip(with_it, divisors, strict=True))
-        return (
-            over,
-            beyond,
-            -self.tree.queues[name].priority,
-            forbidden,
-            self._dominant(with_it, divisors),
-            self._dominant(held, divisors),
-            self._rank[name],
-        )
-
-    def _dominant(self, amounts: Vector, divisors: Sequence[Divisor]) -> int:
-        """The largest share of any resource, as a whole number that orders exactly."""
-        return max((a * times << self._bits) // by for a, (times, by, _) in zip(amounts, divisors, strict=True))
+                self._best[name] = (self.siblings.key(name, found[1]), *found)
 
 
 def _divisors(books: PoolBooks, name: str) -> list[Divisor]:

@@ -36,7 +36,7 @@ def plan(snapshot: Snapshot) -> Plan:
     for action in ACTIONS:
         if action in snapshot.config.actions and action in ACTION_STEPS:
             ACTION_STEPS[action](state)
-    placed = sorted(state.placements, key=lambda p: (p.gang.id, p.task))
+    placed = sorted(state.placements(), key=lambda p: (p.gang.id, p.task))
     shares = tuple(_shares(state))
     binds = tuple(_spot(state, p, Bind) for p in placed if not p.later)
     nominations = tuple(_spot(state, p, Nomination) for p in placed if p.later)

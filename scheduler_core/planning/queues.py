@@ -83,17 +83,24 @@ class PoolBooks:
 
     def request(self, queue: str, vector: Vector) -> None:
         """Count work that runs or is pending into the queue and its ancestors."""
-        for name in self._path(queue):
+        for name in self.path(queue):
             self.requested[name] = add(self.requested[name], vector)
 
     def charge(self, queue: str, vector: Vector, preemptible: bool, sign: int = 1) -> None:
         """Count placed work into the queue and its ancestors; `sign` -1 takes it off again."""
-        if sign < 0:
-            vector = (-vector[0], -vector[1], -vector[2])
-        for name in self._path(queue):
-            self.allocated[name] = add(self.allocated[name], vector)
+        units, cpu, memory = vector if sign > 0 else (-vector[0], -vector[1], -vector[2])
+        allocated, fixed = self.allocated, self.fixed
+        for name in self.path(queue):
+            held = allocated[name]
+            allocated[name] = held[0] + units, held[1] + cpu, held[2] + memory
             if not preemptible:
-                self.fixed[name] = add(self.fixed[name], vector)
+                held = fixed[name]
+                fixed[name] = held[0] + units, held[1] + cpu, held[2] + memory
+
+    def read_running(self, queue: str, vector: Vector, preemptible: bool) -> None:
+        """Count work that runs in the snapshot: it is asked for and held."""
+        self.request(queue, vector)
+        self.charge(queue, vector, preemptible)
 
     def divide(self, k: Fraction) -> None:
         """Set the fair share of every queue from the requests counted so far."""
@@ -105,7 +112,7 @@ class PoolBooks:
 
     def gate(self, queue: str, vector: Vector, preemptible: bool) -> Blocked | None:
         """The first limit, or quota for non-preemptible work, that the request would break on the way to the root."""
-        for name in self._path(queue):
+        for name in self.path(queue):
             blocked = self._over("limit", name, self.allocated[name], vector, self.limit[name])
             if blocked is None and not preemptible:
                 blocked = self._over("quota", name, self.fixed[name], vector, self.quota[name])
@@ -116,7 +123,7 @@ class PoolBooks:
     def headroom(self, queue: str, preemptible: bool) -> int | None:
         """GPU units that limits, and quotas for non-preemptible work, still allow; None is unlimited."""
         rooms: list[int] = []
-        for name in self._path(queue):
+        for name in self.path(queue):
             limit, quota = self.limit[name][0], self.quota[name][0]
             if limit is not None:
                 rooms.append(limit - self.allocated[name][0])
@@ -137,7 +144,8 @@ class PoolBooks:
         """Units as devices; thousandths of a core and MiB stay what they are."""
         return self.scale.devices(amount) if resource == 0 else Fraction(amount)
 
-    def _path(self, queue: str) -> tuple[str, ...]:
+    def path(self, queue: str) -> tuple[str, ...]:
+        """The queue and those above it; an orphan stands alone, a queue that does not exist is nothing."""
         return self.tree.paths.get(queue) or ((queue,) if queue in self.tree.queues else ())
 
     def _over(self, rule: str, name: str, held: Vector, more: Vector, bounds: Bounds) -> Blocked | None:

@@ -12,10 +12,10 @@ from scheduler_core.planning.allocate import gate
 from scheduler_core.planning.capacity import Capacity
 from scheduler_core.planning.demand import Demand
 from scheduler_core.planning.fit import Fit, fit, shortage_code
-from scheduler_core.planning.gangs import Gang
-from scheduler_core.planning.occupancy import BOTH
+from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.occupancy import BOTH, Place
 from scheduler_core.planning.queues import Blocked
-from scheduler_core.planning.state import Placement, State, steps_request
+from scheduler_core.planning.state import Placement, State
 from scheduler_core.planning.step import attempt, horizons, signature
 
 Reason: TypeAlias = tuple[VerdictCode, str]
@@ -65,8 +65,8 @@ class Reasons:
         """Causes that are seen without trying: the queue, the gang, size, limits; else what is short is noted."""
         state, gang = self.state, outcome.gang
         tasks = gang.next_tasks()
-        if not state.tree.is_leaf(gang.workload.queue):
-            outcome.reason = "queue_not_found", self._no_queue(gang.workload.queue)
+        if not state.tree.is_leaf(gang.queue):
+            outcome.reason = "queue_not_found", self._no_queue(gang.queue)
         elif not gang.reachable() or not tasks:
             group = gang.first_unreachable()
             gated = group.reachable(with_gated=True)
@@ -96,7 +96,7 @@ class Reasons:
         return f"there is no queue {queue}"
 
     def _wrong_pool(self, gang: Gang) -> str:
-        pools = sorted(self.state.home_pools[gang.id])
+        pools = sorted(self.state.home_pools(gang))
         asked = " or ".join(gang.workload.pools)
         return f"it runs in pool {' and '.join(pools)} and may grow only in one pool, {asked}"
 
@@ -136,7 +136,7 @@ class Reasons:
     def _gate(self, gang: Gang, tasks: list[int], pool: str) -> Blocked | None:
         least = steps_request(gang, tasks, least=True)
         books = self.state.books[pool]
-        return gate(self.state, gang, pool) or books.gate(gang.workload.queue, least, gang.preemptible)
+        return gate(self.state, gang, pool) or books.gate(gang.queue, least, gang.preemptible)
 
     def _look(self, outcome: Outcome, tasks: list[int]) -> None:
         """Note what fits nowhere by itself in the first pool; where a pool has nothing such, what fits together."""
@@ -155,21 +155,21 @@ class Reasons:
         key = pool, tuple(sorted(demand.index for demand in demands))
         count = self._together.get(key)
         if count is None:
-            count, occupancy = 0, self.state.occupancy
-            mark = occupancy.mark()
+            held: list[tuple[Place, Demand]] = []
             for demand in demands:
                 place = self.state.placer.best(demand, [self.state.cluster.in_pool(pool)], later=False, headroom=None)
                 if place is not None:
-                    occupancy.hold(place, demand, BOTH)
-                    count += 1
-            occupancy.rollback(mark)
-            self._together[key] = count
+                    self.state.occupancy.hold(place, demand, BOTH)
+                    held.append((place, demand))
+            for place, demand in reversed(held):
+                self.state.occupancy.release(place, demand, BOTH)
+            count = self._together[key] = len(held)
         return count
 
     def _note_share(self, outcome: Outcome, tasks: list[int]) -> None:
         """Note the queue's share in words, where it is used up and another queue runs work that could be taken."""
         gang, pool = outcome.gang, outcome.pool
-        books, queue = self.state.books[pool], gang.workload.queue
+        books, queue = self.state.books[pool], gang.queue
         wanted, held = steps_request(gang, tasks, least=False)[0], books.allocated[queue][0]
         if wanted and held + wanted > books.fair_floor[queue][0] and self._others_run_preemptible(pool, queue):
             holds = wording.number(self.state.scale.devices(held))
@@ -180,9 +180,7 @@ class Reasons:
         running = self._running_in.get(pool)
         if running is None:
             running = self._running_in[pool] = {
-                gang.workload.queue
-                for gang in self.state.gangs
-                if gang.preemptible and pool in self.state.home_pools.get(gang.id, ())
+                gang.queue for gang in self.state.gangs if gang.preemptible and pool in self.state.home_pools(gang)
             }
         return bool(running - {queue})
 

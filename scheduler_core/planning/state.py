@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from scheduler_core.model import Snapshot, Task
 from scheduler_core.planning.cluster import Cluster
 from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of, total
-from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.gangs import Gang, Home
 from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, ONLY_NOW, Occupancy, Place, held_place
+from scheduler_core.planning.order import SiblingOrder
 from scheduler_core.planning.placement import Placer
 from scheduler_core.planning.queues import Blocked, PoolBooks, QueueTree, exact
 
@@ -26,8 +28,27 @@ class Placement(Struct, frozen=True):
     charge: Vector
 
 
+class Start(Struct, frozen=True):
+    """The gang counts the task as active."""
+
+    gang: Gang
+    task: int
+
+
+class Removal(Struct, frozen=True):
+    """A running task is told to go from its home."""
+
+    gang: Gang
+    task: int
+    home: Home
+
+
+Entry: TypeAlias = Placement | Start | Removal
+"""One change to the state, as it is undone."""
+
+
 class State:
-    """Everything that changes while a plan is made. `place` and `rollback` are the only ways to change it."""
+    """Everything that changes while a plan is made; `place`, `commit`, `evict` and `rollback` are the only ways."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -40,23 +61,34 @@ class State:
             pool: PoolBooks(pool, self.tree, self.scale, self.cluster.totals(pool)) for pool in _pools(snapshot)
         }
         self.gangs: list[Gang] = []
-        self.homes: dict[str, list[tuple[int, int]]] = {}
-        self.home_pools: dict[str, set[str]] = {}
-        self.placements: list[Placement] = []
+        self.evicted: dict[str, dict[int, Home]] = {}
         self.taken: dict[str, list[Gang]] = {}
         self.seen: set[str] = set()
         self.blocked: dict[str, Blocked] = {}
+        self._journal: list[Entry] = []
         self._read_workloads(snapshot)
         k = exact(snapshot.config.usage_weight_k)
         for books in self.books.values():
             books.divide(k)
+        self._siblings: dict[str, SiblingOrder] = {}
+
+    def siblings(self, pool: str) -> SiblingOrder:
+        """How the queues of a pool stand to each other."""
+        found = self._siblings.get(pool)
+        if found is None:
+            found = self._siblings[pool] = SiblingOrder(self.books[pool])
+        return found
 
     def pools_of(self, gang: Gang) -> tuple[str, ...]:
         """Pools the gang may use, in order; where it runs already, only that one, as far as it is among its pools."""
-        runs_in = self.home_pools.get(gang.id)
-        if runs_in is None:
+        if not gang.homes:
             return gang.workload.pools
+        runs_in = self.home_pools(gang)
         return tuple(pool for pool in gang.workload.pools if runs_in == {pool})
+
+    def home_pools(self, gang: Gang) -> set[str]:
+        """The pools of the nodes on which the gang is active."""
+        return {home.pool for home in gang.homes.values()}
 
     def pool_of(self, gang: Gang) -> str:
         """The first pool that the gang may use, or would wait in."""
@@ -68,41 +100,80 @@ class State:
             return demand.most
         return sum(place.units), demand.cpu_milli, demand.memory_mib
 
+    def mark(self) -> int:
+        """A point to go back to with `rollback`."""
+        return len(self._journal)
+
     def place(self, gang: Gang, task: int, place: Place, later: bool, pool: str) -> None:
         """Bind a task (or nominate it, `later`): resources and charge are taken."""
         demand = gang.demands[task]
         charge = self.charge_of(demand, place)
         self.occupancy.hold(place, demand, ONLY_LATER if later else BOTH)
-        self.books[pool].charge(gang.workload.queue, charge, gang.preemptible)
-        self.placements.append(Placement(gang, task, place, later, pool, charge))
-
-    def rollback(self, mark: int) -> None:
-        """Undo placements until only `mark` of them are left. Gangs are told of placements only by `commit`."""
-        while len(self.placements) > mark:
-            undone = self.placements.pop()
-            self.books[undone.pool].charge(undone.gang.workload.queue, undone.charge, undone.gang.preemptible, -1)
-            self.occupancy.rollback(self.occupancy.mark() - 1)
+        self.books[pool].charge(gang.queue, charge, gang.preemptible)
+        self._journal.append(Placement(gang, task, place, later, pool, charge))
 
     def commit(self, mark: int) -> None:
         """Let the gangs count what was placed since the mark."""
-        for placement in self.placements[mark:]:
-            placement.gang.start(placement.task)
-            self._settle(placement.gang, placement.task, placement.place)
+        for entry in self._journal[mark:]:
+            if type(entry) is Placement and entry.task not in entry.gang.homes:
+                entry.gang.start(entry.task, Home(entry.place, entry.pool, entry.charge, fresh=True))
+                self._journal.append(Start(entry.gang, entry.task))
 
-    def _settle(self, gang: Gang, task: int, place: Place) -> None:
-        self.homes.setdefault(gang.id, []).append((task, place.node))
-        self.home_pools.setdefault(gang.id, set()).add(self.cluster.nodes[place.node].pool)
+    def evict(self, gang: Gang, task: int) -> None:
+        """Tell a running task to go: its resources are free later, its charge is off, it waits again."""
+        home = gang.homes[task]
+        self.occupancy.evict(home.place, gang.demands[task])
+        self.books[home.pool].charge(gang.queue, home.charge, gang.preemptible, -1)
+        gang.stop(task)
+        self.evicted.setdefault(gang.id, {})[task] = home
+        self._journal.append(Removal(gang, task, home))
+
+    def rollback(self, mark: int) -> None:
+        """Undo everything since the mark."""
+        journal = self._journal
+        while len(journal) > mark:
+            entry = journal.pop()
+            gang = entry.gang
+            if type(entry) is Placement:
+                self.books[entry.pool].charge(gang.queue, entry.charge, gang.preemptible, -1)
+                times = ONLY_LATER if entry.later else BOTH
+                self.occupancy.release(entry.place, gang.demands[entry.task], times)
+            elif type(entry) is Removal:
+                gang.start(entry.task, entry.home)
+                self.books[entry.home.pool].charge(gang.queue, entry.home.charge, gang.preemptible)
+                self.occupancy.restore(entry.home.place, gang.demands[entry.task])
+                left = self.evicted[gang.id]
+                del left[entry.task]
+                if not left:
+                    del self.evicted[gang.id]
+            else:
+                gang.stop(entry.task)
+
+    def placements(self, mark: int = 0) -> Iterator[Placement]:
+        """What has been placed since the mark, in order; an evicted task that is back where it was among it."""
+        return (entry for entry in self._journal[mark:] if type(entry) is Placement)
+
+    def gone(self, gang: Gang) -> dict[int, Home]:
+        """The evicted tasks of a gang that did not end where they were, with the home they lose."""
+        lost = self.evicted.get(gang.id)
+        if lost is None:
+            return {}
+        return {k: home for k, home in lost.items() if k not in gang.homes or gang.homes[k].place != home.place}
 
     def _read_workloads(self, snapshot: Snapshot) -> None:
         demands = Demands(self.scale)
         for workload in sorted(snapshot.workloads, key=lambda w: w.id):
             gang = Gang(workload, [demands.of(task) for task in workload.tasks])
             self.gangs.append(gang)
-            first = self.books[workload.pools[0]]
-            first.request(workload.queue, total(gang.demands[k].most for k in gang.waiting()))
-            for k, task in enumerate(workload.tasks):
-                if task.state in ("running", "releasing", "stuck"):
-                    self._read_holder(gang, k, task)
+            pending = [k for k, task in enumerate(workload.tasks) if task.state == "pending"]
+            if pending:
+                wanted = gang.demands[0].most if len(pending) == 1 == len(workload.tasks) else None
+                asked = wanted or total(gang.demands[k].most for k in pending)
+                self.books[workload.pools[0]].request(workload.queue, asked)
+            if len(pending) < len(workload.tasks):
+                for k, task in enumerate(workload.tasks):
+                    if task.state in ("running", "releasing", "stuck"):
+                        self._read_holder(gang, k, task)
 
     def _read_holder(self, gang: Gang, k: int, task: Task) -> None:
         demand = gang.demands[k]
@@ -112,16 +183,14 @@ class State:
             self.occupancy.hold(place, demand, ONLY_NOW if task.state == "releasing" else BOTH)
         if task.state != "running":
             return
-        pool = gang.workload.pools[0]
+        i = self.cluster.index.get(task.node or "")
+        pool = gang.workload.pools[0] if i is None else self.cluster.nodes[i].pool
         charge = demand.most
         if place is not None:
-            pool = self.cluster.nodes[place.node].pool
-            self._settle(gang, k, place)
             if demand.form == Form.MEMORY:
                 charge = self._charge_by_memory(demand, place, task), demand.cpu_milli, demand.memory_mib
-        books = self.books[pool]
-        books.request(gang.workload.queue, charge)
-        books.charge(gang.workload.queue, charge, gang.preemptible)
+            gang.homes[k] = Home(place, pool, charge)
+        self.books[pool].read_running(gang.queue, charge, gang.preemptible)
 
     def _charge_by_memory(self, demand: Demand, place: Place, task: Task) -> int:
         """Units that a running request by memory is charged: of the devices held, else of the smallest."""
@@ -137,9 +206,3 @@ def _pools(snapshot: Snapshot) -> list[str]:
     pools.update(pool for queue in snapshot.queues for pool in queue.pools)
     pools.update(pool for workload in snapshot.workloads for pool in workload.pools)
     return sorted(pools or {"default"})
-
-
-def steps_request(gang: Gang, tasks: Iterable[int], least: bool) -> Vector:
-    """What a queue is charged for these tasks on the largest (`least`) or the smallest device of the snapshot."""
-    demands = gang.demands
-    return total((demands[k].least if least else demands[k].most) for k in tasks)

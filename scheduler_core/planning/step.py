@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from scheduler_core.planning.cluster import Mask
 from scheduler_core.planning.demand import Form
-from scheduler_core.planning.gangs import Gang, GroupNode
-from scheduler_core.planning.state import State, steps_request
+from scheduler_core.planning.gangs import Gang, GroupNode, steps_request
+from scheduler_core.planning.state import State
 from scheduler_core.planning.topology import options
 
 
@@ -29,7 +29,7 @@ class Step:
         self.thrifty = thrifty
         self.books = state.books[pool]
         # The test before the step took the most favourable charge; these steps can come to more on their way.
-        self._gate_each = any(root.has_choice() for root in gang.roots) or gang.charged_by_device
+        self._gate_each = gang.has_choice or gang.charged_by_device
 
     def minimum(self) -> bool:
         """Place what every group that must be at its minimum is missing."""
@@ -70,7 +70,7 @@ class Step:
                 break
             if child.satisfied() or not child.reachable():
                 continue
-            mark = len(self.state.placements)
+            mark = self.state.mark()
             if self._satisfy(child, nodes):
                 short -= 1
             else:
@@ -90,7 +90,7 @@ class Step:
         if topology is None:
             return fill(within)
         for masks in options(self.state.occupancy, topology, within, self._held(group), self.later):
-            mark = len(self.state.placements)
+            mark = self.state.mark()
             if fill(masks):
                 return True
             self.state.rollback(mark)
@@ -98,15 +98,15 @@ class Step:
 
     def _held(self, group: GroupNode | None) -> set[int]:
         """Nodes on which the gang, or one group of it with its subgroups, runs already."""
-        homes = self.state.homes.get(self.gang.id, ())
+        homes = self.gang.homes
         if group is None:
-            return {node for _, node in homes}
+            return {home.place.node for home in homes.values()}
         names = {member.name for member in group.walk()}
-        return {node for k, node in homes if self.gang.tasks[k].group in names}
+        return {home.place.node for k, home in homes.items() if self.gang.tasks[k].group in names}
 
     def _task(self, k: int, nodes: Sequence[Mask]) -> bool:
         gang, demand = self.gang, self.gang.demands[k]
-        queue = gang.workload.queue
+        queue = gang.queue
         if self._gate_each and self.books.gate(queue, demand.least, gang.preemptible) is not None:
             return False
         by_memory = demand.form == Form.MEMORY
@@ -139,7 +139,7 @@ def horizons(state: State) -> tuple[bool, ...]:
 
 def signature(gang: Gang) -> tuple[object, ...] | None:
     """Equal for gangs whose next steps stand or fall together; None where the queue or its running tasks matter."""
-    if gang.charged_by_device or any(root.has_choice() for root in gang.roots):
+    if gang.charged_by_device or gang.has_choice:
         return None
     if gang.workload.topology is not None or any(group.topology is not None for group in gang.groups.values()):
         return None
@@ -150,7 +150,7 @@ def signature(gang: Gang) -> tuple[object, ...] | None:
 
 def _try(step: Step) -> bool:
     state, gang = step.state, step.gang
-    mark = len(state.placements)
+    mark = state.mark()
     if not gang.satisfied():
         if step.minimum():
             return True
@@ -161,7 +161,7 @@ def _try(step: Step) -> bool:
         alone = gang.demands[tasks[0]].index if len(tasks) == 1 and group.satisfied() else None
         if alone in failed and group.topology is None:
             continue
-        if step.books.gate(gang.workload.queue, steps_request(gang, tasks, least=True), gang.preemptible) is None:
+        if step.books.gate(gang.queue, steps_request(gang, tasks, least=True), gang.preemptible) is None:
             if step.growth(group, tasks):
                 return True
             state.rollback(mark)

@@ -26,7 +26,7 @@ def eligible(state: State, pool: str) -> list[Gang]:
     """Gangs that wait in the pool and have enough tasks for a step."""
     return [
         gang
-        for gang in state.gangs
+        for gang in state.waiting
         if gang.workload.pools[0] == pool and state.tree.is_leaf(gang.queue) and gang.reachable() and gang.next_tasks()
     ]
 

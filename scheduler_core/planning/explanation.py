@@ -58,14 +58,13 @@ def _outcomes(state: State) -> list[Outcome]:
     for placement in state.placements():
         placed.setdefault(placement.gang.id, []).append(placement)
     outcomes = []
-    for gang in state.gangs:
-        if any(task.state == "pending" for task in gang.tasks):
-            mine = placed.get(gang.id, [])
-            bound, nominated = [p for p in mine if not p.later], [p for p in mine if p.later]
-            complete = not nominated and not any(group.waiting for group in gang.groups.values())
-            outcome = Outcome(gang, _state_of(bound, nominated, complete), bound, nominated, state.pool_of(gang))
-            outcome.reason = _reason_when_placed(state, outcome)
-            outcomes.append(outcome)
+    for gang in state.waiting:
+        mine = placed.get(gang.id, [])
+        bound, nominated = [p for p in mine if not p.later], [p for p in mine if p.later]
+        complete = not nominated and not any(group.waiting for group in gang.groups.values())
+        outcome = Outcome(gang, _state_of(bound, nominated, complete), bound, nominated, state.pool_of(gang))
+        outcome.reason = _reason_when_placed(state, outcome)
+        outcomes.append(outcome)
     return outcomes
 
 

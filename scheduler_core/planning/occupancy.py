@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from scheduler_core.model import Task
 from scheduler_core.planning.cluster import Cluster
 from scheduler_core.planning.demand import Demand, Form, mig_devices
 
@@ -129,31 +130,32 @@ class Occupancy:
             self.idle_throughout[i] += (used_now[d] == 0 and used_later[d] == 0) - (was == (0, 0))
 
 
-def held_place(
-    cluster: Cluster, demand: Demand, node: str, gpu_ids: Sequence[str], slices: Sequence[tuple[str, str]]
-) -> Place | None:
-    """Where a task that already holds resources sits; None where its node, or a device of it, is not in the snapshot.
+def held_place(cluster: Cluster, demand: Demand, i: int, task: Task) -> Place | None:
+    """Where a task that holds resources of node i sits; None where a device of it is not in the snapshot.
 
     A holder of a whole partitioned device is not seen on it; one of memory on a device of unknown memory counts as
     holding all of it.
     """
-    i = cluster.index.get(node)
-    if i is None:
-        return None
     index, span = cluster.gpu_index, cluster.spans[i]
     if demand.form == Form.MIG:
-        if not all(index.get(g, -1) in span for g, _ in slices):
-            return None
-        known = [(index[g], p) for g, p in slices if p in (cluster.sliced[index[g]] or {})]
-        return Place(node=i, devices=tuple(d for d, _ in known), profiles=tuple(p for _, p in known))
-    if not gpu_ids or demand.form == Form.NONE:
-        return Place(node=i)
+        return _held_slices(cluster, i, task)
+    if not task.gpu_ids or demand.form == Form.NONE:
+        return Place(i)
     devices = []
-    for gpu in gpu_ids:
+    for gpu in task.gpu_ids:
         d = index.get(gpu, -1)
         if d not in span:
             return None
         if cluster.sliced[d] is None:
             devices.append(d)
     units = tuple([cluster.share(d, demand) or cluster.scale.device for d in devices])
-    return Place(node=i, devices=tuple(devices), units=units)
+    return Place(i, tuple(devices), units)
+
+
+def _held_slices(cluster: Cluster, i: int, task: Task) -> Place | None:
+    index = cluster.gpu_index
+    if not all(index.get(piece.gpu, -1) in cluster.spans[i] for piece in task.mig_slices):
+        return None
+    slices = [(index[piece.gpu], piece.profile) for piece in task.mig_slices]
+    known = [(d, profile) for d, profile in slices if profile in (cluster.sliced[d] or {})]
+    return Place(i, devices=tuple([d for d, _ in known]), profiles=tuple([profile for _, profile in known]))

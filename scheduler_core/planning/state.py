@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from scheduler_core.model import Snapshot, Task
+from scheduler_core.model import PlannedWorkload, Snapshot, Task
 from scheduler_core.planning.cluster import Cluster
 from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of, total
 from scheduler_core.planning.gangs import Gang, Home
@@ -61,6 +61,7 @@ class State:
             pool: PoolBooks(pool, self.tree, self.scale, self.cluster.totals(pool)) for pool in _pools(snapshot)
         }
         self.gangs: list[Gang] = []
+        self.waiting: list[Gang] = []
         self.evicted: dict[str, dict[int, Home]] = {}
         self.taken: dict[str, list[Gang]] = {}
         self.seen: set[str] = set()
@@ -162,29 +163,31 @@ class State:
 
     def _read_workloads(self, snapshot: Snapshot) -> None:
         demands = Demands(self.scale)
-        for workload in sorted(snapshot.workloads, key=lambda w: w.id):
-            gang = Gang(workload, [demands.of(task) for task in workload.tasks])
+        of, holding = demands.of, ("running", "releasing", "stuck")
+        for workload in sorted(snapshot.workloads, key=_id):
+            tasks = workload.tasks
+            gang = Gang(workload, [of(task) for task in tasks])
             self.gangs.append(gang)
-            pending = [k for k, task in enumerate(workload.tasks) if task.state == "pending"]
+            pending = False
+            for k, task in enumerate(tasks):
+                if task.state in holding:
+                    self._read_holder(gang, k, task)
+                elif task.state == "pending":
+                    pending = True
             if pending:
-                wanted = gang.demands[0].most if len(pending) == 1 == len(workload.tasks) else None
-                asked = wanted or total(gang.demands[k].most for k in pending)
+                self.waiting.append(gang)
+                asked = total([gang.demands[k].most for k, task in enumerate(tasks) if task.state == "pending"])
                 self.books[workload.pools[0]].request(workload.queue, asked)
-            if len(pending) < len(workload.tasks):
-                for k, task in enumerate(workload.tasks):
-                    if task.state in ("running", "releasing", "stuck"):
-                        self._read_holder(gang, k, task)
 
     def _read_holder(self, gang: Gang, k: int, task: Task) -> None:
-        demand = gang.demands[k]
-        slices = [(piece.gpu, piece.profile) for piece in task.mig_slices]
-        place = held_place(self.cluster, demand, task.node or "", task.gpu_ids, slices)
+        demand, cluster = gang.demands[k], self.cluster
+        i = cluster.index.get(task.node or "")
+        place = None if i is None else held_place(cluster, demand, i, task)
         if place is not None:
             self.occupancy.hold(place, demand, ONLY_NOW if task.state == "releasing" else BOTH)
         if task.state != "running":
             return
-        i = self.cluster.index.get(task.node or "")
-        pool = gang.workload.pools[0] if i is None else self.cluster.nodes[i].pool
+        pool = gang.workload.pools[0] if i is None else cluster.nodes[i].pool
         charge = demand.most
         if place is not None:
             if demand.form == Form.MEMORY:
@@ -199,6 +202,10 @@ class State:
             return demand.most[0]
         memories = (self.cluster.gpu_memory[ids[gpu]] or self.scale.smallest for gpu in task.gpu_ids)
         return sum(self.scale.of_memory(demand.gpu_memory_mib, mib) or self.scale.device for mib in memories)
+
+
+def _id(workload: PlannedWorkload) -> str:
+    return workload.id
 
 
 def _pools(snapshot: Snapshot) -> list[str]:

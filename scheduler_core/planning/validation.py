@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from scheduler_core.model import PlannedWorkload, Snapshot
 from scheduler_core.planning.demand import mig_devices
@@ -15,39 +15,42 @@ def validate(snapshot: Snapshot) -> None:
     Raises:
         BadSnapshot: with the path of the field.
     """
-    _unique(((node.name, f"$.nodes[{n}].name") for n, node in enumerate(snapshot.nodes)), "node")
-    _unique(((queue.name, f"$.queues[{n}].name") for n, queue in enumerate(snapshot.queues)), "queue")
-    _unique(((work.id, f"$.workloads[{n}].id") for n, work in enumerate(snapshot.workloads)), "workload")
-    _unique(
-        (
-            (gpu.id, f"$.nodes[{n}].gpus[{g}].id")
-            for n, node in enumerate(snapshot.nodes)
-            for g, gpu in enumerate(node.gpus)
-        ),
-        "device",
-    )
-    _unique(
-        (
-            (task.id, f"$.workloads[{n}].tasks[{t}].id")
-            for n, work in enumerate(snapshot.workloads)
-            for t, task in enumerate(work.tasks)
-        ),
-        "task",
-    )
+    nodes, works = snapshot.nodes, snapshot.workloads
+    _unique([node.name for node in nodes], "node", "$.nodes[{}].name")
+    _unique([queue.name for queue in snapshot.queues], "queue", "$.queues[{}].name")
+    _unique([work.id for work in works], "workload", "$.workloads[{}].id")
+    _unique_inside([[gpu.id for gpu in node.gpus] for node in nodes], "device", "$.nodes[{}].gpus[{}].id")
+    _unique_inside([[task.id for task in work.tasks] for work in works], "task", "$.workloads[{}].tasks[{}].id")
     parents = {queue.name: queue.parent for queue in snapshot.queues}
     for n, queue in enumerate(snapshot.queues):
         if _in_ring(queue.name, parents):
             raise BadSnapshot(f"queue {queue.name} is its own ancestor", f"$.queues[{n}].parent")
     _profiles(snapshot)
-    for n, workload in enumerate(snapshot.workloads):
-        _groups(workload, f"$.workloads[{n}]")
+    for n, workload in enumerate(works):
+        if workload.groups is not None or any(task.group != "default" for task in workload.tasks):
+            _groups(workload, f"$.workloads[{n}]")
 
 
-def _unique(names: Iterable[tuple[str, str]], noun: str) -> None:
+def _unique(names: Sequence[str], noun: str, path: str) -> None:
+    if len(set(names)) == len(names):
+        return
     seen: set[str] = set()
-    for name, path in names:
+    for n, name in enumerate(names):
         if name in seen:
-            raise BadSnapshot(f"there are two {noun}s {name!r}", path)
+            raise BadSnapshot(f"there are two {noun}s {name!r}", path.format(n))
+        seen.add(name)
+
+
+def _unique_inside(names: Sequence[Sequence[str]], noun: str, path: str) -> None:
+    """No name stands twice in any of the lists, nor in two of them."""
+    flat = [name for inner in names for name in inner]
+    if len(set(flat)) == len(flat):
+        return
+    places = [(n, k) for n, inner in enumerate(names) for k in range(len(inner))]
+    seen: set[str] = set()
+    for name, place in zip(flat, places, strict=True):
+        if name in seen:
+            raise BadSnapshot(f"there are two {noun}s {name!r}", path.format(*place))
         seen.add(name)
 
 
@@ -64,11 +67,12 @@ def _in_ring(name: str, parents: Mapping[str, str | None]) -> bool:
 def _profiles(snapshot: Snapshot) -> None:
     for n, node in enumerate(snapshot.nodes):
         for g, gpu in enumerate(node.gpus):
-            names = [piece.profile for piece in gpu.mig or ()]
-            path = f"$.nodes[{n}].gpus[{g}].mig"
-            _unique(((name, f"{path}[{m}].profile") for m, name in enumerate(names)), "profile")
-            for m, name in enumerate(names):
-                _profile(name, f"{path}[{m}].profile")
+            if gpu.mig:
+                names = [piece.profile for piece in gpu.mig]
+                path = f"$.nodes[{n}].gpus[{g}].mig[{{}}].profile"
+                _unique(names, "profile", path)
+                for m, name in enumerate(names):
+                    _profile(name, path.format(m))
     for n, workload in enumerate(snapshot.workloads):
         for t, task in enumerate(workload.tasks):
             for name in task.request.mig:
@@ -86,7 +90,7 @@ def _groups(workload: PlannedWorkload, path: str) -> None:
     if workload.groups is None:
         names = {"default"}
     else:
-        _unique(((group.name, f"{path}.groups[{n}].name") for n, group in enumerate(workload.groups)), "group")
+        _unique([group.name for group in workload.groups], "group", f"{path}.groups[{{}}].name")
         parents = {group.name: group.parent for group in workload.groups}
         names = set(parents)
         for n, group in enumerate(workload.groups):

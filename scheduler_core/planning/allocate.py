@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from scheduler_core.planning.demand import NOTHING
-from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
-from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import State
-from scheduler_core.planning.step import attempt, horizons, signature
+from scheduler_core.planning.step import attempt, gate, horizons, signature
 
 
 def allocate(state: State) -> None:
@@ -37,16 +35,6 @@ def note_turn(state: State, pool: str, gang: Gang) -> None:
     if gang.id not in state.seen:
         state.seen.add(gang.id)
         turns.append(gang)
-
-
-def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
-    """The limit or quota that stops the gang's next step in this pool, before any placement.
-
-    Where the step may go one way or another, each way is tested when it is tried.
-    """
-    one_way = len(gang.kinds) == 1 if gang.satisfied() else not gang.has_choice
-    vector = steps_request(gang, gang.next_tasks(), least=True) if one_way else NOTHING
-    return state.books[pool].gate(gang.queue, vector, gang.preemptible)
 
 
 def _take(state: State, gang: Gang, refused: set[object]) -> bool:

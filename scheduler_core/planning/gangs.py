@@ -166,9 +166,10 @@ class Gang:
                 group.gated += 1
         for group in groups.values():
             if len(group.waiting) > 1:
-                group.waiting.sort(key=self._turn)
+                group.waiting.sort(key=self.turn)
 
-    def _turn(self, k: int) -> tuple[int, int]:
+    def turn(self, k: int) -> tuple[int, int]:
+        """The order of tasks: by priority, then as listed."""
         return -self.tasks[k].priority, k
 
     def start(self, k: int, home: Home) -> None:
@@ -189,7 +190,7 @@ class Gang:
         self.homes.pop(k, None)
         group = self.groups[self.tasks[k].group]
         kinds = self.kinds
-        insort(group.waiting, k, key=self._turn)
+        insort(group.waiting, k, key=self.turn)
         group.active -= 1
         kinds[self.demands[k].index] += 1
 
@@ -212,6 +213,9 @@ class Gang:
         return sorted(k for group in self.groups.values() for k in group.waiting)
 
     def elastic_state(self) -> int:
+        if "groups" not in self.__dict__ and self.workload.groups is None:
+            # The group tree of most running work is never needed: without groups of its own it is not elastic.
+            return AT if all(task.state == "running" for task in self.tasks) else BELOW
         if not self.satisfied():
             return BELOW
         return ABOVE if self.active() > sum(root.fewest() for root in self.roots) else AT
@@ -235,22 +239,6 @@ class Gang:
                 for k in group.waiting:
                     yield group, [k]
 
-    def removable(self, gone: Iterable[int] = ()) -> list[int]:
-        """The active tasks that are evicted next, `gone` being evicted already: one surplus task, or one subgroup that
-        is not needed, or, where nothing is surplus, all; last in order first."""
-        left: dict[str, list[int]] = {name: [] for name in self.groups}
-        without = set(gone)
-        for k in self.homes:
-            if k not in without:
-                left[self.tasks[k].group].append(k)
-        for tasks in left.values():
-            tasks.sort(key=self._turn, reverse=True)
-        surplus = _surplus_below(self.roots, len(self.roots), left)
-        if surplus:
-            return surplus
-        ranked = sorted(self.groups.values(), key=lambda group: _fill_rank(group, left), reverse=True)
-        return [k for group in ranked for k in left[group.name]]
-
 
 def _growth_rank(group: GroupNode) -> tuple[bool, bool, float, str]:
     filled = group.active / group.min_members if group.min_members else float(group.active)
@@ -264,36 +252,6 @@ def _line_satisfied(group: GroupNode) -> bool:
             return False
         parent = parent.parent
     return True
-
-
-def _fill_rank(group: GroupNode, left: dict[str, list[int]]) -> tuple[bool, bool, float, str]:
-    """The order of groups as allocate would take them, for what is left of them."""
-    count = sum(len(left[member.name]) for member in group.walk())
-    needed = group.fewest()
-    return _stands(group, left), needed == 0, count / needed if needed else float(count), group.name
-
-
-def _stands(group: GroupNode, left: dict[str, list[int]]) -> bool:
-    if len(left[group.name]) < group.min_members:
-        return False
-    return not group.children or sum(_stands(child, left) for child in group.children) >= group.subgroups_needed
-
-
-def _surplus_below(members: list[GroupNode], needed: int, left: dict[str, list[int]]) -> list[int]:
-    """What can go while `needed` of the members stay at their minimum: one task, or one whole member."""
-    ranked = sorted(members, key=lambda group: _fill_rank(group, left), reverse=True)
-    for group in ranked:
-        if len(left[group.name]) > group.min_members:
-            return left[group.name][:1]
-        found = _surplus_below(group.children, group.subgroups_needed, left) if group.children else []
-        if found:
-            return found
-    if sum(_stands(group, left) for group in members) > needed:
-        for group in ranked:
-            tasks = [k for member in group.walk() for k in left[member.name]]
-            if tasks:
-                return tasks
-    return []
 
 
 def steps_request(gang: Gang, tasks: Iterable[int], least: bool) -> Vector:

@@ -7,6 +7,7 @@ only LATER; a victim goes from LATER and stays in NOW.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -90,6 +91,13 @@ class Occupancy:
                 counts = ((p, max(0, self.free_slices(d, p, later))) for p in slices)
                 free += sum(mig_devices(p) * count for p, count in counts) * self.cluster.scale.device
         return free
+
+    def has_room(self, place: Place) -> bool:
+        """Whether the devices or slices of the place are free after what is releasing has gone."""
+        if place.profiles:
+            wanted = Counter(zip(place.devices, place.profiles, strict=True))
+            return all(self.free_slices(d, profile, later=True) >= count for (d, profile), count in wanted.items())
+        return all(self.free(d, later=True) >= units for d, units in zip(place.devices, place.units, strict=True))
 
     def host_fits(self, i: int, demand: Demand, later: bool) -> bool:
         """Whether CPU, memory and the number of tasks leave room on node i; what is not asked for does not count."""

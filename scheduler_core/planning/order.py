@@ -6,7 +6,7 @@ Source: contract rule 7 and section 4 of KAI's orders; ties end with the older q
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from typing import TypeAlias
@@ -14,6 +14,7 @@ from typing import TypeAlias
 from scheduler_core.planning.demand import NOTHING, Vector
 from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.queues import PoolBooks
+from scheduler_core.planning.surplus import elastic_state
 
 Divisor: TypeAlias = tuple[int, int, bool]
 """A resource's share is amount * first / second; the last says that nothing of it may be used."""
@@ -44,7 +45,7 @@ class SiblingOrder:
         beyond = any(q is not None and w > q for w, q in zip(with_it, quota, strict=True))
         divisors = self._divisors[name]
         forbidden = any(zero and w > 0 for w, (_, _, zero) in zip(with_it, divisors, strict=True))
-        share = with_it[0] - less[0], with_it[1] - less[1], with_it[2] - less[2]
+        share = max(0, with_it[0] - less[0]), max(0, with_it[1] - less[1]), max(0, with_it[2] - less[2])
         return (
             over,
             beyond,
@@ -68,7 +69,7 @@ class PoolOrder:
         self.tree = siblings.tree
         self._leaves: dict[str, list[Entry]] = {}
         for gang in gangs:
-            self._leaves.setdefault(gang.queue, []).append(_entry(gang))
+            self._leaves.setdefault(gang.queue, []).append(entry_of(gang))
         for heap in self._leaves.values():
             heapify(heap)
         self._best: dict[str, tuple[QueueKey, str, Vector]] = {}
@@ -85,7 +86,7 @@ class PoolOrder:
 
     def push(self, gang: Gang) -> None:
         """Put a workload back that has more to start."""
-        heappush(self._leaves[gang.queue], _entry(gang))
+        heappush(self._leaves[gang.queue], entry_of(gang))
 
     def refresh(self, leaf: str) -> None:
         """Work out again the best workload of a leaf and of every queue above it."""
@@ -140,6 +141,10 @@ def _request(gang: Gang) -> Vector:
     return steps_request(gang, gang.next_tasks(), least=False)
 
 
-def _entry(gang: Gang) -> Entry:
+def entry_of(gang: Gang, gone: Collection[int] = ()) -> Entry:
+    """How gangs of one queue stand to each other, smaller first; `gone` are tasks that count as evicted.
+
+    Ids are unique, so the gang itself is never compared.
+    """
     workload = gang.workload
-    return -workload.priority, gang.elastic_state(), workload.created, workload.id, gang
+    return -workload.priority, elastic_state(gang, gone), workload.created, workload.id, gang

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
-from scheduler_core.model import ACTIONS, RESOURCES, Action, Bind, MigSlice, Nomination, Plan, QueueShare, Snapshot
+from scheduler_core.model import (
+    ACTIONS,
+    RESOURCES,
+    Action,
+    Bind,
+    Eviction,
+    MigSlice,
+    Nomination,
+    Plan,
+    QueueShare,
+    Snapshot,
+)
 from scheduler_core.planning.allocate import allocate
+from scheduler_core.planning.consolidate import Consolidate
 from scheduler_core.planning.errors import BadSnapshot
 from scheduler_core.planning.explanation import explain
+from scheduler_core.planning.making_room import Taker, make_room
+from scheduler_core.planning.preempt import Preempt
+from scheduler_core.planning.promises import broken_promises
+from scheduler_core.planning.reclaim import Reclaim
+from scheduler_core.planning.running import Running
+from scheduler_core.planning.stale_gang import evict_stale_gangs
 from scheduler_core.planning.state import Placement, State
 from scheduler_core.planning.validation import validate
 
@@ -16,8 +34,11 @@ _Spot = TypeVar("_Spot", bound=Bind)
 
 PLACEMENTS = ("binpack", "spread")
 
-ACTION_STEPS: Mapping[Action, Callable[[State], None]] = {"allocate": allocate}
-"""The actions known, applied in the order of `ACTIONS`."""
+_TAKERS: Mapping[Action, Callable[[State, Running], Taker]] = {
+    "consolidate": Consolidate,
+    "reclaim": Reclaim,
+    "preempt": Preempt,
+}
 
 
 def plan(snapshot: Snapshot) -> Plan:
@@ -32,16 +53,52 @@ def plan(snapshot: Snapshot) -> Plan:
     if snapshot.config.placement not in PLACEMENTS:
         known = " or ".join(PLACEMENTS)
         raise BadSnapshot(f"placement is {known}, not {snapshot.config.placement}", "$.config.placement")
-    state = State(snapshot)
-    for action in ACTIONS:
-        if action in snapshot.config.actions and action in ACTION_STEPS:
-            ACTION_STEPS[action](state)
+    state = decide(snapshot)
     placed = sorted(state.placements(), key=lambda p: (p.gang.id, p.task))
     shares = tuple(_shares(state))
     binds = tuple(_spot(state, p, Bind) for p in placed if not p.later)
-    nominations = tuple(_spot(state, p, Nomination) for p in placed if p.later)
+    nominations = tuple(_spot(state, p, Nomination) for p in placed if p.later and not state.is_back(p.gang, p.task))
+    evictions = tuple(_evictions(state))
     verdicts = tuple(explain(state, moves="allocate" in snapshot.config.actions))
-    return Plan(binds=binds, nominations=nominations, verdicts=verdicts, shares=shares)
+    return Plan(binds=binds, nominations=nominations, evictions=evictions, verdicts=verdicts, shares=shares)
+
+
+def decide(snapshot: Snapshot) -> State:
+    """The state after all actions. Workloads for which others would be evicted in vain are barred from it, in turn."""
+    barred: set[str] = set()
+    while True:
+        state = _apply_actions(snapshot, barred)
+        broken = broken_promises(state)
+        if not broken:
+            return state
+        barred |= broken
+
+
+def _apply_actions(snapshot: Snapshot, barred: Collection[str]) -> State:
+    state, actions = State(snapshot, barred), snapshot.config.actions
+    running = Running(state)
+    for action in ACTIONS:
+        if action not in actions:
+            continue
+        if action == "allocate":
+            allocate(state)
+        elif action == "stale_gang":
+            evict_stale_gangs(state)
+        else:
+            make_room(state, _TAKERS[action](state, running))
+    return state
+
+
+def _evictions(state: State) -> Iterator[Eviction]:
+    gone = (entry for entry in state.removals() if not state.is_back(entry.gang, entry.task))
+    for entry in sorted(gone, key=lambda entry: (entry.gang.id, entry.task)):
+        yield Eviction(
+            task=entry.gang.tasks[entry.task].id,
+            workload=entry.gang.id,
+            action=entry.cause.action,
+            beneficiary=entry.cause.beneficiary,
+            reason=entry.cause.reason,
+        )
 
 
 def _spot(state: State, placement: Placement, kind: type[_Spot]) -> _Spot:

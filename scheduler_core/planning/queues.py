@@ -140,6 +140,12 @@ class PoolBooks:
         owed = max(exact(terms.quota), self.fair[queue][resource])
         return owed if limit is None else min(limit, owed)
 
+    def allocatable_floor(self, queue: str) -> Bounds:
+        """The same for each resource in whole units, rounded down."""
+        bounds = (self.allocatable(queue, r) for r in range(3))
+        gpu, cpu, memory = (None if b is None else self._floor(r, b) for r, b in enumerate(bounds))
+        return gpu, cpu, memory
+
     def plain(self, resource: int, amount: int) -> Fraction:
         """Units as devices; thousandths of a core and MiB stay what they are."""
         return self.scale.devices(amount) if resource == 0 else Fraction(amount)

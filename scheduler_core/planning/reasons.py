@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from scheduler_core.model import VerdictCode, VerdictState
 from scheduler_core.planning import wording
-from scheduler_core.planning.allocate import gate
 from scheduler_core.planning.capacity import Capacity
 from scheduler_core.planning.demand import Demand
 from scheduler_core.planning.fit import Fit, fit, shortage_code
@@ -16,7 +15,7 @@ from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.occupancy import BOTH, Place
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import Placement, State
-from scheduler_core.planning.step import attempt, horizons, signature
+from scheduler_core.planning.step import attempt, gate, horizons, signature
 
 Reason: TypeAlias = tuple[VerdictCode, str]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Collection, Iterator
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from scheduler_core.model import PlannedWorkload, Snapshot, Task
+from scheduler_core.model import Action, PlannedWorkload, Snapshot, Task
 from scheduler_core.planning.cluster import Cluster
 from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of, total
 from scheduler_core.planning.gangs import Gang, Home
@@ -35,12 +35,36 @@ class Start(Struct, frozen=True):
     task: int
 
 
+class Cause(Struct, frozen=True):
+    """Which action evicts, for whom (stale_gang: for nobody), and why in a sentence."""
+
+    action: Literal["consolidate", "reclaim", "preempt", "stale_gang"]
+    beneficiary: str | None
+    reason: str
+
+
+class Refusal(Struct, frozen=True):
+    """Why an action made no room for a workload.
+
+    `missing` counts devices; `protected`: there is work to take from, and all of it is protected; `gave_up`: the search
+    ended before every set of victims was ruled out.
+    """
+
+    action: Action
+    pool: str
+    gave_up: bool = False
+    protected: bool = False
+    missing: float | None = None
+    within_reach: float | None = None
+
+
 class Removal(Struct, frozen=True):
     """A running task is told to go from its home."""
 
     gang: Gang
     task: int
     home: Home
+    cause: Cause
 
 
 Entry: TypeAlias = Placement | Start | Removal
@@ -48,9 +72,12 @@ Entry: TypeAlias = Placement | Start | Removal
 
 
 class State:
-    """Everything that changes while a plan is made; `place`, `commit`, `evict` and `rollback` are the only ways."""
+    """Everything that changes while a plan is made; `place`, `commit`, `evict` and `rollback` are the only ways.
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    `barred` workloads may not have others evicted.
+    """
+
+    def __init__(self, snapshot: Snapshot, barred: Collection[str] = ()) -> None:
         self.snapshot = snapshot
         self.scale = scale_of(snapshot)
         self.cluster = Cluster(snapshot, self.scale)
@@ -66,6 +93,8 @@ class State:
         self.taken: dict[str, list[Gang]] = {}
         self.seen: set[str] = set()
         self.blocked: dict[str, Blocked] = {}
+        self.refusals: dict[object, dict[Action, Refusal]] = {}
+        self.barred = barred
         self._journal: list[Entry] = []
         self._read_workloads(snapshot)
         k = exact(snapshot.config.usage_weight_k)
@@ -120,14 +149,26 @@ class State:
                 entry.gang.start(entry.task, Home(entry.place, entry.pool, entry.charge, fresh=True))
                 self._journal.append(Start(entry.gang, entry.task))
 
-    def evict(self, gang: Gang, task: int) -> None:
+    def evict(self, gang: Gang, task: int, cause: Cause) -> None:
         """Tell a running task to go: its resources are free later, its charge is off, it waits again."""
         home = gang.homes[task]
         self.occupancy.evict(home.place, gang.demands[task])
         self.books[home.pool].charge(gang.queue, home.charge, gang.preemptible, -1)
         gang.stop(task)
         self.evicted.setdefault(gang.id, {})[task] = home
-        self._journal.append(Removal(gang, task, home))
+        self._journal.append(Removal(gang, task, home, cause))
+
+    def at_home(self, gang: Gang, task: int, place: Place) -> Place:
+        """The place, or for whole devices and slices those that an evicted task had on that node, where they are free.
+
+        A share goes where its device is best, or shares would never be moved together.
+        """
+        home = self.evicted.get(gang.id, {}).get(task)
+        if home is None or gang.demands[task].form in (Form.PORTION, Form.MEMORY):
+            return place
+        if home.place.node != place.node or not self.occupancy.has_room(home.place):
+            return place
+        return home.place
 
     def rollback(self, mark: int) -> None:
         """Undo everything since the mark."""
@@ -150,16 +191,24 @@ class State:
             else:
                 gang.stop(entry.task)
 
+    def rollback_unless(self, kept: bool, mark: int) -> None:
+        """Undo everything since the mark, but for what is to be kept."""
+        if not kept:
+            self.rollback(mark)
+
     def placements(self, mark: int = 0) -> Iterator[Placement]:
-        """What has been placed since the mark, in order; an evicted task that is back where it was among it."""
+        """What has been placed since the mark, in order; an evicted task that is back where it was is among it."""
         return (entry for entry in self._journal[mark:] if type(entry) is Placement)
 
-    def gone(self, gang: Gang) -> dict[int, Home]:
-        """The evicted tasks of a gang that did not end where they were, with the home they lose."""
-        lost = self.evicted.get(gang.id)
-        if lost is None:
-            return {}
-        return {k: home for k, home in lost.items() if k not in gang.homes or gang.homes[k].place != home.place}
+    def removals(self) -> Iterator[Removal]:
+        """What has been evicted, in order; a task that is back where it was is among it."""
+        return (entry for entry in self._journal if type(entry) is Removal)
+
+    def is_back(self, gang: Gang, task: int) -> bool:
+        """Whether the task was evicted and has been placed again where it was."""
+        home = gang.homes.get(task)
+        lost = self.evicted.get(gang.id, {}).get(task)
+        return home is not None and lost is not None and lost.place == home.place
 
     def _read_workloads(self, snapshot: Snapshot) -> None:
         demands = Demands(self.scale)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from scheduler_core.planning.cluster import Mask
-from scheduler_core.planning.demand import Form
+from scheduler_core.planning.demand import NOTHING, Form
 from scheduler_core.planning.gangs import Gang, GroupNode, steps_request
+from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import State
 from scheduler_core.planning.topology import options
 
@@ -52,7 +53,7 @@ class Step:
                 return self._in_some_domain(above[-1], lambda inner: fill(inner, above[:-1]), nodes)
             if not group.satisfied():
                 return self._satisfy(group, nodes)
-            return all(self._task(k, nodes) for k in tasks)
+            return all(self.task(k, nodes) for k in tasks)
 
         return self._in_some_domain(None, lambda nodes: fill(nodes, line))
 
@@ -62,7 +63,7 @@ class Step:
     def _fill(self, group: GroupNode, nodes: Sequence[Mask]) -> bool:
         if len(group.waiting) < group.missing:
             return False
-        if not all(self._task(k, nodes) for k in self._placing_order(group.waiting[: group.missing])):
+        if not all(self.task(k, nodes) for k in self._placing_order(group.waiting[: group.missing])):
             return False
         short = group.subgroups_needed - sum(child.satisfied() for child in group.children)
         for child in group.ordered_children():
@@ -104,7 +105,9 @@ class Step:
         names = {member.name for member in group.walk()}
         return {home.place.node for k, home in homes.items() if self.gang.tasks[k].group in names}
 
-    def _task(self, k: int, nodes: Sequence[Mask]) -> bool:
+    def task(self, k: int, nodes: Sequence[Mask] | None = None) -> bool:
+        """Place one task in the best part of these nodes, or of the pool."""
+        nodes = [self.state.cluster.in_pool(self.pool)] if nodes is None else nodes
         gang, demand = self.gang, self.gang.demands[k]
         queue = gang.queue
         if self._gate_each and self.books.gate(queue, demand.least, gang.preemptible) is not None:
@@ -114,7 +117,7 @@ class Step:
         place = self.state.placer.best(demand, nodes, self.later, headroom, self.thrifty and by_memory)
         if place is None:
             return False
-        self.state.place(gang, k, place, self.later, self.pool)
+        self.state.place(gang, k, self.state.at_home(gang, k, place), self.later, self.pool)
         return True
 
 
@@ -132,6 +135,16 @@ def attempt(state: State, gang: Gang, pool: str, later: bool) -> bool:
     return False
 
 
+def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
+    """The limit or quota that stops the gang's next step in this pool, before any placement.
+
+    Where the step may go one way or another, each way is tested when it is tried.
+    """
+    one_way = len(gang.kinds) == 1 if gang.satisfied() else not gang.has_choice
+    vector = steps_request(gang, gang.next_tasks(), least=True) if one_way else NOTHING
+    return state.books[pool].gate(gang.queue, vector, gang.preemptible)
+
+
 def horizons(state: State) -> tuple[bool, ...]:
     """When a step may be placed: now, or else `later`, which differs only while something is releasing."""
     return (False, True) if state.occupancy.releasing else (False,)
@@ -146,6 +159,17 @@ def signature(gang: Gang) -> tuple[object, ...] | None:
     if gang.satisfied():
         return ("grow", frozenset(gang.kinds))
     return ("start", *sorted(gang.demands[k].index for k in gang.next_tasks()))
+
+
+def shape(gang: Gang) -> object:
+    """Equal for gangs of one queue that an action can serve alike, one as well as the other."""
+    known = signature(gang)
+    if known is not None:
+        return known
+    if gang.homes:
+        return gang.id
+    asked = tuple((gang.tasks[k].group, gang.demands[k].index, gang.tasks[k].priority) for k in gang.waiting())
+    return gang.workload.groups, gang.workload.topology, asked
 
 
 def _try(step: Step) -> bool:

@@ -44,10 +44,24 @@ def options(
     outer = [scope] if topology.required is None else _joined(cluster, topology.required, [scope], held)
     for label in _levels(topology):
         masks = outer if label == topology.required else _joined(cluster, label, outer, held)
-        for mask in sorted(masks, key=lambda mask: _sum(mask, free)):
+        for mask in sorted(masks, key=lambda mask: _packing(cluster, topology, label, mask, scope, free)):
             yield _parts(cluster, topology, label, mask, free)
     if topology.required is None:
         yield list(within)
+
+
+def _packing(
+    cluster: Cluster, topology: Topology, label: str, mask: Mask, scope: Mask, free: dict[int, int]
+) -> list[int]:
+    """Least free first, the outermost level before inner ones: a small rack in a large zone waits for large work."""
+    levels = list(topology.levels)
+    outside = levels[: levels.index(label)] if label in levels else []
+    home = int(np.flatnonzero(mask)[0])
+    labels = cluster.nodes[home].labels
+    return [
+        *(_sum(domains(cluster, each, scope).get(labels.get(each, ""), mask), free) for each in outside),
+        _sum(mask, free),
+    ]
 
 
 def _levels(topology: Topology) -> list[str]:

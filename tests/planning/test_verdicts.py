@@ -44,7 +44,7 @@ def test_enough_in_pieces_is_fragmented() -> None:
 def test_free_devices_on_different_nodes_are_fragmented() -> None:
     nodes = [node("n1", gpus=2), node("n2", gpus=2)]
     running = [held(f"r{k}", f"n{k}", f"n{k}-0", request=ONE) for k in (1, 2)]
-    made = planned(nodes, [*running, work("w", request=gpu(2))])
+    made = planned(nodes, [*running, work("w", request=gpu(2))], config={"max_consolidation_victims": 0})
     assert told(made) == (
         "fragmented",
         "asks for 2 devices on one node: 2 are free in all, at most 1 on one node (n1)",

@@ -1,0 +1,61 @@
+"""The consolidate action: running work moves together so that work that fits in all, but nowhere at once, starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scheduler_core.model import Action
+from scheduler_core.planning.eviction import Answer, Search
+from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.running import Running
+from scheduler_core.planning.state import Cause, Refusal, State
+from scheduler_core.planning.step import gate
+from scheduler_core.planning.victims import Batch, VictimOrder
+
+
+class Consolidate:
+    """Moves preemptible work of any queue; all of it is placed again in the same plan."""
+
+    action: Action = "consolidate"
+
+    def __init__(self, state: State, running: Running) -> None:
+        self.state = state
+        self.running = running
+        self.most = state.snapshot.config.max_consolidation_victims
+
+    def may_start(self, gang: Gang, pool: str) -> bool:
+        if self.most == 0 or not gang.preemptible or not self.running.candidates(pool).leaves:
+            return False
+        wanted = steps_request(gang, gang.next_tasks(), least=True)
+        if wanted[0] > self.running.free_units(pool) or wanted[1] > self.running.free_cpu(pool):
+            return False
+        return gate(self.state, gang, pool) is None
+
+    def take(self, gang: Gang, pool: str) -> Answer | Refusal:
+        answer = Search(self.state, gang, pool, _Rules(self, gang, pool)).run()
+        return answer if answer is Answer.FOUND else Refusal(self.action, pool, gave_up=answer is Answer.GAVE_UP)
+
+
+class _Rules:
+    puts_back = True
+
+    def __init__(self, action: Consolidate, gang: Gang, pool: str) -> None:
+        self.action = action
+        self.gang = gang
+        self.pool = pool
+        self.cause = Cause("consolidate", gang.id, f"moves so that {gang.id} fits")
+
+    def order(self) -> VictimOrder:
+        leaves = self.action.running.candidates(self.pool).leaves
+        return VictimOrder(self.action.state.siblings(self.pool), leaves, self._allows)
+
+    def may_lose(self, victims: Sequence[Batch]) -> bool:
+        return self.action.most < 0 or len({batch.gang.id for batch in victims}) <= self.action.most
+
+    def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
+        return not lost and self.may_lose(taken)
+
+    def _allows(self, batch: Batch) -> bool:
+        if batch.gang is self.gang:
+            return False
+        return batch.surplus or not self.action.running.protection.from_reclaim(batch.gang, self.gang)

@@ -1,0 +1,307 @@
+"""The search for work to evict so that one gang's next step can start.
+
+Victims are taken in their order until some node has room for the next task; what is on other nodes stays. Then all is
+put back in starting order, victims too, as the next plan would: the gang must still find its place, and the rules of
+the action must hold for what is lost. Source: notes on the solvers of KAI Scheduler v0.17 (node-local, then all nodes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from itertools import chain
+from typing import Protocol
+
+from scheduler_core.planning.demand import Demand
+from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.order import PoolOrder
+from scheduler_core.planning.placement import NO_FIT
+from scheduler_core.planning.state import Cause, State
+from scheduler_core.planning.step import Step, attempt, gate, signature
+from scheduler_core.planning.victims import Batch, VictimOrder
+
+MOST_TRIES = 128
+"""Sets of victims that are tried out for one workload by one action before it gives up."""
+
+_MOST_DROPS = 16
+
+
+class Answer(Enum):
+    """`NO` is certain; `GAVE_UP` means that the sets tried do not show that no other would do."""
+
+    FOUND = "found"
+    NO = "no"
+    GAVE_UP = "gave up"
+
+
+class Rules(Protocol):
+    """What an action asks of a set of victims for one gang. `puts_back`: victims may be placed again in the plan."""
+
+    puts_back: bool
+    cause: Cause
+
+    def order(self) -> VictimOrder:
+        """The victims, from the first."""
+
+    def may_lose(self, victims: Sequence[Batch]) -> bool:
+        """Whether all of them could be lost."""
+
+    def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
+        """Whether the outcome is right: what is taken from its place, and what of that is not placed again."""
+
+
+class Search:
+    """One gang, one pool, one action."""
+
+    def __init__(self, state: State, gang: Gang, pool: str, rules: Rules) -> None:
+        self.state = state
+        self.gang = gang
+        self.pool = pool
+        self.rules = rules
+        self.start = state.mark()
+        self.tries = 0
+
+    def run(self) -> Answer:
+        """On `FOUND` the state holds the evictions and the nominations; otherwise it is as it was."""
+        if not self.gang.has_choice and not self.gang.has_topology:
+            answer = self._node_by_node()
+            self.state.rollback_unless(answer is Answer.FOUND, self.start)
+            if answer is not None:
+                return answer
+        return self._all_nodes()
+
+    def _node_by_node(self) -> Answer | None:
+        """Make room for one task after the other; None where more than that has to be tried."""
+        tasks = self.gang.next_tasks()
+        pile = _Pile(self.state)
+        recorded: list[Batch] = []
+        victims = iter(self.rules.order())
+        unmet: Demand | None = None
+        for k in tasks[:-1]:
+            if self._place(k):
+                continue
+            demand = self.gang.demands[k]
+            chosen = self._room_for(demand, victims, pile, recorded, skip_pile=demand is unmet)
+            if chosen is None:
+                return None
+            unmet = demand
+            recorded += chosen
+            self._evict(chosen)
+            if not self._place(k):
+                return None
+        return self._last_task(tasks, recorded, pile, victims)
+
+    def _last_task(
+        self, tasks: Sequence[int], recorded: list[Batch], pile: _Pile, victims: Iterable[Batch]
+    ) -> Answer | None:
+        """Every way to make room for the last task is tried out as a whole."""
+        if recorded:
+            if self._try(recorded):
+                return Answer.FOUND
+            self._again(tasks[:-1], recorded)
+        fitted = bool(recorded)
+        for chosen in self._ways(self.gang.demands[tasks[-1]], victims, pile):
+            fitted = True
+            if self._try([*recorded, *chosen]):
+                return Answer.FOUND
+            if self.tries >= MOST_TRIES:
+                return Answer.GAVE_UP
+            self._again(tasks[:-1], recorded)
+        if len(tasks) > 1 or self._limited():
+            return None
+        return Answer.GAVE_UP if fitted else Answer.NO
+
+    def _ways(self, demand: Demand, victims: Iterable[Batch], pile: _Pile) -> Iterator[list[Batch]]:
+        for batch in victims:
+            pile.add(batch)
+            for node in sorted(batch.nodes()):
+                yield from pile.sets_for(node, demand)
+
+    def _room_for(
+        self, demand: Demand, victims: Iterable[Batch], pile: _Pile, recorded: Sequence[Batch], skip_pile: bool
+    ) -> list[Batch] | None:
+        """The first set that makes room for one task and could be lost."""
+        piled = (chosen for node in pile.nodes() for chosen in pile.sets_for(node, demand))
+        for chosen in chain(() if skip_pile else piled, self._ways(demand, victims, pile)):
+            if self.rules.may_lose([*recorded, *chosen]):
+                pile.drop(chosen)
+                return chosen
+        return None
+
+    def _again(self, tasks: Sequence[int], recorded: Sequence[Batch]) -> None:
+        """Back to the state before the last task, after a set has been tried in vain."""
+        self.state.rollback(self.start)
+        self._evict(recorded)
+        for k in tasks:
+            self._place(k)
+
+    def _all_nodes(self) -> Answer:
+        """The shortest run of victims, on whatever nodes, that makes room for the whole step."""
+        victims = list(self.rules.order())
+        if not victims or not self._has_room(victims):
+            return Answer.NO
+        low, high = 0, 1
+        while high < len(victims) and not self._has_room(victims[:high]):
+            low, high = high, 2 * high
+        high = min(high, len(victims))
+        while low + 1 < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._has_room(victims[:middle]) else (middle, high)
+        needed = self._on_nodes_used(victims[:high])
+        if needed and self._try(needed):
+            return Answer.FOUND
+        return Answer.FOUND if self._try_without(victims[:high]) else Answer.GAVE_UP
+
+    def _has_room(self, victims: Sequence[Batch]) -> bool:
+        """Whether the step fits, and no limit is in the way, when all of these are gone."""
+        self._evict(victims)
+        fits = gate(self.state, self.gang, self.pool) is None and attempt(self.state, self.gang, self.pool, later=True)
+        self.state.rollback(self.start)
+        return fits
+
+    def _on_nodes_used(self, victims: Sequence[Batch]) -> list[Batch]:
+        """Those of the victims that share a node with the step when it is placed in their absence."""
+        self._evict(victims)
+        mark = self.state.mark()
+        attempt(self.state, self.gang, self.pool, later=True)
+        used = {placement.place.node for placement in self.state.placements(mark)}
+        self.state.rollback(self.start)
+        gangs = {batch.gang.id for batch in victims if batch.nodes() & used}
+        return [batch for batch in victims if batch.gang.id in gangs]
+
+    def _try_without(self, victims: list[Batch]) -> bool:
+        """Try the victims out together, then leave out one after the other as long as it still works."""
+        if not self._try(victims):
+            return False
+        for batch in victims[: -_MOST_DROPS - 1 : -1] if len(victims) > 1 else ():
+            if _may_stay(batch, victims):
+                fewer = [other for other in victims if other is not batch]
+                if self._try(fewer):
+                    victims = fewer
+        return self._try(victims)
+
+    def _limited(self) -> bool:
+        """Whether a limit or quota, rather than room, is in the way."""
+        return gate(self.state, self.gang, self.pool) is not None
+
+    def _try(self, victims: Sequence[Batch]) -> bool:
+        """Evict, put all back in starting order, judge what is lost; undone unless it works."""
+        self.tries += 1
+        self.state.rollback(self.start)
+        self._evict(victims)
+        if self._put_back(victims if self.rules.puts_back else ()):
+            taken = self._left_over(victims, self.state.is_back)
+            lost = self._left_over(taken, lambda gang, k: k in gang.homes)
+            if self.rules.accepts(taken, lost):
+                return True
+        self.state.rollback(self.start)
+        return False
+
+    def _put_back(self, victims: Sequence[Batch]) -> bool:
+        gangs = {id(gang): gang for gang in (self.gang, *(batch.gang for batch in victims))}
+        order = PoolOrder(self.state.siblings(self.pool), [g for g in gangs.values() if g.reachable()])
+        refused: set[object] = set()
+        while (gang := order.pop()) is not None:
+            placed = self._start(gang, refused)
+            order.refresh(gang.queue)
+            if gang is self.gang and not placed:
+                return False
+        return True
+
+    def _start(self, gang: Gang, refused: set[object]) -> bool:
+        if not gang.next_tasks() or gate(self.state, gang, self.pool) is not None:
+            return False
+        known = signature(gang)
+        if known is not None and known in refused:
+            return False
+        mark = self.state.mark()
+        if attempt(self.state, gang, self.pool, later=True):
+            self.state.commit(mark)
+            return True
+        if known is not None:
+            refused.add(known)
+        return False
+
+    def _left_over(self, victims: Sequence[Batch], settled: Callable[[Gang, int], bool]) -> list[Batch]:
+        """The batches without the tasks that are settled."""
+        left = (
+            Batch(b.gang, tuple(k for k in b.tasks if not settled(b.gang, k)), b.surplus, b.charges) for b in victims
+        )
+        return [batch for batch in left if batch.tasks]
+
+    def _evict(self, victims: Iterable[Batch]) -> None:
+        for batch in victims:
+            for k in batch.tasks:
+                self.state.evict(batch.gang, k, self.rules.cause)
+
+    def _place(self, k: int) -> bool:
+        """Place one task of the step without counting it as started."""
+        return Step(self.state, self.gang, self.pool, later=True).task(k)
+
+
+class _Pile:
+    """Victims popped and not yet used, by the nodes they are on."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._of_gang: dict[str, list[Batch]] = {}
+        self._on_node: dict[int, dict[str, None]] = {}
+
+    def add(self, batch: Batch) -> None:
+        self._of_gang.setdefault(batch.gang.id, []).append(batch)
+        for node in batch.nodes():
+            self._on_node.setdefault(node, {})[batch.gang.id] = None
+
+    def drop(self, batches: Sequence[Batch]) -> None:
+        used = {id(batch) for batch in batches}
+        for gang in {batch.gang.id for batch in batches}:
+            self._of_gang[gang] = [batch for batch in self._of_gang[gang] if id(batch) not in used]
+
+    def nodes(self) -> list[int]:
+        return sorted(self._on_node)
+
+    def sets_for(self, node: int, demand: Demand) -> list[list[Batch]]:
+        """Sets of victims that make room for the demand on the node: as few as will do, and all there are."""
+        gangs = self._on_node.get(node, {})
+        batches = [batch for gang in gangs for batch in self._of_gang[gang]]
+        if not batches or not self.state.cluster.admits(demand)[node] or not self._may_fit(node, demand, batches):
+            return []
+        for batch in batches:
+            self._leave(batch)
+        fewest = list(batches)
+        fits = self._fits(node, demand)
+        for batch in reversed(batches) if fits and len(batches) > 1 else ():
+            if _may_stay(batch, fewest):
+                self._return(batch)
+                if self._fits(node, demand):
+                    fewest.remove(batch)
+                else:
+                    self._leave(batch)
+        for batch in fewest:
+            self._return(batch)
+        if not fits:
+            return []
+        return [fewest] if len(fewest) == len(batches) else [fewest, batches]
+
+    def _may_fit(self, node: int, demand: Demand, batches: Sequence[Batch]) -> bool:
+        """A bound that costs little: the sum of what is free and what would be."""
+        freed = sum(
+            batch.charges[k][0] for batch in batches for k in batch.tasks if batch.gang.homes[k].place.node == node
+        )
+        return self.state.occupancy.free_units(node, later=True) + freed >= demand.least[0]
+
+    def _fits(self, node: int, demand: Demand) -> bool:
+        return self.state.placer.score(node, demand, later=True) < NO_FIT
+
+    def _leave(self, batch: Batch) -> None:
+        for k in batch.tasks:
+            self.state.occupancy.evict(batch.gang.homes[k].place, batch.gang.demands[k])
+
+    def _return(self, batch: Batch) -> None:
+        for k in batch.tasks:
+            self.state.occupancy.restore(batch.gang.homes[k].place, batch.gang.demands[k])
+
+
+def _may_stay(batch: Batch, taken: Sequence[Batch]) -> bool:
+    """Whether it can be left where it is: what a gang gives later includes that it gave this before."""
+    return [other for other in taken if other.gang is batch.gang][-1] is batch

@@ -1,0 +1,81 @@
+"""What consolidate, reclaim and preempt share: whose turn it is, and who need not be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from scheduler_core.model import Action
+from scheduler_core.planning.allocate import eligible
+from scheduler_core.planning.eviction import Answer
+from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.order import PoolOrder
+from scheduler_core.planning.state import Refusal, State
+from scheduler_core.planning.step import shape
+
+
+class Taker(Protocol):
+    """One action over a whole plan."""
+
+    action: Action
+
+    def may_start(self, gang: Gang, pool: str) -> bool:
+        """Whether the gang may take anything at all: quick, before its turn."""
+
+    def take(self, gang: Gang, pool: str) -> Answer | Refusal:
+        """Evict and nominate, or leave the state as it is and say why."""
+
+
+def make_room(state: State, taker: Taker) -> None:
+    """Let each workload that still waits try once, in starting order, in its pools in order."""
+    for pool in sorted(state.books):
+        line = _Line(taker, pool, (gang for gang in eligible(state, pool) if not _placed(gang)))
+        order = PoolOrder(state.siblings(pool), line.heads())
+        while (gang := order.pop()) is not None:
+            found = _take(state, taker, gang)
+            if found and (following := line.next_of(gang)) is not None:
+                order.push(following)
+            order.refresh(gang.queue)
+
+
+def _placed(gang: Gang) -> bool:
+    return any(home.fresh for home in gang.homes.values())
+
+
+def _take(state: State, taker: Taker, gang: Gang) -> bool:
+    if gang.id in state.barred:
+        return False
+    for pool in state.pools_of(gang):
+        if taker.may_start(gang, pool):
+            answer = taker.take(gang, pool)
+            if answer is Answer.FOUND:
+                return True
+            if isinstance(answer, Refusal):
+                state.refusals.setdefault(kind_of(gang), {})[taker.action] = answer
+    return False
+
+
+class _Line:
+    """Workloads of one queue and shape stand in one line: where the first gets nothing, none behind it does."""
+
+    def __init__(self, taker: Taker, pool: str, gangs: Iterable[Gang]) -> None:
+        self._kinds: dict[str, object] = {}
+        self._behind: dict[object, list[Gang]] = {}
+        for gang in gangs:
+            if any(taker.may_start(gang, each) for each in gang.workload.pools):
+                kind = self._kinds[gang.id] = kind_of(gang)
+                self._behind.setdefault(kind, []).append(gang)
+        for line in self._behind.values():
+            line.sort(key=lambda gang: (-gang.workload.priority, gang.workload.created, gang.id), reverse=True)
+
+    def heads(self) -> list[Gang]:
+        return [line.pop() for line in self._behind.values()]
+
+    def next_of(self, gang: Gang) -> Gang | None:
+        line = self._behind[self._kinds[gang.id]]
+        return line.pop() if line else None
+
+
+def kind_of(gang: Gang) -> object:
+    """Equal for workloads of which an action that refuses one refuses all of lower rank."""
+    return gang.queue, gang.preemptible, gang.workload.pools, shape(gang)

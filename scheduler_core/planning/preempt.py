@@ -1,0 +1,83 @@
+"""The preempt action: inside one queue, work of lower priority makes room for work of higher priority."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from scheduler_core.model import Action
+from scheduler_core.planning.eviction import Answer, Search
+from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.order import Entry
+from scheduler_core.planning.running import Running
+from scheduler_core.planning.state import Cause, Refusal, State
+from scheduler_core.planning.victims import Batch, VictimOrder
+
+
+class Preempt:
+    """Takes from the same queue, strictly lower priorities only."""
+
+    action: Action = "preempt"
+
+    def __init__(self, state: State, running: Running) -> None:
+        self.state = state
+        self.running = running
+
+    def may_start(self, gang: Gang, pool: str) -> bool:
+        entries = self.running.candidates(pool).leaves.get(gang.queue)
+        return entries is not None and -entries[-1][0] < gang.workload.priority
+
+    def take(self, gang: Gang, pool: str) -> Answer | Refusal:
+        entries = self.running.candidates(pool).leaves.get(gang.queue, [])
+        lower = entries[bisect_right(entries, -gang.workload.priority, key=_rank) :]
+        reach = self.running.free_units(pool) + sum(
+            home.charge[0] for entry in lower for home in entry[-1].homes.values()
+        )
+        wanted = steps_request(gang, gang.next_tasks(), least=True)[0]
+        if wanted > reach:
+            devices = self.state.scale.devices
+            return Refusal(
+                self.action, pool, missing=float(devices(wanted - reach)), within_reach=float(devices(reach))
+            )
+        rules = _Rules(self, gang, pool, lower)
+        answer = Search(self.state, gang, pool, rules).run()
+        return answer if answer is Answer.FOUND else rules.refusal(answer)
+
+
+def _rank(entry: Entry) -> int:
+    return entry[0]
+
+
+class _Rules:
+    puts_back = True
+
+    def __init__(self, action: Preempt, gang: Gang, pool: str, entries: list[Entry]) -> None:
+        self.action = action
+        self.gang = gang
+        self.pool = pool
+        self.entries = entries
+        self.protected = 0
+        self.open = 0
+        reason = f"{gang.id} has priority {gang.workload.priority} in queue {gang.queue}"
+        self.cause = Cause("preempt", gang.id, reason)
+
+    def order(self) -> VictimOrder:
+        return VictimOrder(self.action.state.siblings(self.pool), {self.gang.queue: self.entries}, self._allows)
+
+    def may_lose(self, victims: Sequence[Batch]) -> bool:
+        return True
+
+    def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
+        return True
+
+    def refusal(self, answer: Answer) -> Refusal:
+        return Refusal(
+            "preempt", self.pool, gave_up=answer is Answer.GAVE_UP, protected=bool(self.protected and not self.open)
+        )
+
+    def _allows(self, batch: Batch) -> bool:
+        if not batch.surplus and self.action.running.protection.from_preempt(batch.gang):
+            self.protected += 1
+            return False
+        self.open += 1
+        return True

@@ -1,0 +1,53 @@
+"""Running work that could be evicted, and what is free beside it, by pool: worked out once, shared by the actions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.protection import Protection
+from scheduler_core.planning.state import State
+from scheduler_core.planning.victims import Candidates
+
+
+class Running:
+    """Candidates are found when first asked for; work that has gone since is passed over by the order of victims."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.protection = Protection(state.tree, state.snapshot.time)
+        self._candidates: dict[str, Candidates] = {}
+        self._free: dict[str, tuple[int, int, int]] = {}
+
+    def candidates(self, pool: str) -> Candidates:
+        """Preemptible work that runs in this pool and nowhere else."""
+        found = self._candidates.get(pool)
+        if found is None:
+            gangs = (gang for gang in self.state.gangs if gang.preemptible and self._runs_in(gang, pool))
+            found = self._candidates[pool] = Candidates(gangs)
+        return found
+
+    def free_units(self, pool: str) -> int:
+        """GPU units free on ready nodes of the pool after what is releasing has gone, in however many places."""
+        return self._free_in(pool)[0]
+
+    def free_cpu(self, pool: str) -> int:
+        """Thousandths of a core, likewise."""
+        return self._free_in(pool)[1]
+
+    def _runs_in(self, gang: Gang, pool: str) -> bool:
+        if not gang.homes or not self.state.tree.is_leaf(gang.queue):
+            return False
+        return all(home.pool == pool and not home.fresh for home in gang.homes.values())
+
+    def _free_in(self, pool: str) -> tuple[int, int, int]:
+        seen = len(self.state.occupancy.changes)
+        known = self._free.get(pool)
+        if known is None or known[2] != seen:
+            columns, cluster = self.state.placer.columns, self.state.cluster
+            columns.sync()
+            nodes = cluster.in_pool(pool) & cluster.ready()
+            units = int(columns.free_units(later=True)[nodes].sum())
+            cpu = int(np.maximum(columns.cpu[1], 0)[nodes].sum())
+            known = self._free[pool] = units, cpu, seen
+        return known

@@ -47,7 +47,7 @@ def options(
         for mask in sorted(masks, key=lambda mask: _packing(cluster, topology, label, mask, scope, free)):
             yield _parts(cluster, topology, label, mask, free)
     if topology.required is None:
-        yield list(within)
+        yield _parts(cluster, topology, "", scope, free) if len(within) == 1 else list(within)
 
 
 def _packing(
@@ -88,7 +88,8 @@ def _parts(cluster: Cluster, topology: Topology, label: str, mask: Mask, free: d
     if topology.preferred is None or topology.preferred == label:
         return [mask]
     inner = domains(cluster, topology.preferred, mask)
-    return [*(inner[v] for v in sorted(inner, key=lambda v: (-_sum(inner[v], free), v))), mask]
+    ranked = sorted(inner, key=lambda value: (_sum(inner[value], free), value), reverse=True)
+    return [*(inner[value] for value in ranked), mask]
 
 
 def _sum(mask: Mask, free: dict[int, int]) -> int:

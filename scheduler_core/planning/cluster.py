@@ -6,15 +6,25 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
-from scheduler_core.model import Node, Snapshot, Taint, Toleration
+from scheduler_core.model import MigSlice, Node, Snapshot, Taint, Toleration
 from scheduler_core.planning.demand import Demand, Form, Scale, mig_devices
 
 Mask = NDArray[np.bool_]
 
 _BLOCKING = ("NoSchedule", "NoExecute")
 _NOT_READY = "not ready"
+
+
+class Place(Struct, frozen=True, gc=False):
+    """A node, and there devices (indices; for MIG one per slice) with the units or profile taken of each."""
+
+    node: int
+    devices: tuple[int, ...] = ()
+    units: tuple[int, ...] = ()
+    profiles: tuple[str, ...] = ()
 
 
 class Cluster:
@@ -41,6 +51,12 @@ class Cluster:
         }
         self._nowhere: Mask = np.zeros(len(self.nodes), dtype=np.bool_)
         self._masks: dict[object, Mask] = {}
+
+    def names(self, place: Place) -> tuple[str, tuple[str, ...], tuple[MigSlice, ...]]:
+        """The node, whole or shared devices, and slices of a place, as plans name them."""
+        ids = tuple(self.gpus[d].id for d in place.devices)
+        slices = tuple(MigSlice(gpu=g, profile=p) for g, p in zip(ids, place.profiles, strict=False))
+        return self.nodes[place.node].name, () if slices else ids, slices
 
     def in_pool(self, pool: str) -> Mask:
         return self.pool_masks.get(pool, self._nowhere)

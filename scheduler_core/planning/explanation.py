@@ -59,9 +59,9 @@ def _outcomes(state: State) -> list[Outcome]:
         placed.setdefault(placement.gang.id, []).append(placement)
     outcomes = []
     for gang in state.waiting:
-        mine = placed.get(gang.id, [])
+        mine = [p for p in placed.get(gang.id, ()) if gang.tasks[p.task].state == "pending"]
         bound, nominated = [p for p in mine if not p.later], [p for p in mine if p.later]
-        complete = not nominated and not any(group.waiting for group in gang.groups.values())
+        complete = len(bound) == sum(task.state == "pending" for task in gang.tasks)
         outcome = Outcome(gang, _state_of(bound, nominated, complete), bound, nominated, state.pool_of(gang))
         outcome.reason = _reason_when_placed(state, outcome)
         outcomes.append(outcome)

@@ -10,8 +10,8 @@ from functools import cached_property
 from msgspec import Struct
 
 from scheduler_core.model import Group, PlannedWorkload, Task, Topology
+from scheduler_core.planning.cluster import Place
 from scheduler_core.planning.demand import Demand, Form, Vector, total
-from scheduler_core.planning.occupancy import Place
 
 BELOW, AT, ABOVE = range(3)
 """Elastic state: below, exactly at, or above the minimum."""

@@ -11,10 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from msgspec import Struct
-
 from scheduler_core.model import Task
-from scheduler_core.planning.cluster import Cluster
+from scheduler_core.planning.cluster import Cluster, Place
 from scheduler_core.planning.demand import Demand, Form, mig_devices
 
 Times: TypeAlias = tuple[int, ...]
@@ -22,15 +20,6 @@ NOW, LATER = 0, 1
 BOTH: Times = (NOW, LATER)
 ONLY_NOW: Times = (NOW,)
 ONLY_LATER: Times = (LATER,)
-
-
-class Place(Struct, frozen=True, gc=False):
-    """A node, and there devices (indices; for MIG one per slice) with the units or profile taken of each."""
-
-    node: int
-    devices: tuple[int, ...] = ()
-    units: tuple[int, ...] = ()
-    profiles: tuple[str, ...] = ()
 
 
 class Occupancy:

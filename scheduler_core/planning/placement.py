@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler_core.planning.cluster import Mask
+from scheduler_core.planning.cluster import Mask, Place
 from scheduler_core.planning.columns import Columns
 from scheduler_core.planning.demand import Demand, Form
-from scheduler_core.planning.occupancy import Occupancy, Place
+from scheduler_core.planning.occupancy import Occupancy
 
 NO_FIT = 1 << 62
 _RELEASING = 1 << 58

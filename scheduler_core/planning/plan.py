@@ -11,7 +11,6 @@ from scheduler_core.model import (
     Action,
     Bind,
     Eviction,
-    MigSlice,
     Nomination,
     Plan,
     QueueShare,
@@ -102,15 +101,8 @@ def _evictions(state: State) -> Iterator[Eviction]:
 
 
 def _spot(state: State, placement: Placement, kind: type[_Spot]) -> _Spot:
-    place, cluster = placement.place, state.cluster
-    ids = tuple(cluster.gpus[d].id for d in place.devices)
-    slices = tuple(MigSlice(gpu=g, profile=p) for g, p in zip(ids, place.profiles, strict=False))
-    return kind(
-        task=placement.gang.tasks[placement.task].id,
-        node=cluster.nodes[place.node].name,
-        gpu_ids=() if slices else ids,
-        mig_slices=slices,
-    )
+    node, gpu_ids, slices = state.cluster.names(placement.place)
+    return kind(task=placement.gang.tasks[placement.task].id, node=node, gpu_ids=gpu_ids, mig_slices=slices)
 
 
 def _shares(state: State) -> Iterator[QueueShare]:

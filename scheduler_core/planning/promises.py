@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from msgspec.structs import replace
 
-from scheduler_core.model import PlannedWorkload, Snapshot, Task
+from scheduler_core.model import Snapshot, Task
 from scheduler_core.planning.allocate import allocate
-from scheduler_core.planning.state import State
+from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.state import Placement, State
 
 
 def broken_promises(state: State) -> set[str]:
-    """Workloads that others are evicted for in vain: something else would take the room (contract rule 6)."""
-    victims: dict[str, set[str]] = {}
-    beneficiaries: set[str] = set()
+    """Workloads that others are evicted for in vain: something else would take the room (contract rule 6).
+
+    Planned again are the snapshot without the victims, and the next one, in which the binds of this plan run too.
+    """
+    victims: dict[str, set[int]] = {}
+    promised: dict[str, set[str]] = {}
     for entry in state.removals():
-        if not state.is_back(entry.gang, entry.task):
-            victims.setdefault(entry.gang.id, set()).add(entry.gang.tasks[entry.task].id)
-            if entry.cause.beneficiary is not None:
-                beneficiaries.add(entry.cause.beneficiary)
-    if not beneficiaries:
+        beneficiary = entry.cause.beneficiary
+        if beneficiary is not None and not state.is_back(entry.gang, entry.task):
+            victims.setdefault(entry.gang.id, set()).add(entry.task)
+            owed = promised.setdefault(beneficiary, {beneficiary})
+            if entry.cause.action == "consolidate":
+                owed.add(entry.gang.id)
+    if not promised:
         return set()
-    again = State(_without(state.snapshot, victims))
-    allocate(again)
-    return beneficiaries - {placement.gang.id for placement in again.placements()}
+    binds = {(p.gang.id, p.task): p for p in state.placements() if not p.later}
+    broken: set[str] = set()
+    for started in ({}, binds) if binds else ({},):
+        placed = _placed_again(_next(state, victims, started))
+        broken |= {beneficiary for beneficiary, owed in promised.items() if not owed <= placed}
+    return broken
 
 
-def _without(snapshot: Snapshot, victims: Mapping[str, set[str]]) -> Snapshot:
-    """The snapshot in which the victims are off their devices and wait again."""
+def _placed_again(snapshot: Snapshot) -> Set[str]:
+    state = State(snapshot)
+    allocate(state)
+    return {placement.gang.id for placement in state.placements()}
 
-    def waiting(task: Task, gone: set[str]) -> Task:
-        return replace(task, state="pending", node=None, gpu_ids=(), mig_slices=()) if task.id in gone else task
 
-    def without(workload: PlannedWorkload) -> PlannedWorkload:
-        gone = victims.get(workload.id)
-        if gone is None:
-            return workload
-        return replace(workload, tasks=tuple(waiting(task, gone) for task in workload.tasks))
+def _next(state: State, victims: Mapping[str, Set[int]], binds: Mapping[tuple[str, int], Placement]) -> Snapshot:
+    """The snapshot in which the victims are off their devices and wait again, and the binds run."""
+    touched = victims.keys() | {gang for gang, _ in binds}
 
-    return replace(snapshot, workloads=tuple(without(workload) for workload in snapshot.workloads))
+    def after(gang: Gang, k: int) -> Task:
+        task, bind = gang.tasks[k], binds.get((gang.id, k))
+        if k in victims.get(gang.id, ()):
+            return replace(task, state="pending", node=None, gpu_ids=(), mig_slices=())
+        if bind is None:
+            return task
+        node, gpu_ids, slices = state.cluster.names(bind.place)
+        return replace(task, state="running", node=node, gpu_ids=gpu_ids, mig_slices=slices)
+
+    workloads = tuple(
+        replace(gang.workload, tasks=tuple(after(gang, k) for k in range(len(gang.tasks))))
+        if gang.id in touched
+        else gang.workload
+        for gang in state.gangs
+    )
+    return replace(state.snapshot, workloads=workloads)

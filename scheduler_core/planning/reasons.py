@@ -9,10 +9,11 @@ from msgspec import Struct
 from scheduler_core.model import VerdictCode, VerdictState
 from scheduler_core.planning import wording
 from scheduler_core.planning.capacity import Capacity
+from scheduler_core.planning.cluster import Place
 from scheduler_core.planning.demand import Demand
 from scheduler_core.planning.fit import Fit, fit, shortage_code
 from scheduler_core.planning.gangs import Gang, steps_request
-from scheduler_core.planning.occupancy import BOTH, Place
+from scheduler_core.planning.occupancy import BOTH
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import Placement, State
 from scheduler_core.planning.step import attempt, gate, horizons, signature

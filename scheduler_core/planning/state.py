@@ -8,10 +8,10 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from scheduler_core.model import Action, PlannedWorkload, Snapshot, Task
-from scheduler_core.planning.cluster import Cluster
+from scheduler_core.planning.cluster import Cluster, Place
 from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of, total
 from scheduler_core.planning.gangs import Gang, Home
-from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, ONLY_NOW, Occupancy, Place, held_place
+from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, ONLY_NOW, Occupancy, held_place
 from scheduler_core.planning.order import SiblingOrder
 from scheduler_core.planning.placement import Placer
 from scheduler_core.planning.queues import Blocked, PoolBooks, QueueTree, exact

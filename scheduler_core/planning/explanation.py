@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from scheduler_core.model import RESOURCES, Verdict, VerdictCode, VerdictState
+from msgspec import to_builtins
+
+from scheduler_core.model import RESOURCES, Action, Verdict, VerdictCode, VerdictState
 from scheduler_core.planning import wording
 from scheduler_core.planning.allocate import eligible, note_turn
 from scheduler_core.planning.demand import Form
@@ -57,13 +60,17 @@ def _outcomes(state: State) -> list[Outcome]:
     placed: dict[str, list[Placement]] = {}
     for placement in state.placements():
         placed.setdefault(placement.gang.id, []).append(placement)
+    evicted: dict[str, list[Action]] = {}
+    for entry in state.removals():
+        if entry.cause.beneficiary is not None and not state.is_back(entry.gang, entry.task):
+            evicted.setdefault(entry.cause.beneficiary, []).append(entry.cause.action)
     outcomes = []
     for gang in state.waiting:
         mine = [p for p in placed.get(gang.id, ()) if gang.tasks[p.task].state == "pending"]
         bound, nominated = [p for p in mine if not p.later], [p for p in mine if p.later]
         complete = len(bound) == sum(task.state == "pending" for task in gang.tasks)
         outcome = Outcome(gang, _state_of(bound, nominated, complete), bound, nominated, state.pool_of(gang))
-        outcome.reason = _reason_when_placed(state, outcome)
+        outcome.reason = _reason_when_placed(state, outcome, evicted)
         outcomes.append(outcome)
     return outcomes
 
@@ -74,9 +81,13 @@ def _state_of(bound: list[Placement], nominated: list[Placement], complete: bool
     return "nominated" if nominated else "pending"
 
 
-def _reason_when_placed(state: State, outcome: Outcome) -> Reason | None:
+def _reason_when_placed(state: State, outcome: Outcome, evicted: Mapping[str, list[Action]]) -> Reason | None:
     if outcome.nominated:
         at = wording.where(state.cluster, [p.place.node for p in outcome.nominated])
+        taken = evicted.get(outcome.gang.id)
+        if taken is not None:
+            tasks = wording.plural(len(taken), "task")
+            return "waiting_release", f"holds a place on {at} and starts when {tasks}, evicted by {taken[0]}, left"
         return "waiting_release", f"holds a place on {at} and starts when what is releasing there has gone"
     if outcome.state == "placed":
         return "placed", f"starts now on {wording.where(state.cluster, [p.place.node for p in outcome.bound])}"
@@ -128,6 +139,8 @@ class _Facts:
             "pool": outcome.pool,
             **self._queue(gang.queue, outcome.pool),
         }
+        if outcome.refusals:
+            facts["making_room"] = [to_builtins(refusal) for refusal in outcome.refusals]
         if outcome.reason is None or outcome.demand is not None:
             demand = outcome.demand or gang.demands[tasks[0]]
             found = self.reasons.fit(demand, outcome.pool)

@@ -13,9 +13,10 @@ from scheduler_core.planning.cluster import Place
 from scheduler_core.planning.demand import Demand
 from scheduler_core.planning.fit import Fit, fit, shortage_code
 from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.making_room import kind_of
 from scheduler_core.planning.occupancy import BOTH
 from scheduler_core.planning.queues import Blocked
-from scheduler_core.planning.state import Placement, State
+from scheduler_core.planning.state import Placement, Refusal, State
 from scheduler_core.planning.step import attempt, gate, horizons, signature
 
 Reason: TypeAlias = tuple[VerdictCode, str]
@@ -37,6 +38,7 @@ class Outcome(Struct):
     pools: tuple[str, ...] = ()
     demand: Demand | None = None
     together: int = 0
+    refusals: tuple[Refusal, ...] = ()
 
 
 class Reasons:
@@ -82,7 +84,7 @@ class Reasons:
     def at_the_start(self, outcome: Outcome) -> Reason:
         """The rest: no room, with what `in_the_end` has noted, or only because others were placed first."""
         if not self._had_room(outcome):
-            return self._shortage(outcome)
+            return self._with_refusals(outcome, self._shortage(outcome))
         if self.moves:
             return "waiting_turn", f"{self._shortage(outcome)[1]}; there was room before work ahead of it started"
         return "waiting_turn", "would fit now, but this plan starts nothing: allocate is not among its actions"
@@ -130,6 +132,7 @@ class Reasons:
             outcome.reason = code, wording.blocked(cause)
             return
         outcome.pool = outcome.pools[0]
+        outcome.refusals = tuple(self.state.refusals.get(kind_of(gang), {}).values())
         self._look(outcome, tasks)
         self._note_share(outcome, tasks)
 
@@ -210,6 +213,19 @@ class Reasons:
         if beyond is not None and code == "no_node_fits" and found.open_nodes:
             return "over_fair_share", f"{sentence}; {beyond}"
         return code, sentence
+
+    def _with_refusals(self, outcome: Outcome, reason: Reason) -> Reason:
+        """The reason, and why nobody makes room."""
+        code, sentence = reason
+        if outcome.gang.id in self.state.barred:
+            return "waiting_turn", f"{sentence}; room that is made for it would go to work ahead of it"
+        for refusal in outcome.refusals:
+            if refusal.protected:
+                return "victims_protected", f"{sentence}; {wording.refused(refusal)}"
+            if refusal.gave_up and refusal.action != "consolidate":
+                return "search_gave_up", f"{sentence}; {wording.refused(refusal)}"
+        told = [words for refusal in outcome.refusals if (words := wording.refused(refusal))]
+        return code, "; ".join([sentence, *told])
 
     def _not_together(self, outcome: Outcome) -> Reason:
         gang = outcome.gang

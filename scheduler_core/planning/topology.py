@@ -88,7 +88,7 @@ def _parts(cluster: Cluster, topology: Topology, label: str, mask: Mask, free: d
     if topology.preferred is None or topology.preferred == label:
         return [mask]
     inner = domains(cluster, topology.preferred, mask)
-    ranked = sorted(inner, key=lambda value: (_sum(inner[value], free), value), reverse=True)
+    ranked = sorted(inner, key=lambda value: (-_sum(inner[value], free), value))
     return [*(inner[value] for value in ranked), mask]
 
 

@@ -12,6 +12,7 @@ from scheduler_core.planning.demand import Demand, Form, Scale
 from scheduler_core.planning.fit import Fit
 from scheduler_core.planning.gangs import GroupNode
 from scheduler_core.planning.queues import Blocked
+from scheduler_core.planning.state import Refusal
 
 _UNITS = {"gpu": ("devices", 1), "cpu_milli": ("CPU cores", MILLI), "memory_mib": ("MiB of memory", 1)}
 """How a resource is said, and how many of its amounts make one."""
@@ -132,6 +133,18 @@ def blocked(cause: Blocked) -> str:
     more, held, bound = (number(amount / size) for amount in (cause.requested, cause.allocated, cause.bound))
     kind = " for non-preemptible work" if cause.rule == "quota" else ""
     return f"asks for {more} {unit} more, and queue {cause.queue} holds {held}{kind} of its {cause.rule} of {bound}"
+
+
+def refused(refusal: Refusal) -> str:
+    """Why an action made no room; empty where there is nothing to add."""
+    if refusal.protected:
+        return f"all work that {refusal.action} could take is protected by its minimum runtime"
+    if refusal.missing is not None and refusal.within_reach is not None:
+        reach, missing = number(refusal.within_reach), number(refusal.missing)
+        return f"{refusal.action} can bring together {reach} devices, {missing} short"
+    if refusal.gave_up and refusal.action == "consolidate":
+        return "moving running work was tried and does not make room"
+    return f"{refusal.action} found no set of victims that its rules allow" if refusal.gave_up else ""
 
 
 def incomplete(group: GroupNode, gated: bool) -> str:

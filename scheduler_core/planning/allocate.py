@@ -5,7 +5,7 @@ from __future__ import annotations
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.state import State
-from scheduler_core.planning.step import attempt, gate, horizons, signature
+from scheduler_core.planning.step import attempt, gate, horizons
 
 
 def allocate(state: State) -> None:
@@ -40,10 +40,14 @@ def note_turn(state: State, pool: str, gang: Gang) -> None:
 def _take(state: State, gang: Gang, refused: set[object]) -> bool:
     """Place the gang's next step: now in any of its pools, else later in any of them."""
     mark = state.mark()
-    known = signature(gang)
+    known = gang.signature()
+    state.blocked.pop(gang.id, None)
+    if known is not None and all(
+        (pool, later, known) in refused for pool in state.pools_of(gang) for later in horizons(state)
+    ):
+        return False
     gates = {pool: gate(state, gang, pool) for pool in state.pools_of(gang)}
     open_pools = [pool for pool, blocked in gates.items() if blocked is None]
-    state.blocked.pop(gang.id, None)
     if not open_pools:
         state.blocked.update((gang.id, blocked) for blocked in list(gates.values())[:1] if blocked)
     for later in horizons(state):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scheduler_core.model import Action
 from scheduler_core.planning.eviction import Answer, Search
-from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.running import Running
 from scheduler_core.planning.state import Cause, Refusal, State
 from scheduler_core.planning.step import gate
@@ -24,9 +24,9 @@ class Consolidate:
         self.most = state.snapshot.config.max_consolidation_victims
 
     def may_start(self, gang: Gang, pool: str) -> bool:
-        if self.most == 0 or not gang.preemptible or not self.running.candidates(pool).leaves:
+        if self.most == 0 or not gang.preemptible or not self.running.lowest_priorities(pool):
             return False
-        wanted = steps_request(gang, gang.next_tasks(), least=True)
+        wanted = gang.step_request(least=True)
         if wanted[0] > self.running.free_units(pool) or wanted[1] > self.running.free_cpu(pool):
             return False
         return gate(self.state, gang, pool) is None

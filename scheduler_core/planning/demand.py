@@ -102,10 +102,15 @@ class Demands:
     def __init__(self, scale: Scale) -> None:
         self.scale = scale
         self._known: dict[object, Demand] = {}
+        self._last: Task | None = None
+        self._found: Demand
 
     def of(self, task: Task) -> Demand:
         """The demand of a task; equal requests give the same object."""
         request = task.request
+        last = self._last
+        if last is not None and last.request == request and _same_rules(last, task):
+            return self._found
         key = (
             request.cpu_milli,
             request.memory_mib,
@@ -121,6 +126,7 @@ class Demands:
         demand = self._known.get(key)
         if demand is None:
             demand = self._known[key] = self._compile(task, request, len(self._known))
+        self._last, self._found = task, demand
         return demand
 
     def _compile(self, task: Task, request: TaskRequest, index: int) -> Demand:
@@ -154,6 +160,14 @@ class Demands:
         return devices * (self.scale.device if form == Form.WHOLE else share)
 
 
+def _same_rules(left: Task, right: Task) -> bool:
+    return (
+        left.node_selector == right.node_selector
+        and left.tolerations == right.tolerations
+        and left.node_names == right.node_names
+    )
+
+
 def _form(request: TaskRequest) -> tuple[Form, int]:
     if request.mig:
         return Form.MIG, 0
@@ -172,7 +186,9 @@ def add(left: Vector, right: Vector) -> Vector:
 
 def total(vectors: Iterable[Vector]) -> Vector:
     """The sum of all, resource by resource."""
-    result = NOTHING
+    units = cpu = memory = 0
     for vector in vectors:
-        result = add(result, vector)
-    return result
+        units += vector[0]
+        cpu += vector[1]
+        memory += vector[2]
+    return units, cpu, memory

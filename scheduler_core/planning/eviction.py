@@ -17,7 +17,7 @@ from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.placement import NO_FIT
 from scheduler_core.planning.state import Cause, State
-from scheduler_core.planning.step import Step, attempt, gate, signature
+from scheduler_core.planning.step import Step, attempt, gate
 from scheduler_core.planning.victims import Batch, VictimOrder
 
 MOST_TRIES = 128
@@ -211,7 +211,7 @@ class Search:
     def _start(self, gang: Gang, refused: set[object]) -> bool:
         if not gang.next_tasks() or gate(self.state, gang, self.pool) is not None:
             return False
-        known = signature(gang)
+        known = gang.signature()
         if known is not None and known in refused:
             return False
         mark = self.state.mark()

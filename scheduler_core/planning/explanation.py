@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from msgspec import to_builtins
@@ -12,6 +12,7 @@ from scheduler_core.planning import wording
 from scheduler_core.planning.allocate import eligible, note_turn
 from scheduler_core.planning.demand import Form
 from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.making_room import kind_of
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.reasons import Outcome, Reason, Reasons
 from scheduler_core.planning.state import Placement, State
@@ -36,17 +37,34 @@ def explain(state: State, moves: bool) -> list[Verdict]:
     reasons = Reasons(state, moves)
     facts = _Facts(state, reasons)
     outcomes = _outcomes(state)
-    for outcome in outcomes:
+    first = _first_alike(state, outcomes)
+    told = {id(outcome): outcome for outcome in first}
+    for outcome in told.values():
         if outcome.reason is None:
             reasons.in_the_end(outcome)
-    known = [facts.of(outcome) for outcome in outcomes]
+    known = {key: facts.of(outcome) for key, outcome in told.items()}
     state.rollback(0)
-    settled = [(outcome, outcome.reason or reasons.at_the_start(outcome)) for outcome in outcomes]
-    positions = _positions(state, {outcome.gang.id: code for outcome, (code, _) in settled})
+    settled = {key: outcome.reason or reasons.at_the_start(outcome) for key, outcome in told.items()}
+    positions = _positions(
+        state, {outcome.gang.id: settled[id(like)][0] for outcome, like in zip(outcomes, first, strict=True)}
+    )
     return [
-        _verdict(outcome, reason, each, positions.get(outcome.gang.id, _NO_POSITION))
-        for (outcome, reason), each in zip(settled, known, strict=True)
+        _verdict(outcome, settled[id(like)], known[id(like)], positions.get(outcome.gang.id, _NO_POSITION))
+        for outcome, like in zip(outcomes, first, strict=True)
     ]
+
+
+def _first_alike(state: State, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """For each outcome the first that the same is said of: equal work of a queue that waits as a whole."""
+    known: dict[object, Outcome] = {}
+    first = []
+    for outcome in outcomes:
+        gang = outcome.gang
+        if outcome.reason is not None or gang.homes or gang.id in state.barred:
+            first.append(outcome)
+        else:
+            first.append(known.setdefault((kind_of(gang), state.blocked.get(gang.id)), outcome))
+    return first
 
 
 def _line_up(state: State, pool: str) -> None:
@@ -150,7 +168,7 @@ class _Facts:
             facts["nodes_ruled_out"] = found.causes
         return facts
 
-    def _asked(self, outcome: Outcome) -> list[int]:
+    def _asked(self, outcome: Outcome) -> Sequence[int]:
         """Tasks of the step that waits; where none does, those that were placed."""
         gang: Gang = outcome.gang
         if outcome.state == "placed" or outcome.nominated:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 from msgspec import Struct
 
@@ -118,6 +119,7 @@ class Gang:
         self.demands = demands
         self.preemptible = workload.is_preemptible
         self.homes: dict[int, Home] = {}
+        self._known: dict[str, Any] = {}
 
     @cached_property
     def groups(self) -> dict[str, GroupNode]:
@@ -174,6 +176,7 @@ class Gang:
 
     def start(self, k: int, home: Home) -> None:
         """Count a waiting task as active."""
+        self._known.clear()
         self.homes[k] = home
         group = self.groups[self.tasks[k].group]
         # Read before the group changes: built on first use, it counts what waits then.
@@ -187,6 +190,7 @@ class Gang:
 
     def stop(self, k: int) -> None:
         """Count an active task as waiting: the opposite of `start`."""
+        self._known.clear()
         self.homes.pop(k, None)
         group = self.groups[self.tasks[k].group]
         kinds = self.kinds
@@ -195,7 +199,10 @@ class Gang:
         kinds[self.demands[k].index] += 1
 
     def satisfied(self) -> bool:
-        return all(root.satisfied() for root in self.roots)
+        found = self._known.get("satisfied")
+        if found is None:
+            found = self._known["satisfied"] = all(root.satisfied() for root in self.roots)
+        return bool(found)
 
     def reachable(self, with_gated: bool = False) -> bool:
         return all(root.reachable(with_gated) for root in self.roots)
@@ -220,8 +227,36 @@ class Gang:
             return BELOW
         return ABOVE if self.active() > sum(root.fewest() for root in self.roots) else AT
 
-    def next_tasks(self) -> list[int]:
+    def next_tasks(self) -> Sequence[int]:
         """Tasks the next step would start first: the missing minimum, or one more."""
+        found: Sequence[int] | None = self._known.get("next")
+        if found is None:
+            found = self._known["next"] = tuple(self._first_step())
+        return found
+
+    def step_request(self, least: bool) -> Vector:
+        """What a queue is charged for the next step on the largest (`least`) or the smallest device of the snapshot."""
+        key = "least" if least else "most"
+        found: Vector | None = self._known.get(key)
+        if found is None:
+            found = self._known[key] = steps_request(self, self.next_tasks(), least)
+        return found
+
+    def signature(self) -> tuple[object, ...] | None:
+        """Equal for gangs whose next steps stand or fall together; None where the queue or its running tasks matter."""
+        if "signature" not in self._known:
+            self._known["signature"] = self._sign()
+        found: tuple[object, ...] | None = self._known["signature"]
+        return found
+
+    def _sign(self) -> tuple[object, ...] | None:
+        if self.charged_by_device or self.has_choice or self.has_topology:
+            return None
+        if self.satisfied():
+            return ("grow", frozenset(self.kinds))
+        return ("start", *sorted(self.demands[k].index for k in self.next_tasks()))
+
+    def _first_step(self) -> list[int]:
         if not self.satisfied():
             return [k for root in self.roots for k in root.first_choice()]
         step = next(self.growth_steps(), None)

@@ -8,12 +8,11 @@ only LATER; a victim goes from LATER and stays in NOW.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from scheduler_core.model import Task
 from scheduler_core.planning.cluster import Cluster, Place
-from scheduler_core.planning.demand import Demand, Form, mig_devices
+from scheduler_core.planning.demand import Demand, mig_devices
 
 Times: TypeAlias = tuple[int, ...]
 NOW, LATER = 0, 1
@@ -37,6 +36,32 @@ class Occupancy:
         self.slices: list[list[dict[str, int]]] = [[dict(s) if s else {} for s in cluster.sliced] for _ in BOTH]
         self.changes: list[int] = []
         self.releasing = 0
+
+    def load(self, held: Iterable[tuple[Place, Demand, Times]]) -> None:
+        """Take many places at once, before anything else is held."""
+        for place, demand, times in held:
+            i, cpu, memory = place.node, demand.cpu_milli, demand.memory_mib
+            for t in times:
+                self.slots[t][i] -= 1
+                if cpu:
+                    self.cpu[t][i] -= cpu
+                if memory:
+                    self.memory[t][i] -= memory
+                used = self.used[t]
+                for d, units in zip(place.devices, place.units, strict=False):
+                    used[d] += units
+                for d, profile in zip(place.devices, place.profiles, strict=False):
+                    self.slices[t][d][profile] -= 1
+            self.releasing += times is ONLY_NOW
+        self._count_idle()
+
+    def _count_idle(self) -> None:
+        now, later = self.used
+        for i, span in enumerate(self.cluster.spans):
+            whole = [d for d in span if self.cluster.sliced[d] is None]
+            self.idle[NOW][i] = sum(not now[d] for d in whole)
+            self.idle[LATER][i] = sum(not later[d] for d in whole)
+            self.idle_throughout[i] = sum(not (now[d] or later[d]) for d in whole)
 
     def hold(self, place: Place, demand: Demand, times: Times) -> None:
         """Take the place."""
@@ -125,34 +150,3 @@ class Occupancy:
                 self.used[t][d] += sign * taken
                 self.idle[t][i] += (self.used[t][d] == 0) - (was[t] == 0)
             self.idle_throughout[i] += (used_now[d] == 0 and used_later[d] == 0) - (was == (0, 0))
-
-
-def held_place(cluster: Cluster, demand: Demand, i: int, task: Task) -> Place | None:
-    """Where a task that holds resources of node i sits; None where a device of it is not in the snapshot.
-
-    A holder of a whole partitioned device is not seen on it; one of memory on a device of unknown memory counts as
-    holding all of it.
-    """
-    index, span = cluster.gpu_index, cluster.spans[i]
-    if demand.form == Form.MIG:
-        return _held_slices(cluster, i, task)
-    if not task.gpu_ids or demand.form == Form.NONE:
-        return Place(i)
-    devices = []
-    for gpu in task.gpu_ids:
-        d = index.get(gpu, -1)
-        if d not in span:
-            return None
-        if cluster.sliced[d] is None:
-            devices.append(d)
-    units = tuple([cluster.share(d, demand) or cluster.scale.device for d in devices])
-    return Place(i, tuple(devices), units)
-
-
-def _held_slices(cluster: Cluster, i: int, task: Task) -> Place | None:
-    index = cluster.gpu_index
-    if not all(index.get(piece.gpu, -1) in cluster.spans[i] for piece in task.mig_slices):
-        return None
-    slices = [(index[piece.gpu], piece.profile) for piece in task.mig_slices]
-    known = [(d, profile) for d, profile in slices if profile in (cluster.sliced[d] or {})]
-    return Place(i, devices=tuple([d for d, _ in known]), profiles=tuple([profile for _, profile in known]))

@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
 from scheduler_core.planning.demand import NOTHING, Vector
-from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.queues import PoolBooks
 from scheduler_core.planning.surplus import elastic_state
 
@@ -20,6 +20,9 @@ Divisor: TypeAlias = tuple[int, int, bool]
 """A resource's share is amount * first / second; the last says that nothing of it may be used."""
 
 QueueKey: TypeAlias = tuple[bool, bool, int, bool, int, int, int]
+Best: TypeAlias = tuple[QueueKey, str, Vector, Vector]
+"""The rank of a queue with the request of the best workload below it, that workload's leaf, and what was held then."""
+
 Entry: TypeAlias = tuple[int, int, float, str, Gang]
 
 
@@ -72,7 +75,7 @@ class PoolOrder:
             self._leaves.setdefault(gang.queue, []).append(entry_of(gang))
         for heap in self._leaves.values():
             heapify(heap)
-        self._best: dict[str, tuple[QueueKey, str, Vector]] = {}
+        self._best: dict[str, Best] = {}
         for leaf in self._leaves:
             self.refresh(leaf)
 
@@ -81,7 +84,7 @@ class PoolOrder:
         roots = [self._best[name] for name in self.tree.children.get(None, ()) if name in self._best]
         if not roots:
             return None
-        _, leaf, _ = min(roots, key=lambda best: best[0])
+        leaf = min(roots, key=_by_key)[1]
         return heappop(self._leaves[leaf])[-1]
 
     def push(self, gang: Gang) -> None:
@@ -96,11 +99,22 @@ class PoolOrder:
                 found = (leaf, _request(heap[0][-1])) if heap else None
             else:
                 children = [self._best[child] for child in self.tree.children[name] if child in self._best]
-                found = min(children, key=lambda best: best[0])[1:] if children else None
+                found = min(children, key=_by_key)[1:3] if children else None
             if found is None:
                 self._best.pop(name, None)
             else:
-                self._best[name] = (self.siblings.key(name, found[1]), *found)
+                self._best[name] = self._ranked(name, *found)
+
+    def _ranked(self, name: str, leaf: str, request: Vector) -> Best:
+        held = self.siblings.books.allocated[name]
+        known = self._best.get(name)
+        if known is not None and known[2] == request and known[3] is held:
+            return known[0], leaf, request, held
+        return self.siblings.key(name, request), leaf, request, held
+
+
+def _by_key(best: Best) -> QueueKey:
+    return best[0]
 
 
 def _divisors(books: PoolBooks, name: str) -> list[Divisor]:
@@ -138,7 +152,7 @@ def _smaller(left: tuple[Fraction, ...], right: tuple[Fraction, ...]) -> bool:
 
 
 def _request(gang: Gang) -> Vector:
-    return steps_request(gang, gang.next_tasks(), least=False)
+    return gang.step_request(least=False)
 
 
 def entry_of(gang: Gang, gone: Collection[int] = ()) -> Entry:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scheduler_core.model import Action
 from scheduler_core.planning.eviction import Answer, Search
-from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import Entry
 from scheduler_core.planning.running import Running
 from scheduler_core.planning.state import Cause, Refusal, State
@@ -24,8 +24,8 @@ class Preempt:
         self.running = running
 
     def may_start(self, gang: Gang, pool: str) -> bool:
-        entries = self.running.candidates(pool).leaves.get(gang.queue)
-        return entries is not None and -entries[-1][0] < gang.workload.priority
+        lowest = self.running.lowest_priorities(pool).get(gang.queue)
+        return lowest is not None and lowest < gang.workload.priority
 
     def take(self, gang: Gang, pool: str) -> Answer | Refusal:
         entries = self.running.candidates(pool).leaves.get(gang.queue, [])
@@ -33,7 +33,7 @@ class Preempt:
         reach = self.running.free_units(pool) + sum(
             home.charge[0] for entry in lower for home in entry[-1].homes.values()
         )
-        wanted = steps_request(gang, gang.next_tasks(), least=True)[0]
+        wanted = gang.step_request(least=True)[0]
         if wanted > reach:
             devices = self.state.scale.devices
             return Refusal(

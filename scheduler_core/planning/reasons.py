@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -17,7 +18,7 @@ from scheduler_core.planning.making_room import kind_of
 from scheduler_core.planning.occupancy import BOTH
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import Placement, Refusal, State
-from scheduler_core.planning.step import attempt, gate, horizons, signature
+from scheduler_core.planning.step import attempt, gate, horizons
 
 Reason: TypeAlias = tuple[VerdictCode, str]
 
@@ -102,7 +103,7 @@ class Reasons:
         asked = " or ".join(gang.workload.pools)
         return f"it runs in pool {' and '.join(pools)} and may grow only in one pool, {asked}"
 
-    def _never(self, outcome: Outcome, tasks: list[int]) -> Reason:
+    def _never(self, outcome: Outcome, tasks: Sequence[int]) -> Reason:
         gang, pools = outcome.gang, self.state.pools_of(outcome.gang)
         demands = {gang.demands[k].index: gang.demands[k] for k in tasks}
         masks = [self.state.cluster.in_pool(pool) for pool in pools]
@@ -121,7 +122,7 @@ class Reasons:
         room = min(max(self.capacity.copies(demand, mask) for mask in masks) for demand in demands.values())
         return "never_fits", f"{what} and the empty cluster holds {room}: it can never start here"
 
-    def _gates_and_room(self, outcome: Outcome, tasks: list[int]) -> None:
+    def _gates_and_room(self, outcome: Outcome, tasks: Sequence[int]) -> None:
         gang = outcome.gang
         gates = {pool: self._gate(gang, tasks, pool) for pool in self.state.pools_of(gang)}
         outcome.pools = tuple(pool for pool, cause in gates.items() if cause is None)
@@ -136,12 +137,12 @@ class Reasons:
         self._look(outcome, tasks)
         self._note_share(outcome, tasks)
 
-    def _gate(self, gang: Gang, tasks: list[int], pool: str) -> Blocked | None:
+    def _gate(self, gang: Gang, tasks: Sequence[int], pool: str) -> Blocked | None:
         least = steps_request(gang, tasks, least=True)
         books = self.state.books[pool]
         return gate(self.state, gang, pool) or books.gate(gang.queue, least, gang.preemptible)
 
-    def _look(self, outcome: Outcome, tasks: list[int]) -> None:
+    def _look(self, outcome: Outcome, tasks: Sequence[int]) -> None:
         """Note what fits nowhere by itself in the first pool; where a pool has nothing such, what fits together."""
         demands = [outcome.gang.demands[k] for k in tasks]
         for pool in outcome.pools:
@@ -169,7 +170,7 @@ class Reasons:
             count = self._together[key] = len(held)
         return count
 
-    def _note_share(self, outcome: Outcome, tasks: list[int]) -> None:
+    def _note_share(self, outcome: Outcome, tasks: Sequence[int]) -> None:
         """Note the queue's share in words, where it is used up and another queue runs work that could be taken."""
         gang, pool = outcome.gang, outcome.pool
         books, queue = self.state.books[pool], gang.queue
@@ -190,7 +191,7 @@ class Reasons:
     def _had_room(self, outcome: Outcome) -> bool:
         """Whether the step would have fitted before others were placed; its own placements stay."""
         gang = outcome.gang
-        known = None if outcome.bound else signature(gang)
+        known = None if outcome.bound else gang.signature()
         key = (outcome.pools, known)
         if known is not None and key in self._room_at_start:
             return self._room_at_start[key]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from scheduler_core.model import Action
+from scheduler_core.planning.demand import add
 from scheduler_core.planning.eviction import Answer, Search
-from scheduler_core.planning.fairness import ShareTest
-from scheduler_core.planning.gangs import Gang, steps_request
+from scheduler_core.planning.fairness import ShareTest, within
+from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.running import Running
 from scheduler_core.planning.state import Cause, Refusal, State
 from scheduler_core.planning.victims import Batch, VictimOrder
@@ -23,9 +24,11 @@ class Reclaim:
         self.running = running
 
     def may_start(self, gang: Gang, pool: str) -> bool:
-        if not any(leaf != gang.queue for leaf in self.running.candidates(pool).leaves):
+        books, leaf = self.state.books[pool], gang.queue
+        request = gang.step_request(least=False)
+        if not within(add(books.allocated[leaf], request), books.fair_floor[leaf]):
             return False
-        return self._test(gang, pool).may_start()
+        return any(other != leaf for other in self.running.lowest_priorities(pool))
 
     def take(self, gang: Gang, pool: str) -> Answer | Refusal:
         test = self._test(gang, pool)
@@ -52,10 +55,10 @@ class Reclaim:
         """Whether there is room in all: then work of any queue may be placed elsewhere, which is no loss to it."""
         if not self.state.snapshot.config.allow_consolidating_reclaim:
             return False
-        return steps_request(gang, gang.next_tasks(), least=True)[0] <= self.running.free_units(pool)
+        return gang.step_request(least=True)[0] <= self.running.free_units(pool)
 
     def _test(self, gang: Gang, pool: str) -> ShareTest:
-        return ShareTest(self.state.books[pool], gang, steps_request(gang, gang.next_tasks(), least=False))
+        return ShareTest(self.state.books[pool], gang, gang.step_request(least=False))
 
     def _by_arithmetic(self, gang: Gang, pool: str, test: ShareTest, leaves: Sequence[str]) -> Refusal | None:
         """A certain "no": what is free and all that the share tests let go come to less than the request."""
@@ -67,7 +70,7 @@ class Reclaim:
         for theirs, below in by_side.items():
             most = test.most_units(theirs, below[0], candidates.bulk(below))
             reach += most
-        wanted = steps_request(gang, gang.next_tasks(), least=True)[0]
+        wanted = gang.step_request(least=True)[0]
         if wanted <= reach:
             return None
         missing, within_reach = float(scale.devices(wanted - reach)), float(scale.devices(reach))

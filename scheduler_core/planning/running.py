@@ -16,6 +16,7 @@ class Running:
     def __init__(self, state: State) -> None:
         self.state = state
         self.protection = Protection(state.tree, state.snapshot.time)
+        self._lowest: dict[str, dict[str, int]] = {}
         self._candidates: dict[str, Candidates] = {}
         self._free: dict[str, tuple[int, int, int]] = {}
 
@@ -25,6 +26,18 @@ class Running:
         if found is None:
             gangs = (gang for gang in self.state.gangs if gang.preemptible and self._runs_in(gang, pool))
             found = self._candidates[pool] = Candidates(gangs)
+        return found
+
+    def lowest_priorities(self, pool: str) -> dict[str, int]:
+        """The lowest priority among the candidates of each leaf, as it was at the first look."""
+        found = self._lowest.get(pool)
+        if found is None:
+            found = self._lowest[pool] = {}
+            for gang in self.state.gangs:
+                if gang.homes and gang.preemptible and self._runs_in(gang, pool):
+                    priority, known = gang.workload.priority, found.get(gang.queue)
+                    if known is None or priority < known:
+                        found[gang.queue] = priority
         return found
 
     def free_units(self, pool: str) -> int:

@@ -7,14 +7,15 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from scheduler_core.model import Action, PlannedWorkload, Snapshot, Task
+from scheduler_core.model import Action, Snapshot
 from scheduler_core.planning.cluster import Cluster, Place
-from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of, total
+from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of
 from scheduler_core.planning.gangs import Gang, Home
-from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, ONLY_NOW, Occupancy, held_place
+from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, Occupancy
 from scheduler_core.planning.order import SiblingOrder
 from scheduler_core.planning.placement import Placer
 from scheduler_core.planning.queues import Blocked, PoolBooks, QueueTree, exact
+from scheduler_core.planning.reading import Reader
 
 
 class Placement(Struct, frozen=True):
@@ -82,13 +83,16 @@ class State:
         self.scale = scale_of(snapshot)
         self.cluster = Cluster(snapshot, self.scale)
         self.occupancy = Occupancy(self.cluster)
-        self.placer = Placer(self.occupancy, spread=snapshot.config.placement == "spread")
         self.tree = QueueTree(snapshot.queues)
         self.books = {
             pool: PoolBooks(pool, self.tree, self.scale, self.cluster.totals(pool)) for pool in _pools(snapshot)
         }
-        self.gangs: list[Gang] = []
-        self.waiting: list[Gang] = []
+        self.demands = Demands(self.scale)
+        reader = Reader(self.cluster, self.demands, self.occupancy, self.books)
+        reader.read(snapshot)
+        self.placer = Placer(self.occupancy, spread=snapshot.config.placement == "spread")
+        self.gangs = reader.gangs
+        self.waiting = reader.waiting
         self.evicted: dict[str, dict[int, Home]] = {}
         self.taken: dict[str, list[Gang]] = {}
         self.seen: set[str] = set()
@@ -96,7 +100,6 @@ class State:
         self.refusals: dict[object, dict[Action, Refusal]] = {}
         self.barred = barred
         self._journal: list[Entry] = []
-        self._read_workloads(snapshot)
         k = exact(snapshot.config.usage_weight_k)
         for books in self.books.values():
             books.divide(k)
@@ -209,52 +212,6 @@ class State:
         home = gang.homes.get(task)
         lost = self.evicted.get(gang.id, {}).get(task)
         return home is not None and lost is not None and lost.place == home.place
-
-    def _read_workloads(self, snapshot: Snapshot) -> None:
-        demands = Demands(self.scale)
-        of, holding = demands.of, ("running", "releasing", "stuck")
-        for workload in sorted(snapshot.workloads, key=_id):
-            tasks = workload.tasks
-            gang = Gang(workload, [of(task) for task in tasks])
-            self.gangs.append(gang)
-            pending = False
-            for k, task in enumerate(tasks):
-                if task.state in holding:
-                    self._read_holder(gang, k, task)
-                elif task.state == "pending":
-                    pending = True
-            if pending:
-                self.waiting.append(gang)
-                asked = total([gang.demands[k].most for k, task in enumerate(tasks) if task.state == "pending"])
-                self.books[workload.pools[0]].request(workload.queue, asked)
-
-    def _read_holder(self, gang: Gang, k: int, task: Task) -> None:
-        demand, cluster = gang.demands[k], self.cluster
-        i = cluster.index.get(task.node or "")
-        place = None if i is None else held_place(cluster, demand, i, task)
-        if place is not None:
-            self.occupancy.hold(place, demand, ONLY_NOW if task.state == "releasing" else BOTH)
-        if task.state != "running":
-            return
-        pool = gang.workload.pools[0] if i is None else cluster.nodes[i].pool
-        charge = demand.most
-        if place is not None:
-            if demand.form == Form.MEMORY:
-                charge = self._charge_by_memory(demand, place, task), demand.cpu_milli, demand.memory_mib
-            gang.homes[k] = Home(place, pool, charge)
-        self.books[pool].read_running(gang.queue, charge, gang.preemptible)
-
-    def _charge_by_memory(self, demand: Demand, place: Place, task: Task) -> int:
-        """Units that a running request by memory is charged: of the devices held, else of the smallest."""
-        ids = {self.cluster.gpus[d].id: d for d in self.cluster.spans[place.node]}
-        if not task.gpu_ids or not ids.keys() >= set(task.gpu_ids):
-            return demand.most[0]
-        memories = (self.cluster.gpu_memory[ids[gpu]] or self.scale.smallest for gpu in task.gpu_ids)
-        return sum(self.scale.of_memory(demand.gpu_memory_mib, mib) or self.scale.device for mib in memories)
-
-
-def _id(workload: PlannedWorkload) -> str:
-    return workload.id
 
 
 def _pools(snapshot: Snapshot) -> list[str]:

@@ -141,7 +141,7 @@ def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
     Where the step may go one way or another, each way is tested when it is tried.
     """
     one_way = len(gang.kinds) == 1 if gang.satisfied() else not gang.has_choice
-    vector = steps_request(gang, gang.next_tasks(), least=True) if one_way else NOTHING
+    vector = gang.step_request(least=True) if one_way else NOTHING
     return state.books[pool].gate(gang.queue, vector, gang.preemptible)
 
 
@@ -150,20 +150,9 @@ def horizons(state: State) -> tuple[bool, ...]:
     return (False, True) if state.occupancy.releasing else (False,)
 
 
-def signature(gang: Gang) -> tuple[object, ...] | None:
-    """Equal for gangs whose next steps stand or fall together; None where the queue or its running tasks matter."""
-    if gang.charged_by_device or gang.has_choice:
-        return None
-    if gang.workload.topology is not None or any(group.topology is not None for group in gang.groups.values()):
-        return None
-    if gang.satisfied():
-        return ("grow", frozenset(gang.kinds))
-    return ("start", *sorted(gang.demands[k].index for k in gang.next_tasks()))
-
-
 def shape(gang: Gang) -> object:
     """Equal for gangs of one queue that an action can serve alike, one as well as the other."""
-    known = signature(gang)
+    known = gang.signature()
     if known is not None:
         return known
     if gang.homes:

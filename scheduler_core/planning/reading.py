@@ -1,0 +1,131 @@
+"""Reading the workloads of a snapshot: who waits, who holds what, and what the queues are charged for it.
+
+This is most of the time of a plan on a busy cluster, so the plain case, one task on one device, takes a short way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from scheduler_core.model import PlannedWorkload, Snapshot, Task
+from scheduler_core.planning.cluster import Cluster, Place
+from scheduler_core.planning.demand import Demand, Demands, Form, Vector, total
+from scheduler_core.planning.gangs import Gang, Home
+from scheduler_core.planning.occupancy import BOTH, ONLY_NOW, Occupancy, Times
+from scheduler_core.planning.queues import PoolBooks
+
+Held: TypeAlias = tuple[Place, Demand, Times]
+
+_HOLDING = frozenset({"running", "releasing", "stuck"})
+_PLAIN = frozenset({Form.WHOLE, Form.PORTION})
+
+
+class Reader:
+    """Fills the occupancy and the books, and makes the gangs, in the order of their ids."""
+
+    def __init__(
+        self, cluster: Cluster, demands: Demands, occupancy: Occupancy, books: Mapping[str, PoolBooks]
+    ) -> None:
+        self.cluster = cluster
+        self.demands = demands
+        self.occupancy = occupancy
+        self.books = books
+        self.gangs: list[Gang] = []
+        self.waiting: list[Gang] = []
+        self._held: list[Held] = []
+        self._charges: dict[tuple[str, str, bool], list[Vector]] = {}
+
+    def read(self, snapshot: Snapshot) -> None:
+        """Read all workloads."""
+        demand_of = self.demands.of
+        for workload in sorted(snapshot.workloads, key=_id):
+            tasks = workload.tasks
+            gang = Gang(workload, [demand_of(task) for task in tasks])
+            self.gangs.append(gang)
+            pending = False
+            for k, task in enumerate(tasks):
+                if task.state in _HOLDING:
+                    self._read_holder(gang, k, task)
+                elif task.state == "pending":
+                    pending = True
+            if pending:
+                self.waiting.append(gang)
+                asked = total([gang.demands[k].most for k, task in enumerate(tasks) if task.state == "pending"])
+                self.books[workload.pools[0]].request(workload.queue, asked)
+        self.occupancy.load(self._held)
+        for (pool, queue, preemptible), charges in self._charges.items():
+            self.books[pool].read_running(queue, total(charges), preemptible)
+
+    def _read_holder(self, gang: Gang, k: int, task: Task) -> None:
+        demand, cluster = gang.demands[k], self.cluster
+        i = cluster.index.get(task.node or "")
+        place = None if i is None else self._place(demand, i, task)
+        if place is not None:
+            self._held.append((place, demand, ONLY_NOW if task.state == "releasing" else BOTH))
+        if task.state != "running":
+            return
+        pool = gang.workload.pools[0] if i is None else cluster.nodes[i].pool
+        charge = demand.most
+        if place is not None:
+            if demand.form == Form.MEMORY:
+                charge = self._charge_by_memory(demand, place, task), demand.cpu_milli, demand.memory_mib
+            gang.homes[k] = Home(place, pool, charge)
+        key = pool, gang.queue, gang.preemptible
+        charges = self._charges.get(key)
+        if charges is None:
+            charges = self._charges[key] = []
+        charges.append(charge)
+
+    def _place(self, demand: Demand, i: int, task: Task) -> Place | None:
+        """Where a task that holds resources of node i sits; None where a device of it is not in the snapshot."""
+        cluster, gpu_ids = self.cluster, task.gpu_ids
+        if len(gpu_ids) == 1 and demand.form in _PLAIN:
+            d = cluster.gpu_index.get(gpu_ids[0], -1)
+            if d >= 0 and cluster.gpu_node[d] == i and cluster.sliced[d] is None:
+                return Place(i, (d,), (demand.share or cluster.scale.device,))
+        return _held_place(cluster, demand, i, task)
+
+    def _charge_by_memory(self, demand: Demand, place: Place, task: Task) -> int:
+        """Units that a running request by memory is charged: of the devices held, else of the smallest."""
+        cluster, scale = self.cluster, self.cluster.scale
+        ids = {cluster.gpus[d].id: d for d in cluster.spans[place.node]}
+        if not task.gpu_ids or not ids.keys() >= set(task.gpu_ids):
+            return demand.most[0]
+        memories = (cluster.gpu_memory[ids[gpu]] or scale.smallest for gpu in task.gpu_ids)
+        return sum(scale.of_memory(demand.gpu_memory_mib, mib) or scale.device for mib in memories)
+
+
+def _held_place(cluster: Cluster, demand: Demand, i: int, task: Task) -> Place | None:
+    """The same for every form.
+
+    A holder of a whole partitioned device is not seen on it; one of memory on a device of unknown memory counts as
+    holding all of it.
+    """
+    index, span = cluster.gpu_index, cluster.spans[i]
+    if demand.form == Form.MIG:
+        return _held_slices(cluster, i, task)
+    if not task.gpu_ids or demand.form == Form.NONE:
+        return Place(i)
+    devices = []
+    for gpu in task.gpu_ids:
+        d = index.get(gpu, -1)
+        if d not in span:
+            return None
+        if cluster.sliced[d] is None:
+            devices.append(d)
+    units = tuple([cluster.share(d, demand) or cluster.scale.device for d in devices])
+    return Place(i, tuple(devices), units)
+
+
+def _held_slices(cluster: Cluster, i: int, task: Task) -> Place | None:
+    index = cluster.gpu_index
+    if not all(index.get(piece.gpu, -1) in cluster.spans[i] for piece in task.mig_slices):
+        return None
+    slices = [(index[piece.gpu], piece.profile) for piece in task.mig_slices]
+    known = [(d, profile) for d, profile in slices if profile in (cluster.sliced[d] or {})]
+    return Place(i, devices=tuple([d for d, _ in known]), profiles=tuple([profile for _, profile in known]))
+
+
+def _id(workload: PlannedWorkload) -> str:
+    return workload.id

@@ -20,6 +20,7 @@ from scheduler_core.model import (
     PoolQuota,
     Queue,
     QueueShare,
+    Remedy,
     Snapshot,
     Taint,
     Task,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from scheduler_core.planning.check import Violation, check
     from scheduler_core.planning.errors import BadSnapshot
     from scheduler_core.planning.plan import plan
+    from scheduler_core.planning.remedies import remedies
     from scheduler_core.planning.snapshot_json import plan_to_json, snapshot_from_json
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "PoolQuota",
     "Queue",
     "QueueShare",
+    "Remedy",
     "Snapshot",
     "Taint",
     "Task",
@@ -68,6 +71,7 @@ __all__ = [
     "check",
     "plan",
     "plan_to_json",
+    "remedies",
     "snapshot_from_json",
 ]
 
@@ -77,6 +81,7 @@ _IN_PLANNING = {
     "check": "check",
     "plan": "plan",
     "plan_to_json": "snapshot_json",
+    "remedies": "remedies",
     "snapshot_from_json": "snapshot_json",
 }
 

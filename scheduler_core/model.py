@@ -57,8 +57,11 @@ Ratio: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Name: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 
-class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of everything that is decoded: frozen, keyword-only, no unknown fields."""
+class Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """Base of everything that is decoded: frozen, keyword-only, no unknown fields.
+
+    Being frozen they form no cycles, so the garbage collector need not walk the tens of thousands of a large snapshot.
+    """
 
 
 class Config(Strict, frozen=True, kw_only=True):
@@ -330,6 +333,13 @@ class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     position: int | None = None
     queue_position: int | None = None
     ahead: tuple[str, ...] = ()
+
+
+class Remedy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One change to a request, and what it would bring: "gpu 0.5 to 0.4", "starts now on node-3"."""
+
+    change: str
+    effect: str
 
 
 class QueueShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,12 +24,12 @@ class Consolidate:
         self.most = state.snapshot.config.max_consolidation_victims
 
     def may_start(self, gang: Gang, pool: str) -> bool:
-        if self.most == 0 or not gang.preemptible or not self.running.lowest_priorities(pool):
+        if self.most == 0 or not gang.preemptible:
             return False
         wanted = gang.step_request(least=True)
         if wanted[0] > self.running.free_units(pool) or wanted[1] > self.running.free_cpu(pool):
             return False
-        return gate(self.state, gang, pool) is None
+        return bool(self.running.candidates(pool).leaves) and gate(self.state, gang, pool) is None
 
     def take(self, gang: Gang, pool: str) -> Answer | Refusal:
         answer = Search(self.state, gang, pool, _Rules(self, gang, pool)).run()
@@ -46,8 +46,9 @@ class _Rules:
         self.cause = Cause("consolidate", gang.id, f"moves so that {gang.id} fits")
 
     def order(self) -> VictimOrder:
-        leaves = self.action.running.candidates(self.pool).leaves
-        return VictimOrder(self.action.state.siblings(self.pool), leaves, self._allows)
+        candidates = self.action.running.candidates(self.pool)
+        entries = {leaf: candidates.entries(leaf) for leaf in sorted(candidates.leaves)}
+        return VictimOrder(self.action.state.siblings(self.pool), entries, self._allows)
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
         return self.action.most < 0 or len({batch.gang.id for batch in victims}) <= self.action.most

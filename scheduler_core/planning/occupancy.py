@@ -8,7 +8,7 @@ only LATER; a victim goes from LATER and stays in NOW.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from scheduler_core.planning.cluster import Cluster, Place
@@ -37,31 +37,42 @@ class Occupancy:
         self.changes: list[int] = []
         self.releasing = 0
 
-    def load(self, held: Iterable[tuple[Place, Demand, Times]]) -> None:
-        """Take many places at once, before anything else is held."""
-        for place, demand, times in held:
-            i, cpu, memory = place.node, demand.cpu_milli, demand.memory_mib
-            for t in times:
-                self.slots[t][i] -= 1
-                if cpu:
-                    self.cpu[t][i] -= cpu
-                if memory:
-                    self.memory[t][i] -= memory
-                used = self.used[t]
-                for d, units in zip(place.devices, place.units, strict=False):
-                    used[d] += units
-                for d, profile in zip(place.devices, place.profiles, strict=False):
-                    self.slices[t][d][profile] -= 1
-            self.releasing += times is ONLY_NOW
-        self._count_idle()
+    def load(self, place: Place, demand: Demand, times: Times) -> None:
+        """Take a place without logging it: for what is held at the start; `count_idle` ends it."""
+        i = place.node
+        for t in times:
+            self.slots[t][i] -= 1
+            self.cpu[t][i] -= demand.cpu_milli
+            self.memory[t][i] -= demand.memory_mib
+            for d, units in zip(place.devices, place.units, strict=False):
+                self.used[t][d] += units
+            for d, profile in zip(place.devices, place.profiles, strict=False):
+                self.slices[t][d][profile] -= 1
+        self.releasing += times is ONLY_NOW
 
-    def _count_idle(self) -> None:
+    def load_one(self, i: int, d: int, units: int, demand: Demand) -> None:
+        """The same for one device at both times: most of what runs."""
+        used_now, used_later = self.used
+        used_now[d] += units
+        used_later[d] += units
+        slots_now, slots_later = self.slots
+        slots_now[i] -= 1
+        slots_later[i] -= 1
+        if demand.cpu_milli:
+            for cpu in self.cpu:
+                cpu[i] -= demand.cpu_milli
+        if demand.memory_mib:
+            for memory in self.memory:
+                memory[i] -= demand.memory_mib
+
+    def count_idle(self) -> None:
+        """Count idle devices afresh."""
         now, later = self.used
         for i, span in enumerate(self.cluster.spans):
             whole = [d for d in span if self.cluster.sliced[d] is None]
-            self.idle[NOW][i] = sum(not now[d] for d in whole)
-            self.idle[LATER][i] = sum(not later[d] for d in whole)
-            self.idle_throughout[i] = sum(not (now[d] or later[d]) for d in whole)
+            self.idle[NOW][i] = sum([not now[d] for d in whole])
+            self.idle[LATER][i] = sum([not later[d] for d in whole])
+            self.idle_throughout[i] = sum([not (now[d] or later[d]) for d in whole])
 
     def hold(self, place: Place, demand: Demand, times: Times) -> None:
         """Take the place."""

@@ -24,11 +24,11 @@ class Preempt:
         self.running = running
 
     def may_start(self, gang: Gang, pool: str) -> bool:
-        lowest = self.running.lowest_priorities(pool).get(gang.queue)
+        lowest = self.running.lowest_priority(pool, gang.queue)
         return lowest is not None and lowest < gang.workload.priority
 
     def take(self, gang: Gang, pool: str) -> Answer | Refusal:
-        entries = self.running.candidates(pool).leaves.get(gang.queue, [])
+        entries = self.running.candidates(pool).entries(gang.queue)
         lower = entries[bisect_right(entries, -gang.workload.priority, key=_rank) :]
         reach = self.running.free_units(pool) + sum(
             home.charge[0] for entry in lower for home in entry[-1].homes.values()

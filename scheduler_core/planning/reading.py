@@ -6,16 +6,13 @@ This is most of the time of a plan on a busy cluster, so the plain case, one tas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 from scheduler_core.model import PlannedWorkload, Snapshot, Task
 from scheduler_core.planning.cluster import Cluster, Place
 from scheduler_core.planning.demand import Demand, Demands, Form, Vector, total
 from scheduler_core.planning.gangs import Gang, Home
-from scheduler_core.planning.occupancy import BOTH, ONLY_NOW, Occupancy, Times
+from scheduler_core.planning.occupancy import BOTH, ONLY_NOW, Occupancy
 from scheduler_core.planning.queues import PoolBooks
-
-Held: TypeAlias = tuple[Place, Demand, Times]
 
 _HOLDING = frozenset({"running", "releasing", "stuck"})
 _PLAIN = frozenset({Form.WHOLE, Form.PORTION})
@@ -33,36 +30,67 @@ class Reader:
         self.books = books
         self.gangs: list[Gang] = []
         self.waiting: list[Gang] = []
-        self._held: list[Held] = []
         self._charges: dict[tuple[str, str, bool], list[Vector]] = {}
 
     def read(self, snapshot: Snapshot) -> None:
         """Read all workloads."""
-        demand_of = self.demands.of
+        demand_of, add_gang, read_plain = self.demands.of, self.gangs.append, self._read_plain
         for workload in sorted(snapshot.workloads, key=_id):
             tasks = workload.tasks
-            gang = Gang(workload, [demand_of(task) for task in tasks])
-            self.gangs.append(gang)
-            pending = False
-            for k, task in enumerate(tasks):
-                if task.state in _HOLDING:
-                    self._read_holder(gang, k, task)
-                elif task.state == "pending":
-                    pending = True
-            if pending:
-                self.waiting.append(gang)
-                asked = total([gang.demands[k].most for k, task in enumerate(tasks) if task.state == "pending"])
-                self.books[workload.pools[0]].request(workload.queue, asked)
-        self.occupancy.load(self._held)
+            if len(tasks) == 1 and tasks[0].state == "running":
+                task = tasks[0]
+                demand = demand_of(task)
+                gang = Gang(workload, [demand])
+                add_gang(gang)
+                if not read_plain(gang, task, demand):
+                    self._read_holder(gang, 0, task)
+            else:
+                gang = Gang(workload, [demand_of(task) for task in tasks])
+                add_gang(gang)
+                self._read_tasks(gang, workload)
+        self.occupancy.count_idle()
         for (pool, queue, preemptible), charges in self._charges.items():
             self.books[pool].read_running(queue, total(charges), preemptible)
+
+    def _read_plain(self, gang: Gang, task: Task, demand: Demand) -> bool:
+        """Let one running task hold one device, whole or in part; False where it is not as plain as that."""
+        gpu_ids, cluster = task.gpu_ids, self.cluster
+        if len(gpu_ids) != 1 or demand.form not in _PLAIN:
+            return False
+        d = cluster.gpu_index.get(gpu_ids[0], -1)
+        if d < 0 or cluster.sliced[d] is not None:
+            return False
+        i = cluster.gpu_node[d]
+        node = cluster.nodes[i]
+        if node.name != task.node:
+            return False
+        units = demand.share or cluster.scale.device
+        self.occupancy.load_one(i, d, units, demand)
+        gang.homes[0] = Home(Place(i, (d,), (units,)), node.pool, demand.most)
+        key = node.pool, gang.queue, gang.preemptible
+        charges = self._charges.get(key)
+        if charges is None:
+            charges = self._charges[key] = []
+        charges.append(demand.most)
+        return True
+
+    def _read_tasks(self, gang: Gang, workload: PlannedWorkload) -> None:
+        asked = []
+        for k, task in enumerate(workload.tasks):
+            if task.state in _HOLDING:
+                self._read_holder(gang, k, task)
+            elif task.state == "pending":
+                asked.append(gang.demands[k].most)
+        if asked:
+            self.waiting.append(gang)
+            self.books[workload.pools[0]].request(workload.queue, total(asked))
 
     def _read_holder(self, gang: Gang, k: int, task: Task) -> None:
         demand, cluster = gang.demands[k], self.cluster
         i = cluster.index.get(task.node or "")
-        place = None if i is None else self._place(demand, i, task)
+        place = None if i is None else _held_place(cluster, demand, i, task)
         if place is not None:
-            self._held.append((place, demand, ONLY_NOW if task.state == "releasing" else BOTH))
+            self.occupancy.load(place, demand, ONLY_NOW if task.state == "releasing" else BOTH)
         if task.state != "running":
             return
         pool = gang.workload.pools[0] if i is None else cluster.nodes[i].pool
@@ -72,19 +100,7 @@ class Reader:
                 charge = self._charge_by_memory(demand, place, task), demand.cpu_milli, demand.memory_mib
             gang.homes[k] = Home(place, pool, charge)
         key = pool, gang.queue, gang.preemptible
-        charges = self._charges.get(key)
-        if charges is None:
-            charges = self._charges[key] = []
-        charges.append(charge)
-
-    def _place(self, demand: Demand, i: int, task: Task) -> Place | None:
-        """Where a task that holds resources of node i sits; None where a device of it is not in the snapshot."""
-        cluster, gpu_ids = self.cluster, task.gpu_ids
-        if len(gpu_ids) == 1 and demand.form in _PLAIN:
-            d = cluster.gpu_index.get(gpu_ids[0], -1)
-            if d >= 0 and cluster.gpu_node[d] == i and cluster.sliced[d] is None:
-                return Place(i, (d,), (demand.share or cluster.scale.device,))
-        return _held_place(cluster, demand, i, task)
+        self._charges.setdefault(key, []).append(charge)
 
     def _charge_by_memory(self, demand: Demand, place: Place, task: Task) -> int:
         """Units that a running request by memory is charged: of the devices held, else of the smallest."""
@@ -97,7 +113,7 @@ class Reader:
 
 
 def _held_place(cluster: Cluster, demand: Demand, i: int, task: Task) -> Place | None:
-    """The same for every form.
+    """Where a task that holds resources of node i sits; None where a device of it is not in the snapshot.
 
     A holder of a whole partitioned device is not seen on it; one of memory on a device of unknown memory counts as
     holding all of it.

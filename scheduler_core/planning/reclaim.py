@@ -28,7 +28,7 @@ class Reclaim:
         request = gang.step_request(least=False)
         if not within(add(books.allocated[leaf], request), books.fair_floor[leaf]):
             return False
-        return any(other != leaf for other in self.running.lowest_priorities(pool))
+        return bool(self.running.candidates(pool).leaves - {leaf})
 
     def take(self, gang: Gang, pool: str) -> Answer | Refusal:
         test = self._test(gang, pool)
@@ -37,7 +37,7 @@ class Reclaim:
         candidates = self.running.candidates(pool)
         leaves = [
             leaf
-            for leaf in candidates.leaves
+            for leaf in sorted(candidates.leaves)
             if leaf != gang.queue and test.may_take(leaf, test.allocated[test.sides(leaf)[1]])
         ]
         refusal = self._by_arithmetic(gang, pool, test, leaves)
@@ -46,7 +46,7 @@ class Reclaim:
         rules = _Rules(self, gang, test, pool, leaves)
         answer = Search(self.state, gang, pool, rules).run() if leaves else Answer.NO
         if answer is not Answer.FOUND and self._may_move(gang, pool):
-            others = [leaf for leaf in candidates.leaves if leaf != gang.queue]
+            others = sorted(candidates.leaves - {gang.queue})
             if Search(self.state, gang, pool, _Rules(self, gang, test, pool, others)).run() is Answer.FOUND:
                 return Answer.FOUND
         return answer if answer is Answer.FOUND else rules.refusal(answer)
@@ -93,10 +93,9 @@ class _Rules:
         self.cause = Cause("reclaim", gang.id, reason)
 
     def order(self) -> VictimOrder:
-        entries = self.action.running.candidates(self.pool).leaves
-        return VictimOrder(
-            self.action.state.siblings(self.pool), {leaf: entries[leaf] for leaf in self.leaves}, self._allows
-        )
+        candidates = self.action.running.candidates(self.pool)
+        entries = {leaf: candidates.entries(leaf) for leaf in self.leaves}
+        return VictimOrder(self.action.state.siblings(self.pool), entries, self._allows)
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
         return self.test.holds((batch.gang.queue, batch.charge()) for batch in victims)

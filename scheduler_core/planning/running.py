@@ -16,7 +16,7 @@ class Running:
     def __init__(self, state: State) -> None:
         self.state = state
         self.protection = Protection(state.tree, state.snapshot.time)
-        self._lowest: dict[str, dict[str, int]] = {}
+        self._lowest: dict[tuple[str, str], int | None] = {}
         self._candidates: dict[str, Candidates] = {}
         self._free: dict[str, tuple[int, int, int]] = {}
 
@@ -28,17 +28,12 @@ class Running:
             found = self._candidates[pool] = Candidates(gangs)
         return found
 
-    def lowest_priorities(self, pool: str) -> dict[str, int]:
-        """The lowest priority among the candidates of each leaf, as it was at the first look."""
-        found = self._lowest.get(pool)
-        if found is None:
-            found = self._lowest[pool] = {}
-            for gang in self.state.gangs:
-                if gang.homes and gang.preemptible and self._runs_in(gang, pool):
-                    priority, known = gang.workload.priority, found.get(gang.queue)
-                    if known is None or priority < known:
-                        found[gang.queue] = priority
-        return found
+    def lowest_priority(self, pool: str, leaf: str) -> int | None:
+        """The lowest priority among the candidates of a leaf; None where there are none."""
+        key = pool, leaf
+        if key not in self._lowest:
+            self._lowest[key] = self.candidates(pool).lowest_priority(leaf)
+        return self._lowest[key]
 
     def free_units(self, pool: str) -> int:
         """GPU units free on ready nodes of the pool after what is releasing has gone, in however many places."""

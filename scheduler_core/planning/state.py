@@ -203,9 +203,9 @@ class State:
         """What has been placed since the mark, in order; an evicted task that is back where it was is among it."""
         return (entry for entry in self._journal[mark:] if type(entry) is Placement)
 
-    def removals(self) -> Iterator[Removal]:
-        """What has been evicted, in order; a task that is back where it was is among it."""
-        return (entry for entry in self._journal if type(entry) is Removal)
+    def removals(self, mark: int = 0) -> Iterator[Removal]:
+        """What has been evicted since the mark, in order; a task that is back where it was is among it."""
+        return (entry for entry in self._journal[mark:] if type(entry) is Removal)
 
     def is_back(self, gang: Gang, task: int) -> bool:
         """Whether the task was evicted and has been placed again where it was."""

@@ -26,8 +26,9 @@ def validate(snapshot: Snapshot) -> None:
         if _in_ring(queue.name, parents):
             raise BadSnapshot(f"queue {queue.name} is its own ancestor", f"$.queues[{n}].parent")
     _profiles(snapshot)
-    for n, workload in enumerate(works):
-        if workload.groups is not None or any(task.group != "default" for task in workload.tasks):
+    grouped = any(workload.groups is not None for workload in works)
+    if grouped or any(task.group != "default" for workload in works for task in workload.tasks):
+        for n, workload in enumerate(works):
             _groups(workload, f"$.workloads[{n}]")
 
 
@@ -73,10 +74,11 @@ def _profiles(snapshot: Snapshot) -> None:
                 _unique(names, "profile", path)
                 for m, name in enumerate(names):
                     _profile(name, path.format(m))
-    for n, workload in enumerate(snapshot.workloads):
-        for t, task in enumerate(workload.tasks):
-            for name in task.request.mig:
-                _profile(name, f"$.workloads[{n}].tasks[{t}].request.mig")
+    if any(task.request.mig for workload in snapshot.workloads for task in workload.tasks):
+        for n, workload in enumerate(snapshot.workloads):
+            for t, task in enumerate(workload.tasks):
+                for name in task.request.mig:
+                    _profile(name, f"$.workloads[{n}].tasks[{t}].request.mig")
 
 
 def _profile(name: str, path: str) -> None:

@@ -46,15 +46,26 @@ class Bulk(Struct, frozen=True):
 
 
 class Candidates:
-    """Gangs that run in one pool by leaf queue, in starting order: the last of a leaf is taken first."""
+    """Gangs that run in one pool by leaf queue; a leaf is put in order when it is first asked for."""
 
     def __init__(self, gangs: Iterable[Gang]) -> None:
-        self.leaves: dict[str, list[Entry]] = {}
+        self._gangs: dict[str, list[Gang]] = {}
         for gang in gangs:
-            self.leaves.setdefault(gang.queue, []).append(entry_of(gang))
-        for entries in self.leaves.values():
-            entries.sort()
+            self._gangs.setdefault(gang.queue, []).append(gang)
+        self.leaves = frozenset(self._gangs)
+        self._entries: dict[str, list[Entry]] = {}
         self._bulks: dict[str, Bulk] = {}
+
+    def entries(self, leaf: str) -> list[Entry]:
+        """The gangs of a leaf in starting order: the last is taken first."""
+        found = self._entries.get(leaf)
+        if found is None:
+            found = self._entries[leaf] = sorted(map(entry_of, self._gangs.get(leaf, ())))
+        return found
+
+    def lowest_priority(self, leaf: str) -> int | None:
+        """The lowest priority in the leaf; None where nothing runs."""
+        return min((gang.workload.priority for gang in self._gangs.get(leaf, ())), default=None)
 
     def bulk(self, leaves: Iterable[str]) -> Bulk:
         """The bulk of some leaves as it was when first asked for."""
@@ -68,7 +79,7 @@ class Candidates:
     def _bulk(self, leaf: str) -> Bulk:
         found = self._bulks.get(leaf)
         if found is None:
-            gangs = [[home.charge[0] for home in entry[-1].homes.values()] for entry in self.leaves[leaf]]
+            gangs = [[home.charge[0] for home in gang.homes.values()] for gang in self._gangs[leaf]]
             sums = [sum(charges) for charges in gangs]
             step = gcd(*(charge for charges in gangs for charge in charges))
             found = self._bulks[leaf] = Bulk(sum(sums), max(sums, default=0), step)

@@ -1,0 +1,191 @@
+"""What would let a waiting workload start: the smallest change of each kind to its request, tried on the planned state.
+
+Each change is tried for real, as the plan would place it, and undone. Of each kind the smallest change that works is
+found by halving: less of everything fits wherever more of it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from msgspec.structs import replace
+
+from scheduler_core.model import MILLI, NON_PREEMPTIBLE_PRIORITY, Group, PlannedWorkload, Remedy, Snapshot, TaskRequest
+from scheduler_core.planning import wording
+from scheduler_core.planning.errors import BadSnapshot
+from scheduler_core.planning.eviction import Answer
+from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.plan import decide
+from scheduler_core.planning.preempt import Preempt
+from scheduler_core.planning.running import Running
+from scheduler_core.planning.state import State
+from scheduler_core.planning.step import attempt, gate
+from scheduler_core.planning.validation import validate
+
+
+def remedies(snapshot: Snapshot, workload_id: str) -> list[Remedy]:
+    """The smallest changes that would let the workload start beside everything that this plan starts.
+
+    Empty where nothing of it waits, or where no single change helps.
+
+    Raises:
+        BadSnapshot: the snapshot contradicts itself, or has no such workload.
+    """
+    validate(snapshot)
+    state = decide(snapshot)
+    gang = next((gang for gang in state.gangs if gang.id == workload_id), None)
+    if gang is None:
+        raise BadSnapshot(f"there is no workload {workload_id!r}", "$.workloads")
+    if not gang.waiting() or not gang.next_tasks() or not state.tree.is_leaf(gang.queue):
+        return []
+    return list(_Trial(state, gang).changes())
+
+
+class _Trial:
+    """Tries changed copies of one workload."""
+
+    def __init__(self, state: State, gang: Gang) -> None:
+        self.state = state
+        self.gang = gang
+        self.workload = gang.workload
+
+    def changes(self) -> Iterator[Remedy]:
+        """One remedy at most of each kind, the mildest kinds first."""
+        request = self.workload.tasks[self.gang.next_tasks()[0]].request
+        yield from self._share(request)
+        yield from self._devices(request)
+        for field in ("gpu_memory_mib", "cpu_milli", "memory_mib"):
+            yield from self._less_of(request, field)
+        yield from self._workers()
+        yield from self._models(request)
+        yield from self._pool()
+        yield from self._priority()
+
+    def _share(self, request: TaskRequest) -> Iterator[Remedy]:
+        """A smaller share of a device, or a share instead of one whole device."""
+        milli = request.portion_milli or (MILLI if request.whole_devices == 1 else 0)
+        found = self._most(milli - 1, lambda value: self._with_request(replace_gpu(request, value)))
+        if found is not None:
+            value, where = found
+            yield Remedy(change=f"gpu {_devices(milli)} to {_devices(value)}", effect=where)
+
+    def _devices(self, request: TaskRequest) -> Iterator[Remedy]:
+        field = "gpu_devices" if request.portion_milli or request.gpu_memory_mib else "gpu"
+        count = request.gpu_devices if field == "gpu_devices" else request.whole_devices
+        found = self._most(count - 1, lambda value: self._with_request(replace(request, **{field: value})))
+        if found is not None:
+            yield Remedy(change=f"devices {count} to {found[0]}", effect=found[1])
+
+    def _less_of(self, request: TaskRequest, field: str) -> Iterator[Remedy]:
+        amount: int = getattr(request, field)
+        found = self._most(amount - 1, lambda value: self._with_request(replace(request, **{field: value})))
+        if found is not None:
+            yield Remedy(change=f"{field} {amount} to {found[0]}", effect=found[1])
+
+    def _workers(self) -> Iterator[Remedy]:
+        """Fewer tasks: of a gang without groups of its own fewer in all, else a lower minimum of its only group."""
+        groups = self.workload.groups
+        if (groups is not None and len(groups) > 1) or self.gang.homes:
+            return
+        wanted = len(self.workload.tasks) if groups is None else groups[0].min_members
+        found = self._most(wanted - 1, self._with_workers)
+        if found is not None:
+            noun = "workers" if groups is None else "minimum workers"
+            yield Remedy(change=f"{noun} {wanted} to {found[0]}", effect=found[1])
+
+    def _models(self, request: TaskRequest) -> Iterator[Remedy]:
+        if request.models is not None:
+            where = self._starts(self._with_request(replace(request, models=None)))
+            if where is not None:
+                yield Remedy(change=f"models {' or '.join(request.models)} to any", effect=where)
+
+    def _pool(self) -> Iterator[Remedy]:
+        for pool in sorted(self.state.cluster.pool_masks.keys() - set(self.workload.pools)):
+            where = self._starts(replace(self.workload, pools=(pool,)))
+            if where is not None:
+                yield Remedy(change=f"pool {' or '.join(self.workload.pools)} to {pool}", effect=where)
+                return
+
+    def _priority(self) -> Iterator[Remedy]:
+        """A higher priority that may preempt, or, where its quota is used up, one that is preemptible."""
+        own = self.workload.priority
+        if not self.gang.preemptible and self.workload.preemptible is None:
+            below = NON_PREEMPTIBLE_PRIORITY - 1
+            where = self._starts(replace(self.workload, priority=below))
+            if where is not None:
+                yield Remedy(change=f"priority {own} to {below}, which is preemptible", effect=where)
+                return
+        running = Running(self.state)
+        for pool in self.state.pools_of(self.gang):
+            entries = running.candidates(pool).entries(self.gang.queue)
+            for priority in sorted({-entry[0] + 1 for entry in entries if -entry[0] >= own}):
+                effect = self._preempts(replace(self.workload, priority=priority), pool, running)
+                if effect is not None:
+                    yield Remedy(change=f"priority {own} to {priority}", effect=effect)
+                    return
+
+    def _preempts(self, workload: PlannedWorkload, pool: str, running: Running) -> str | None:
+        gang, mark = self._compiled(workload), self.state.mark()
+        if Preempt(self.state, running).take(gang, pool) is not Answer.FOUND:
+            return None
+        at = self._where(mark)
+        gone = sum(not self.state.is_back(entry.gang, entry.task) for entry in self.state.removals(mark))
+        self.state.rollback(mark)
+        return f"starts on {at} when {wording.plural(gone, 'task')} of lower priority left"
+
+    def _most(self, limit: int, changed: Callable[[int], PlannedWorkload]) -> tuple[int, str] | None:
+        """The largest value from 1 to the limit with which it starts, and where; None where none does."""
+        if limit < 1 or (where := self._starts(changed(1))) is None:
+            return None
+        low, high = 1, limit + 1
+        while low + 1 < high:
+            middle = (low + high) // 2
+            found = self._starts(changed(middle))
+            low, high, where = (middle, high, found) if found is not None else (low, middle, where)
+        return low, where
+
+    def _with_request(self, request: TaskRequest) -> PlannedWorkload:
+        """The workload with this request for all tasks that ask like the first that waits."""
+        asked = self.workload.tasks[self.gang.next_tasks()[0]].request
+        tasks = tuple(
+            replace(task, request=request) if task.state == "pending" and task.request == asked else task
+            for task in self.workload.tasks
+        )
+        return replace(self.workload, tasks=tasks)
+
+    def _with_workers(self, count: int) -> PlannedWorkload:
+        groups = self.workload.groups
+        if groups is None:
+            return replace(self.workload, tasks=self.workload.tasks[:count])
+        lower: Group = replace(groups[0], min_members=count)
+        return replace(self.workload, groups=(lower,))
+
+    def _starts(self, workload: PlannedWorkload) -> str | None:
+        """Where it starts now, as a sentence; None where it does not."""
+        gang, state = self._compiled(workload), self.state
+        mark = state.mark()
+        for pool in state.pools_of(gang):
+            if gate(state, gang, pool) is None and attempt(state, gang, pool, later=False):
+                at = self._where(mark)
+                state.rollback(mark)
+                return f"starts now on {at}"
+        return None
+
+    def _where(self, mark: int) -> str:
+        nodes = [placement.place.node for placement in self.state.placements(mark) if placement.gang.id == self.gang.id]
+        return wording.where(self.state.cluster, nodes)
+
+    def _compiled(self, workload: PlannedWorkload) -> Gang:
+        gang = Gang(workload, [self.state.demands.of(task) for task in workload.tasks])
+        gang.homes = dict(self.gang.homes)
+        return gang
+
+
+def replace_gpu(request: TaskRequest, milli: int) -> TaskRequest:
+    """The request for a share of so many thousandths of each device."""
+    return replace(request, gpu=_devices(milli))
+
+
+def _devices(milli: int) -> str:
+    return wording.number(Fraction(milli, MILLI))

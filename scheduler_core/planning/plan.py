@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TypeVar
 
+from msgspec import Struct
+
 from scheduler_core.model import (
     ACTIONS,
     RESOURCES,
@@ -52,7 +54,7 @@ def plan(snapshot: Snapshot) -> Plan:
     if snapshot.config.placement not in PLACEMENTS:
         known = " or ".join(PLACEMENTS)
         raise BadSnapshot(f"placement is {known}, not {snapshot.config.placement}", "$.config.placement")
-    state = decide(snapshot)
+    state = decide(snapshot).state
     placed = sorted(state.placements(), key=lambda p: (p.gang.id, p.task))
     shares = tuple(_shares(state))
     binds = tuple(_spot(state, p, Bind) for p in placed if not p.later)
@@ -62,18 +64,25 @@ def plan(snapshot: Snapshot) -> Plan:
     return Plan(binds=binds, nominations=nominations, evictions=evictions, verdicts=verdicts, shares=shares)
 
 
-def decide(snapshot: Snapshot) -> State:
-    """The state after all actions. Workloads for which others would be evicted in vain are barred from it, in turn."""
+class Decision(Struct, frozen=True):
+    """The state after all actions, and the running work that they have looked at."""
+
+    state: State
+    running: Running
+
+
+def decide(snapshot: Snapshot) -> Decision:
+    """Apply the actions. Workloads for which others would be evicted in vain are barred from that, in turn."""
     barred: set[str] = set()
     while True:
-        state = _apply_actions(snapshot, barred)
-        broken = broken_promises(state)
+        decision = _apply_actions(snapshot, barred)
+        broken = broken_promises(decision.state)
         if not broken:
-            return state
+            return decision
         barred |= broken
 
 
-def _apply_actions(snapshot: Snapshot, barred: Collection[str]) -> State:
+def _apply_actions(snapshot: Snapshot, barred: Collection[str]) -> Decision:
     state, actions = State(snapshot, barred), snapshot.config.actions
     running = Running(state)
     for action in ACTIONS:
@@ -85,7 +94,7 @@ def _apply_actions(snapshot: Snapshot, barred: Collection[str]) -> State:
             evict_stale_gangs(state)
         else:
             make_room(state, _TAKERS[action](state, running))
-    return state
+    return Decision(state, running)
 
 
 def _evictions(state: State) -> Iterator[Eviction]:

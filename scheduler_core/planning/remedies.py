@@ -16,10 +16,8 @@ from scheduler_core.planning import wording
 from scheduler_core.planning.errors import BadSnapshot
 from scheduler_core.planning.eviction import Answer
 from scheduler_core.planning.gangs import Gang
-from scheduler_core.planning.plan import decide
+from scheduler_core.planning.plan import Decision, decide
 from scheduler_core.planning.preempt import Preempt
-from scheduler_core.planning.running import Running
-from scheduler_core.planning.state import State
 from scheduler_core.planning.step import attempt, gate
 from scheduler_core.planning.validation import validate
 
@@ -33,20 +31,22 @@ def remedies(snapshot: Snapshot, workload_id: str) -> list[Remedy]:
         BadSnapshot: the snapshot contradicts itself, or has no such workload.
     """
     validate(snapshot)
-    state = decide(snapshot)
+    decision = decide(snapshot)
+    state = decision.state
     gang = next((gang for gang in state.gangs if gang.id == workload_id), None)
     if gang is None:
         raise BadSnapshot(f"there is no workload {workload_id!r}", "$.workloads")
     if not gang.waiting() or not gang.next_tasks() or not state.tree.is_leaf(gang.queue):
         return []
-    return list(_Trial(state, gang).changes())
+    return list(_Trial(decision, gang).changes())
 
 
 class _Trial:
     """Tries changed copies of one workload."""
 
-    def __init__(self, state: State, gang: Gang) -> None:
-        self.state = state
+    def __init__(self, decision: Decision, gang: Gang) -> None:
+        self.state = decision.state
+        self.running = decision.running
         self.gang = gang
         self.workload = gang.workload
 
@@ -116,18 +116,17 @@ class _Trial:
             if where is not None:
                 yield Remedy(change=f"priority {own} to {below}, which is preemptible", effect=where)
                 return
-        running = Running(self.state)
         for pool in self.state.pools_of(self.gang):
-            entries = running.candidates(pool).entries(self.gang.queue)
+            entries = self.running.candidates(pool).entries(self.gang.queue)
             for priority in sorted({-entry[0] + 1 for entry in entries if -entry[0] >= own}):
-                effect = self._preempts(replace(self.workload, priority=priority), pool, running)
+                effect = self._preempts(replace(self.workload, priority=priority), pool)
                 if effect is not None:
                     yield Remedy(change=f"priority {own} to {priority}", effect=effect)
                     return
 
-    def _preempts(self, workload: PlannedWorkload, pool: str, running: Running) -> str | None:
+    def _preempts(self, workload: PlannedWorkload, pool: str) -> str | None:
         gang, mark = self._compiled(workload), self.state.mark()
-        if Preempt(self.state, running).take(gang, pool) is not Answer.FOUND:
+        if Preempt(self.state, self.running).take(gang, pool) is not Answer.FOUND:
             return None
         at = self._where(mark)
         gone = sum(not self.state.is_back(entry.gang, entry.task) for entry in self.state.removals(mark))

@@ -24,7 +24,8 @@ class Running:
         """Preemptible work that runs in this pool and nowhere else."""
         found = self._candidates.get(pool)
         if found is None:
-            gangs = (gang for gang in self.state.gangs if gang.preemptible and self._runs_in(gang, pool))
+            runs_in = self._runs_in
+            gangs = [g for g in self.state.gangs if g.homes and g.preemptible and runs_in(g, pool)]
             found = self._candidates[pool] = Candidates(gangs)
         return found
 
@@ -44,9 +45,8 @@ class Running:
         return self._free_in(pool)[1]
 
     def _runs_in(self, gang: Gang, pool: str) -> bool:
-        if not gang.homes or not self.state.tree.is_leaf(gang.queue):
-            return False
-        return all(home.pool == pool and not home.fresh for home in gang.homes.values())
+        homes = gang.homes.values()
+        return all(home.pool == pool and not home.fresh for home in homes) and self.state.tree.is_leaf(gang.queue)
 
     def _free_in(self, pool: str) -> tuple[int, int, int]:
         seen = len(self.state.occupancy.changes)

@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from scheduler_core.model import RESOURCES, Action, Verdict, VerdictCode, VerdictState
 from scheduler_core.planning import wording
 from scheduler_core.planning.allocate import eligible, note_turn
-from scheduler_core.planning.demand import Form
+from scheduler_core.planning.demand import Form, Vector
 from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.making_room import kind_of
 from scheduler_core.planning.order import PoolOrder
@@ -43,7 +43,8 @@ def explain(state: State, moves: bool) -> list[Verdict]:
         if outcome.reason is None:
             reasons.in_the_end(outcome)
     known = {key: facts.of(outcome) for key, outcome in told.items()}
-    state.rollback(0)
+    if any(outcome.reason is None for outcome in told.values()):
+        state.rollback(0)
     settled = {key: outcome.reason or reasons.at_the_start(outcome) for key, outcome in told.items()}
     positions = _positions(
         state, {outcome.gang.id: settled[id(like)][0] for outcome, like in zip(outcomes, first, strict=True)}
@@ -145,21 +146,20 @@ class _Facts:
     def __init__(self, state: State, reasons: Reasons) -> None:
         self.state = state
         self.reasons = reasons
+        self._of_request: dict[tuple[str, str, Vector], dict[str, Any]] = {}
         self._of_queue: dict[tuple[str, str], dict[str, Any]] = {}
 
     def of(self, outcome: Outcome) -> dict[str, Any]:
         """Request, shares of the queue and, for what waits, what the pool has free and why its nodes are out."""
-        gang, books = outcome.gang, self.state.books[outcome.pool]
-        tasks = self._asked(outcome)
-        asked = steps_request(gang, tasks, least=False)
-        facts: dict[str, Any] = {
-            "requested": {name: float(books.plain(r, asked[r])) for r, name in enumerate(RESOURCES)},
-            "pool": outcome.pool,
-            **self._queue(gang.queue, outcome.pool),
-        }
+        gang, tasks = outcome.gang, self._asked(outcome)
+        facts = self._basic(gang.queue, outcome.pool, steps_request(gang, tasks, least=False))
+        waits = outcome.reason is None or outcome.demand is not None
+        if not waits and not outcome.refusals:
+            return facts
+        facts = dict(facts)
         if outcome.refusals:
             facts["making_room"] = [to_builtins(refusal) for refusal in outcome.refusals]
-        if outcome.reason is None or outcome.demand is not None:
+        if waits:
             demand = outcome.demand or gang.demands[tasks[0]]
             found = self.reasons.fit(demand, outcome.pool)
             facts["free_whole_devices"] = found.free_whole
@@ -174,6 +174,16 @@ class _Facts:
         if outcome.state == "placed" or outcome.nominated:
             return [p.task for p in (*outcome.bound, *outcome.nominated)]
         return gang.next_tasks() or gang.waiting()
+
+    def _basic(self, queue: str, pool: str, asked: Vector) -> dict[str, Any]:
+        """What is true of every workload of the queue that asks for so much."""
+        key = queue, pool, asked
+        found = self._of_request.get(key)
+        if found is None:
+            plain = self.state.books[pool].plain
+            requested = {name: float(plain(r, asked[r])) for r, name in enumerate(RESOURCES)}
+            found = self._of_request[key] = {"requested": requested, "pool": pool, **self._queue(queue, pool)}
+        return found
 
     def _queue(self, queue: str, pool: str) -> dict[str, Any]:
         key = (queue, pool)

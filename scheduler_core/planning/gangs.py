@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +12,7 @@ from msgspec import Struct
 from scheduler_core.model import Group, PlannedWorkload, Task, Topology
 from scheduler_core.planning.cluster import Place
 from scheduler_core.planning.demand import Demand, Form, Vector, total
+from scheduler_core.planning.lazily import lazily
 
 BELOW, AT, ABOVE = range(3)
 """Elastic state: below, exactly at, or above the minimum."""
@@ -121,7 +121,7 @@ class Gang:
         self.homes: dict[int, Home] = {}
         self._known: dict[str, Any] = {}
 
-    @cached_property
+    @lazily
     def groups(self) -> dict[str, GroupNode]:
         given = self.workload.groups
         if given is None:
@@ -135,25 +135,25 @@ class Gang:
         self._count_tasks(groups)
         return groups
 
-    @cached_property
+    @lazily
     def roots(self) -> list[GroupNode]:
         return sorted((node for node in self.groups.values() if node.parent is None), key=lambda n: n.name)
 
-    @cached_property
+    @lazily
     def kinds(self) -> Counter[int]:
         """The tasks that wait, counted by the index of their demand; empty when none does."""
         return Counter(self.demands[k].index for group in self.groups.values() for k in group.waiting)
 
-    @cached_property
+    @lazily
     def charged_by_device(self) -> bool:
         """Whether some task asks for device memory."""
         return any(demand.form == Form.MEMORY for demand in self.demands)
 
-    @cached_property
+    @lazily
     def has_choice(self) -> bool:
         return any(root.has_choice() for root in self.roots)
 
-    @cached_property
+    @lazily
     def has_topology(self) -> bool:
         return self.workload.topology is not None or any(group.topology for group in self.groups.values())
 

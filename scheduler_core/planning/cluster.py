@@ -26,6 +26,13 @@ class Place(Struct, frozen=True, gc=False):
     units: tuple[int, ...] = ()
     profiles: tuple[str, ...] = ()
 
+    def same_as(self, other: Place) -> bool:
+        """Whether it is the same node with the same devices or slices, in whatever order."""
+        if self.node != other.node or len(self.devices) != len(other.devices):
+            return False
+        mine, theirs = ((zip(place.devices, place.profiles or place.units, strict=True)) for place in (self, other))
+        return sorted(mine) == sorted(theirs)
+
 
 class Cluster:
     """Flat tables over nodes (index i, in name order) and devices (index d, in list order within a node)."""

@@ -192,7 +192,8 @@ class Search:
         if self._put_back(victims if self.rules.puts_back else ()):
             taken = self._left_over(victims, self.state.is_back)
             lost = self._left_over(taken, lambda gang, k: k in gang.homes)
-            if self.rules.accepts(taken, lost):
+            # Where all are back it was not they who made the room, and nobody would know for whom it is held.
+            if taken and self.rules.accepts(taken, lost):
                 return True
         self.state.rollback(self.start)
         return False
@@ -216,11 +217,17 @@ class Search:
             return False
         mark = self.state.mark()
         if attempt(self.state, gang, self.pool, later=True):
-            self.state.commit(mark)
-            return True
+            if gang is self.gang or self._only_victims(mark):
+                self.state.commit(mark)
+                return True
+            self.state.rollback(mark)
         if known is not None:
             refused.add(known)
         return False
+
+    def _only_victims(self, mark: int) -> bool:
+        """Whether none was placed that waited before: room that is made is not for it."""
+        return all(p.gang.tasks[p.task].state == "running" for p in self.state.placements(mark))
 
     def _left_over(self, victims: Sequence[Batch], settled: Callable[[Gang, int], bool]) -> list[Batch]:
         """The batches without the tasks that are settled."""

@@ -43,7 +43,8 @@ def _placed(gang: Gang) -> bool:
 
 
 def _take(state: State, taker: Taker, gang: Gang) -> bool:
-    if gang.id in state.barred:
+    # Who has just been evicted, or moved, for others takes no turn of its own in this plan.
+    if gang.id in state.barred or gang.id in state.evicted:
         return False
     for pool in state.pools_of(gang):
         if taker.may_start(gang, pool):

@@ -211,7 +211,7 @@ class State:
         """Whether the task was evicted and has been placed again where it was."""
         home = gang.homes.get(task)
         lost = self.evicted.get(gang.id, {}).get(task)
-        return home is not None and lost is not None and lost.place == home.place
+        return home is not None and lost is not None and lost.place.same_as(home.place)
 
 
 def _pools(snapshot: Snapshot) -> list[str]:

@@ -20,6 +20,15 @@ def allocate(state: State) -> None:
             note_turn(state, pool, gang)
 
 
+def line_up(state: State) -> None:
+    """Note the order in which allocate would take the workloads, and place nothing."""
+    for pool in sorted(state.books):
+        order = PoolOrder(state.siblings(pool), eligible(state, pool))
+        while (gang := order.pop()) is not None:
+            note_turn(state, pool, gang)
+            order.refresh(gang.queue)
+
+
 def eligible(state: State, pool: str) -> list[Gang]:
     """Gangs that wait in the pool and have enough tasks for a step."""
     return [

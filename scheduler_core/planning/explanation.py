@@ -9,11 +9,9 @@ from msgspec import to_builtins
 
 from scheduler_core.model import RESOURCES, Action, Verdict, VerdictCode, VerdictState
 from scheduler_core.planning import wording
-from scheduler_core.planning.allocate import eligible, note_turn
 from scheduler_core.planning.demand import Form, Vector
 from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.making_room import kind_of
-from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.reasons import Outcome, Reason, Reasons
 from scheduler_core.planning.state import Placement, State
 
@@ -31,9 +29,6 @@ def explain(state: State, moves: bool) -> list[Verdict]:
 
     The state is taken back to the start on the way.
     """
-    if not moves:
-        for pool in sorted(state.books):
-            _line_up(state, pool)
     reasons = Reasons(state, moves)
     facts = _Facts(state, reasons)
     outcomes = _outcomes(state)
@@ -66,13 +61,6 @@ def _first_alike(state: State, outcomes: Sequence[Outcome]) -> list[Outcome]:
         else:
             first.append(known.setdefault((kind_of(gang), state.blocked.get(gang.id)), outcome))
     return first
-
-
-def _line_up(state: State, pool: str) -> None:
-    order = PoolOrder(state.siblings(pool), eligible(state, pool))
-    while (gang := order.pop()) is not None:
-        note_turn(state, pool, gang)
-        order.refresh(gang.queue)
 
 
 def _outcomes(state: State) -> list[Outcome]:

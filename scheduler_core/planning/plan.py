@@ -18,7 +18,7 @@ from scheduler_core.model import (
     QueueShare,
     Snapshot,
 )
-from scheduler_core.planning.allocate import allocate
+from scheduler_core.planning.allocate import allocate, line_up
 from scheduler_core.planning.consolidate import Consolidate
 from scheduler_core.planning.errors import BadSnapshot
 from scheduler_core.planning.explanation import explain
@@ -85,6 +85,8 @@ def decide(snapshot: Snapshot) -> Decision:
 def _apply_actions(snapshot: Snapshot, barred: Collection[str]) -> Decision:
     state, actions = State(snapshot, barred), snapshot.config.actions
     running = Running(state)
+    if "allocate" not in actions:
+        line_up(state)
     for action in ACTIONS:
         if action not in actions:
             continue

@@ -11,6 +11,7 @@ from scheduler_core.planning.errors import BadSnapshot
 from scheduler_core.planning.validation import validate
 
 _DECODER = msgspec.json.Decoder(Snapshot)
+_PLAN_DECODER = msgspec.json.Decoder(Plan)
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _PATH = re.compile(r" - at `(?P<path>[^`]*)`\Z")
 
@@ -30,6 +31,15 @@ def snapshot_from_json(data: bytes) -> Snapshot:
         raise BadSnapshot(sentence[: found.start()] if found else sentence, found["path"] if found else "$") from None
     validate(snapshot)
     return snapshot
+
+
+def plan_from_json(data: bytes) -> Plan:
+    """Decode a plan that `plan_to_json` has encoded.
+
+    Raises:
+        msgspec.DecodeError: not JSON, an unknown field, or a value of the wrong type.
+    """
+    return _PLAN_DECODER.decode(data)
 
 
 def plan_to_json(plan: Plan) -> bytes:

@@ -14,6 +14,7 @@ from scheduler_core.local.store import Record
 from scheduler_core.model import (
     MILLI,
     Bind,
+    Config,
     Gpu,
     GpuQuota,
     Node,
@@ -77,6 +78,8 @@ def build_snapshot(
     planned = [_planned(record, machine.node) for record in records if _is_planned(record)]
     return Snapshot(
         time=now,
+        # Only what this engine carries out: it stops nothing for others yet, so the planner must promise no such thing.
+        config=Config(actions=("allocate",)),
         nodes=(node,),
         queues=(Queue(name=DEFAULT_QUEUE, gpu=everything), Queue(name=OTHERS_QUEUE, gpu=everything)),
         workloads=(*planned, *extra, *_held_by_others(machine)),

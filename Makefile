@@ -19,12 +19,13 @@ IN_LAB := RUNAI_ENGINE_DIR="$(LAB)/engine" JUPYTER_CONFIG_DIR="$(LAB)/config" JU
 NEWS := $(LAB)/config/lab/user-settings/@jupyterlab/apputils-extension
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab demo test lint types unit bench wheel clean
+.PHONY: help lab demo test test-long lint types unit bench wheel clean
 
 help:
 	@echo "make lab    JupyterLab with the panel and the demo notebook"
 	@echo "make demo   the same without a browser: run the notebook, print what ran where"
 	@echo "make test   lint, types and every test that needs no cluster"
+	@echo "make test-long  property tests at full size (an hour or two)"
 	@echo "make bench  the benchmarks"
 	@echo "make wheel  the package, in dist/"
 
@@ -99,6 +100,9 @@ unit: $(NOW)/linked
 	pytest
 
 test: lint types browser unit
+
+test-long: $(NOW)/linked
+	python -m tests.planning.properties $(or $(SEEDS),100000)
 
 bench: $(NOW)/linked
 	@for file in $(filter-out benchmarks/shape.py,$(wildcard benchmarks/*.py)); do echo "▸ $$file"; python $$file || exit 1; done

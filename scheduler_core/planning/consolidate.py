@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scheduler_core.model import Action
-from scheduler_core.planning.eviction import Answer, Search
+from scheduler_core.planning.demand import Demand, Form
+from scheduler_core.planning.eviction import Answer, Effort, Search
 from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.placement import NO_FIT
 from scheduler_core.planning.running import Running
 from scheduler_core.planning.state import Cause, Refusal, State
 from scheduler_core.planning.step import gate
@@ -21,6 +23,7 @@ class Consolidate:
     def __init__(self, state: State, running: Running) -> None:
         self.state = state
         self.running = running
+        self.effort = Effort()
         self.most = state.snapshot.config.max_consolidation_victims
 
     def may_start(self, gang: Gang, pool: str) -> bool:
@@ -32,12 +35,18 @@ class Consolidate:
         return bool(self.running.candidates(pool).leaves) and gate(self.state, gang, pool) is None
 
     def take(self, gang: Gang, pool: str) -> Answer | Refusal:
-        answer = Search(self.state, gang, pool, _Rules(self, gang, pool)).run()
+        answer = Search(self.state, gang, pool, _Rules(self, gang, pool), self.effort).run()
         return answer if answer is Answer.FOUND else Refusal(self.action, pool, gave_up=answer is Answer.GAVE_UP)
+
+    def fits_elsewhere(self, demand: Demand, node: int, pool: str) -> bool:
+        """Whether some other node of the pool has room for the demand; shares may also move on their node."""
+        fits = (self.state.placer.scores(demand, later=True) < NO_FIT) & self.state.cluster.in_pool(pool)
+        return int(fits.sum()) > int(fits[node] and demand.form == Form.WHOLE)
 
 
 class _Rules:
     puts_back = True
+    most_batches: int | None = 64
 
     def __init__(self, action: Consolidate, gang: Gang, pool: str) -> None:
         self.action = action
@@ -52,6 +61,13 @@ class _Rules:
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
         return self.action.most < 0 or len({batch.gang.id for batch in victims}) <= self.action.most
+
+    def may_work(self, node: int, victims: Sequence[Batch]) -> bool:
+        """Whether any of them fits elsewhere as things stand."""
+        if not self.may_lose(victims):
+            return False
+        demands = {batch.gang.demands[k].index: batch.gang.demands[k] for batch in victims for k in batch.tasks}
+        return any(self.action.fits_elsewhere(demand, node, self.pool) for demand in demands.values())
 
     def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
         return not lost and self.may_lose(taken)

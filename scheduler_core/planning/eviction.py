@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
-from itertools import chain
+from itertools import chain, islice
 from typing import Protocol
 
-from scheduler_core.planning.demand import Demand
+from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.placement import NO_FIT
+from scheduler_core.planning.promises import Promises
 from scheduler_core.planning.state import Cause, State
 from scheduler_core.planning.step import Step, attempt, gate
 from scheduler_core.planning.victims import Batch, VictimOrder
 
-MOST_TRIES = 128
+MOST_TRIES = 64
 """Sets of victims that are tried out for one workload by one action before it gives up."""
+
+_MOST_IN_VAIN = 3
+"""Sets that would work, were it not that the next plan gives the room to others."""
 
 _MOST_DROPS = 16
 
@@ -34,17 +38,37 @@ class Answer(Enum):
     GAVE_UP = "gave up"
 
 
+class Effort:
+    """What one action may spend in one plan; the bound is on work, not on time, so that equal snapshots plan alike."""
+
+    def __init__(self) -> None:
+        self.tries = 256
+        self.in_vain = 16
+        self.batches = 100_000
+
+    def spent(self) -> bool:
+        """Whether the action has to stop for everybody."""
+        return self.tries <= 0 or self.in_vain <= 0 or self.batches <= 0
+
+
 class Rules(Protocol):
-    """What an action asks of a set of victims for one gang. `puts_back`: victims may be placed again in the plan."""
+    """What an action asks of a set of victims for one gang. `puts_back`: victims may be placed again in the plan.
+
+    `most_batches`: so many are looked at where victims of all nodes are taken together; None: all.
+    """
 
     puts_back: bool
     cause: Cause
+    most_batches: int | None
 
     def order(self) -> VictimOrder:
         """The victims, from the first."""
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
         """Whether all of them could be lost."""
+
+    def may_work(self, node: int, victims: Sequence[Batch]) -> bool:
+        """Whether it is worth trying out: a quick look at victims that make room on the node."""
 
     def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
         """Whether the outcome is right: what is taken from its place, and what of that is not placed again."""
@@ -53,16 +77,20 @@ class Rules(Protocol):
 class Search:
     """One gang, one pool, one action."""
 
-    def __init__(self, state: State, gang: Gang, pool: str, rules: Rules) -> None:
+    def __init__(self, state: State, gang: Gang, pool: str, rules: Rules, effort: Effort) -> None:
         self.state = state
+        self.effort = effort
         self.gang = gang
         self.pool = pool
         self.rules = rules
         self.start = state.mark()
         self.tries = 0
+        self.in_vain = 0
 
     def run(self) -> Answer:
         """On `FOUND` the state holds the evictions and the nominations; otherwise it is as it was."""
+        if self.effort.spent():
+            return Answer.GAVE_UP
         if not self.gang.has_choice and not self.gang.has_topology:
             answer = self._node_by_node()
             self.state.rollback_unless(answer is Answer.FOUND, self.start)
@@ -100,29 +128,34 @@ class Search:
                 return Answer.FOUND
             self._again(tasks[:-1], recorded)
         fitted = bool(recorded)
-        for chosen in self._ways(self.gang.demands[tasks[-1]], victims, pile):
+        for node, chosen in self._ways(self.gang.demands[tasks[-1]], victims, pile):
             fitted = True
-            if self._try([*recorded, *chosen]):
+            everything = [*recorded, *chosen]
+            if not self.rules.may_work(node, everything):
+                continue
+            if self._try(everything):
                 return Answer.FOUND
-            if self.tries >= MOST_TRIES:
+            if self._is_enough():
                 return Answer.GAVE_UP
             self._again(tasks[:-1], recorded)
         if len(tasks) > 1 or self._limited():
             return None
         return Answer.GAVE_UP if fitted else Answer.NO
 
-    def _ways(self, demand: Demand, victims: Iterable[Batch], pile: _Pile) -> Iterator[list[Batch]]:
+    def _ways(self, demand: Demand, victims: Iterable[Batch], pile: _Pile) -> Iterator[tuple[int, list[Batch]]]:
         for batch in victims:
+            self.effort.batches -= 1
             pile.add(batch)
             for node in sorted(batch.nodes()):
-                yield from pile.sets_for(node, demand)
+                for chosen in pile.sets_for(node, demand):
+                    yield node, chosen
 
     def _room_for(
         self, demand: Demand, victims: Iterable[Batch], pile: _Pile, recorded: Sequence[Batch], skip_pile: bool
     ) -> list[Batch] | None:
         """The first set that makes room for one task and could be lost."""
-        piled = (chosen for node in pile.nodes() for chosen in pile.sets_for(node, demand))
-        for chosen in chain(() if skip_pile else piled, self._ways(demand, victims, pile)):
+        piled = ((node, chosen) for node in pile.nodes() for chosen in pile.sets_for(node, demand))
+        for _, chosen in chain(() if skip_pile else piled, self._ways(demand, victims, pile)):
             if self.rules.may_lose([*recorded, *chosen]):
                 pile.drop(chosen)
                 return chosen
@@ -137,9 +170,10 @@ class Search:
 
     def _all_nodes(self) -> Answer:
         """The shortest run of victims, on whatever nodes, that makes room for the whole step."""
-        victims = list(self.rules.order())
+        victims = list(islice(self.rules.order(), self.rules.most_batches))
+        self.effort.batches -= len(victims)
         if not victims or not self._has_room(victims):
-            return Answer.NO
+            return Answer.NO if len(victims) != self.rules.most_batches else Answer.GAVE_UP
         low, high = 0, 1
         while high < len(victims) and not self._has_room(victims[:high]):
             low, high = high, 2 * high
@@ -150,6 +184,8 @@ class Search:
         needed = self._on_nodes_used(victims[:high])
         if needed and self._try(needed):
             return Answer.FOUND
+        if self._is_enough():
+            return Answer.GAVE_UP
         return Answer.FOUND if self._try_without(victims[:high]) else Answer.GAVE_UP
 
     def _has_room(self, victims: Sequence[Batch]) -> bool:
@@ -173,12 +209,15 @@ class Search:
         """Try the victims out together, then leave out one after the other as long as it still works."""
         if not self._try(victims):
             return False
-        for batch in victims[: -_MOST_DROPS - 1 : -1] if len(victims) > 1 else ():
+        for batch in reversed(victims) if 1 < len(victims) <= _MOST_DROPS else ():
             if _may_stay(batch, victims):
                 fewer = [other for other in victims if other is not batch]
                 if self._try(fewer):
                     victims = fewer
         return self._try(victims)
+
+    def _is_enough(self) -> bool:
+        return self.tries >= MOST_TRIES or self.in_vain >= _MOST_IN_VAIN or self.effort.spent()
 
     def _limited(self) -> bool:
         """Whether a limit or quota, rather than room, is in the way."""
@@ -187,6 +226,7 @@ class Search:
     def _try(self, victims: Sequence[Batch]) -> bool:
         """Evict, put all back in starting order, judge what is lost; undone unless it works."""
         self.tries += 1
+        self.effort.tries -= 1
         self.state.rollback(self.start)
         self._evict(victims)
         if self._put_back(victims if self.rules.puts_back else ()):
@@ -194,7 +234,10 @@ class Search:
             lost = self._left_over(taken, lambda gang, k: k in gang.homes)
             # Where all are back it was not they who made the room, and nobody would know for whom it is held.
             if taken and self.rules.accepts(taken, lost):
-                return True
+                if Promises(self.state).hold():
+                    return True
+                self.in_vain += 1
+                self.effort.in_vain -= 1
         self.state.rollback(self.start)
         return False
 
@@ -253,9 +296,11 @@ class _Pile:
         self.state = state
         self._of_gang: dict[str, list[Batch]] = {}
         self._on_node: dict[int, dict[str, None]] = {}
+        self._freed: dict[int, int] = {}
 
     def add(self, batch: Batch) -> None:
         self._of_gang.setdefault(batch.gang.id, []).append(batch)
+        self._count(batch, 1)
         for node in batch.nodes():
             self._on_node.setdefault(node, {})[batch.gang.id] = None
 
@@ -263,15 +308,25 @@ class _Pile:
         used = {id(batch) for batch in batches}
         for gang in {batch.gang.id for batch in batches}:
             self._of_gang[gang] = [batch for batch in self._of_gang[gang] if id(batch) not in used]
+        for batch in batches:
+            self._count(batch, -1)
+
+    def _count(self, batch: Batch, sign: int) -> None:
+        for k in batch.tasks:
+            place = batch.gang.homes[k].place
+            for d, units in zip(place.devices, place.units, strict=False):
+                self._freed[d] = self._freed.get(d, 0) + sign * units
 
     def nodes(self) -> list[int]:
         return sorted(self._on_node)
 
     def sets_for(self, node: int, demand: Demand) -> list[list[Batch]]:
         """Sets of victims that make room for the demand on the node: as few as will do, and all there are."""
+        if not self._may_fit(node, demand) or not self.state.cluster.admits(demand)[node]:
+            return []
         gangs = self._on_node.get(node, {})
         batches = [batch for gang in gangs for batch in self._of_gang[gang]]
-        if not batches or not self.state.cluster.admits(demand)[node] or not self._may_fit(node, demand, batches):
+        if not batches:
             return []
         for batch in batches:
             self._leave(batch)
@@ -290,12 +345,16 @@ class _Pile:
             return []
         return [fewest] if len(fewest) == len(batches) else [fewest, batches]
 
-    def _may_fit(self, node: int, demand: Demand, batches: Sequence[Batch]) -> bool:
-        """A bound that costs little: the sum of what is free and what would be."""
-        freed = sum(
-            batch.charges[k][0] for batch in batches for k in batch.tasks if batch.gang.homes[k].place.node == node
-        )
-        return self.state.occupancy.free_units(node, later=True) + freed >= demand.least[0]
+    def _may_fit(self, node: int, demand: Demand) -> bool:
+        """Whether enough devices would have the demand's share free, were all piled up on the node to go."""
+        if demand.form in (Form.NONE, Form.MIG):
+            return True
+        cluster, occupancy, freed = self.state.cluster, self.state.occupancy, self._freed
+        enough = 0
+        for d in cluster.spans[node]:
+            if occupancy.free(d, later=True) + freed.get(d, 0) >= cluster.share(d, demand):
+                enough += 1
+        return enough >= demand.devices
 
     def _fits(self, node: int, demand: Demand) -> bool:
         return self.state.placer.score(node, demand, later=True) < NO_FIT

@@ -39,10 +39,9 @@ class SiblingOrder:
         for siblings in self.tree.children.values():
             self._rank.update(_rank_by_allocatable(books, siblings))
 
-    def key(self, name: str, request: Vector, less: Vector = NOTHING) -> QueueKey:
-        """Smaller is taken first: the queue with `request` more, and for its share with `less` taken off."""
-        books = self.books
-        held, fair, quota = books.allocated[name], books.fair_floor[name], books.quota[name]
+    def key(self, name: str, held: Vector, request: Vector, less: Vector = NOTHING) -> QueueKey:
+        """Smaller is taken first: a queue that holds so much, with `request` more, its share with `less` off."""
+        fair, quota = self.books.fair_floor[name], self.books.quota[name]
         with_it = held[0] + request[0], held[1] + request[1], held[2] + request[2]
         over = held[0] > fair[0] and held[1] > fair[1] and held[2] > fair[2]
         beyond = any(q is not None and w > q for w, q in zip(with_it, quota, strict=True))
@@ -110,7 +109,7 @@ class PoolOrder:
         known = self._best.get(name)
         if known is not None and known[2] == request and known[3] is held:
             return known[0], leaf, request, held
-        return self.siblings.key(name, request), leaf, request, held
+        return self.siblings.key(name, held, request), leaf, request, held
 
 
 def _by_key(best: Best) -> QueueKey:

@@ -93,9 +93,9 @@ class Placer:
             order.sort(key=lambda i: -max((self.cluster.gpu_memory[d] for d in self.cluster.spans[i]), default=0))
         yield from order
 
-    def scores(self, demand: Demand) -> NDArray[np.int64]:
-        """The score of every node for a start now, `NO_FIT` where it does not fit."""
-        return self._scores(demand, later=False).values
+    def scores(self, demand: Demand, later: bool = False) -> NDArray[np.int64]:
+        """The score of every node for a start now, or `later`; `NO_FIT` where it does not fit."""
+        return self._scores(demand, later).values
 
     def _scores(self, demand: Demand, later: bool) -> _Scores:
         key = (demand.index, later)

@@ -24,7 +24,7 @@ from scheduler_core.planning.errors import BadSnapshot
 from scheduler_core.planning.explanation import explain
 from scheduler_core.planning.making_room import Taker, make_room
 from scheduler_core.planning.preempt import Preempt
-from scheduler_core.planning.promises import broken_promises
+from scheduler_core.planning.promises import Promises
 from scheduler_core.planning.reclaim import Reclaim
 from scheduler_core.planning.running import Running
 from scheduler_core.planning.stale_gang import evict_stale_gangs
@@ -76,7 +76,7 @@ def decide(snapshot: Snapshot) -> Decision:
     barred: set[str] = set()
     while True:
         decision = _apply_actions(snapshot, barred)
-        broken = broken_promises(decision.state)
+        broken = Promises(decision.state).broken_at_once()
         if not broken:
             return decision
         barred |= broken

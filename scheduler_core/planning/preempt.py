@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from scheduler_core.model import Action
-from scheduler_core.planning.eviction import Answer, Search
+from scheduler_core.planning.eviction import Answer, Effort, Search
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import Entry
 from scheduler_core.planning.running import Running
@@ -22,6 +22,7 @@ class Preempt:
     def __init__(self, state: State, running: Running) -> None:
         self.state = state
         self.running = running
+        self.effort = Effort()
 
     def may_start(self, gang: Gang, pool: str) -> bool:
         lowest = self.running.lowest_priority(pool, gang.queue)
@@ -40,7 +41,7 @@ class Preempt:
                 self.action, pool, missing=float(devices(wanted - reach)), within_reach=float(devices(reach))
             )
         rules = _Rules(self, gang, pool, lower)
-        answer = Search(self.state, gang, pool, rules).run()
+        answer = Search(self.state, gang, pool, rules, self.effort).run()
         return answer if answer is Answer.FOUND else rules.refusal(answer)
 
 
@@ -50,6 +51,7 @@ def _rank(entry: Entry) -> int:
 
 class _Rules:
     puts_back = True
+    most_batches: int | None = None
 
     def __init__(self, action: Preempt, gang: Gang, pool: str, entries: list[Entry]) -> None:
         self.action = action
@@ -65,6 +67,9 @@ class _Rules:
         return VictimOrder(self.action.state.siblings(self.pool), {self.gang.queue: self.entries}, self._allows)
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
+        return True
+
+    def may_work(self, node: int, victims: Sequence[Batch]) -> bool:
         return True
 
     def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:

@@ -1,64 +1,74 @@
-"""Whether evictions would help: allocate, planned again without the victims, has to place those they are for."""
+"""Whether evictions would help: the next plan, without the victims, has to place those they are for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Set
 
 from msgspec.structs import replace
 
-from scheduler_core.model import Snapshot, Task
-from scheduler_core.planning.allocate import allocate
+from scheduler_core.model import PlannedWorkload, Task
+from scheduler_core.planning.allocate import allocate, fill
 from scheduler_core.planning.gangs import Gang
-from scheduler_core.planning.state import Placement, State
+from scheduler_core.planning.state import State
 
 
-def broken_promises(state: State) -> set[str]:
-    """Workloads that others are evicted for in vain: something else would take the room (contract rule 6).
+class Promises:
+    """What the evictions planned so far promise: by beneficiary, the gangs that have to find a place."""
 
-    Planned again are the snapshot without the victims, and the next one, in which the binds of this plan run too.
-    """
-    victims: dict[str, set[int]] = {}
-    promised: dict[str, set[str]] = {}
-    for entry in state.removals():
-        beneficiary = entry.cause.beneficiary
-        if beneficiary is not None and not state.is_back(entry.gang, entry.task):
-            victims.setdefault(entry.gang.id, set()).add(entry.task)
-            owed = promised.setdefault(beneficiary, {beneficiary})
-            if entry.cause.action == "consolidate":
-                owed.add(entry.gang.id)
-    if not promised:
-        return set()
-    binds = {(p.gang.id, p.task): p for p in state.placements() if not p.later}
-    broken: set[str] = set()
-    for started in ({}, binds) if binds else ({},):
-        placed = _placed_again(_next(state, victims, started))
-        broken |= {beneficiary for beneficiary, owed in promised.items() if not owed <= placed}
-    return broken
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.victims: dict[str, tuple[Gang, set[int]]] = {}
+        self.owed: dict[str, set[str]] = {}
+        self.has_binds = any(not placement.later for placement in state.placements())
+        for entry in state.removals():
+            beneficiary = entry.cause.beneficiary
+            if beneficiary is not None and not state.is_back(entry.gang, entry.task):
+                self.victims.setdefault(entry.gang.id, (entry.gang, set()))[1].add(entry.task)
+                owed = self.owed.setdefault(beneficiary, {beneficiary})
+                if entry.cause.action == "consolidate":
+                    owed.add(entry.gang.id)
 
+    def hold(self) -> bool:
+        """Whether allocate would keep them all without the victims: in the next plan, in which the binds run, and if it
+        planned again now, binds too (contract rule 6)."""
+        return self._hold_when(binds_run=True) and (not self.has_binds or self._hold_when(binds_run=False))
 
-def _placed_again(snapshot: Snapshot) -> Set[str]:
-    state = State(snapshot)
-    allocate(state)
-    return {placement.gang.id for placement in state.placements()}
+    def _hold_when(self, binds_run: bool) -> bool:
+        state = self.state
+        mark = state.mark()
+        for placement in list(state.placements()):
+            if (placement.later or not binds_run) and not state.is_back(placement.gang, placement.task):
+                state.withdraw(placement)
+        for gang, tasks in self.victims.values():
+            for k in tasks:
+                state.vacate(gang, k)
+        start = state.mark()
+        fill(state, self._waiting())
+        placed = {placement.gang.id for placement in state.placements(start)}
+        state.rollback(mark)
+        return not self._broken(placed)
 
+    def broken_at_once(self) -> set[str]:
+        """Beneficiaries that allocate would not place, planned again now without the victims (contract rule 6)."""
+        if not self.owed:
+            return set()
+        again = State(replace(self.state.snapshot, workloads=tuple(map(self._without_victims, self.state.gangs))))
+        allocate(again)
+        return self._broken({placement.gang.id for placement in again.placements()})
 
-def _next(state: State, victims: Mapping[str, Set[int]], binds: Mapping[tuple[str, int], Placement]) -> Snapshot:
-    """The snapshot in which the victims are off their devices and wait again, and the binds run."""
-    touched = victims.keys() | {gang for gang, _ in binds}
+    def _waiting(self) -> Iterable[Gang]:
+        known = {gang.id for gang in self.state.waiting}
+        return [*self.state.waiting, *(gang for name, (gang, _) in self.victims.items() if name not in known)]
 
-    def after(gang: Gang, k: int) -> Task:
-        task, bind = gang.tasks[k], binds.get((gang.id, k))
-        if k in victims.get(gang.id, ()):
-            return replace(task, state="pending", node=None, gpu_ids=(), mig_slices=())
-        if bind is None:
-            return task
-        node, gpu_ids, slices = state.cluster.names(bind.place)
-        return replace(task, state="running", node=node, gpu_ids=gpu_ids, mig_slices=slices)
+    def _broken(self, placed: Set[str]) -> set[str]:
+        return {beneficiary for beneficiary, owed in self.owed.items() if not owed <= placed}
 
-    workloads = tuple(
-        replace(gang.workload, tasks=tuple(after(gang, k) for k in range(len(gang.tasks))))
-        if gang.id in touched
-        else gang.workload
-        for gang in state.gangs
-    )
-    return replace(state.snapshot, workloads=workloads)
+    def _without_victims(self, gang: Gang) -> PlannedWorkload:
+        if gang.id not in self.victims:
+            return gang.workload
+        gone = self.victims[gang.id][1]
+
+        def after(k: int, task: Task) -> Task:
+            return replace(task, state="pending", node=None, gpu_ids=(), mig_slices=()) if k in gone else task
+
+        return replace(gang.workload, tasks=tuple(after(k, task) for k, task in enumerate(gang.tasks)))

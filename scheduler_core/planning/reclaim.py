@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from scheduler_core.model import Action
 from scheduler_core.planning.demand import add
-from scheduler_core.planning.eviction import Answer, Search
+from scheduler_core.planning.eviction import Answer, Effort, Search
 from scheduler_core.planning.fairness import ShareTest, within
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.running import Running
@@ -22,6 +22,7 @@ class Reclaim:
     def __init__(self, state: State, running: Running) -> None:
         self.state = state
         self.running = running
+        self.effort = Effort()
 
     def may_start(self, gang: Gang, pool: str) -> bool:
         books, leaf = self.state.books[pool], gang.queue
@@ -44,14 +45,17 @@ class Reclaim:
         if refusal is not None:
             return refusal
         rules = _Rules(self, gang, test, pool, leaves)
-        answer = Search(self.state, gang, pool, rules).run() if leaves else Answer.NO
-        if answer is not Answer.FOUND and self._may_move(gang, pool):
+        answer = Search(self.state, gang, pool, rules, self.effort).run() if leaves else Answer.NO
+        if answer is not Answer.FOUND and self.may_move(gang, pool):
             others = sorted(candidates.leaves - {gang.queue})
-            if Search(self.state, gang, pool, _Rules(self, gang, test, pool, others)).run() is Answer.FOUND:
+            if (
+                Search(self.state, gang, pool, _Rules(self, gang, test, pool, others), self.effort).run()
+                is Answer.FOUND
+            ):
                 return Answer.FOUND
         return answer if answer is Answer.FOUND else rules.refusal(answer)
 
-    def _may_move(self, gang: Gang, pool: str) -> bool:
+    def may_move(self, gang: Gang, pool: str) -> bool:
         """Whether there is room in all: then work of any queue may be placed elsewhere, which is no loss to it."""
         if not self.state.snapshot.config.allow_consolidating_reclaim:
             return False
@@ -79,6 +83,7 @@ class Reclaim:
 
 class _Rules:
     puts_back: bool
+    most_batches: int | None = None
 
     def __init__(self, action: Reclaim, gang: Gang, test: ShareTest, pool: str, leaves: Iterable[str]) -> None:
         self.action = action
@@ -99,6 +104,9 @@ class _Rules:
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
         return self.test.holds((batch.gang.queue, batch.charge()) for batch in victims)
+
+    def may_work(self, node: int, victims: Sequence[Batch]) -> bool:
+        return self.may_lose(victims) or self.action.may_move(self.gang, self.pool)
 
     def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
         return self.may_lose(lost)

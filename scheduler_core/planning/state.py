@@ -11,7 +11,7 @@ from scheduler_core.model import Action, Snapshot
 from scheduler_core.planning.cluster import Cluster, Place
 from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of
 from scheduler_core.planning.gangs import Gang, Home
-from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, Occupancy
+from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, ONLY_NOW, Occupancy, Times
 from scheduler_core.planning.order import SiblingOrder
 from scheduler_core.planning.placement import Placer
 from scheduler_core.planning.queues import Blocked, PoolBooks, QueueTree, exact
@@ -68,7 +68,24 @@ class Removal(Struct, frozen=True):
     cause: Cause
 
 
-Entry: TypeAlias = Placement | Start | Removal
+class Withdrawal(Struct, frozen=True):
+    """A bind or nomination is taken back, to see where the next plan would put the task."""
+
+    gang: Gang
+    task: int
+    home: Home
+    times: Times
+
+
+class Vacancy(Struct, frozen=True):
+    """An evicted task has left its home."""
+
+    gang: Gang
+    task: int
+    home: Home
+
+
+Entry: TypeAlias = Placement | Start | Removal | Withdrawal | Vacancy
 """One change to the state, as it is undone."""
 
 
@@ -161,6 +178,21 @@ class State:
         self.evicted.setdefault(gang.id, {})[task] = home
         self._journal.append(Removal(gang, task, home, cause))
 
+    def withdraw(self, placement: Placement) -> None:
+        """Take back a bind or a nomination."""
+        gang, task = placement.gang, placement.task
+        home, times = gang.homes[task], ONLY_LATER if placement.later else BOTH
+        self.occupancy.release(home.place, gang.demands[task], times)
+        self.books[home.pool].charge(gang.queue, home.charge, gang.preemptible, -1)
+        gang.stop(task)
+        self._journal.append(Withdrawal(gang, task, home, times))
+
+    def vacate(self, gang: Gang, task: int) -> None:
+        """Let an evicted task leave its home at last."""
+        home = self.evicted[gang.id][task]
+        self.occupancy.release(home.place, gang.demands[task], ONLY_NOW)
+        self._journal.append(Vacancy(gang, task, home))
+
     def at_home(self, gang: Gang, task: int, place: Place) -> Place:
         """The place, or for whole devices and slices those that an evicted task had on that node, where they are free.
 
@@ -183,16 +215,26 @@ class State:
                 self.books[entry.pool].charge(gang.queue, entry.charge, gang.preemptible, -1)
                 times = ONLY_LATER if entry.later else BOTH
                 self.occupancy.release(entry.place, gang.demands[entry.task], times)
+            elif type(entry) is Start:
+                gang.stop(entry.task)
             elif type(entry) is Removal:
+                self._undo_removal(entry)
+            elif type(entry) is Vacancy:
+                self.occupancy.hold(entry.home.place, gang.demands[entry.task], ONLY_NOW)
+            elif type(entry) is Withdrawal:
                 gang.start(entry.task, entry.home)
                 self.books[entry.home.pool].charge(gang.queue, entry.home.charge, gang.preemptible)
-                self.occupancy.restore(entry.home.place, gang.demands[entry.task])
-                left = self.evicted[gang.id]
-                del left[entry.task]
-                if not left:
-                    del self.evicted[gang.id]
-            else:
-                gang.stop(entry.task)
+                self.occupancy.hold(entry.home.place, gang.demands[entry.task], entry.times)
+
+    def _undo_removal(self, entry: Removal) -> None:
+        gang = entry.gang
+        gang.start(entry.task, entry.home)
+        self.books[entry.home.pool].charge(gang.queue, entry.home.charge, gang.preemptible)
+        self.occupancy.restore(entry.home.place, gang.demands[entry.task])
+        left = self.evicted[gang.id]
+        del left[entry.task]
+        if not left:
+            del self.evicted[gang.id]
 
     def rollback_unless(self, kept: bool, mark: int) -> None:
         """Undo everything since the mark, but for what is to be kept."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from scheduler_core.planning.demand import NOTHING, Vector, add, total
 from scheduler_core.planning.gangs import Gang
-from scheduler_core.planning.order import Entry, SiblingOrder, entry_of
+from scheduler_core.planning.order import Entry, QueueKey, SiblingOrder, entry_of
 from scheduler_core.planning.surplus import next_batch
 
 Filter: TypeAlias = Callable[["Batch"], bool]
@@ -87,14 +87,18 @@ class Candidates:
 
 
 class VictimOrder:
-    """Batches of the entries of some leaves, best victim first; `allows` may leave a batch, and its gang, out."""
+    """Batches of the entries of some leaves, best victim first; `allows` may leave a batch, and its gang, out.
+
+    Queues stand to each other as their books are now, whatever is evicted while the order is read.
+    """
 
     def __init__(self, siblings: SiblingOrder, leaves: Mapping[str, list[Entry]], allows: Filter) -> None:
         self.siblings = siblings
         self.tree = siblings.tree
         self.allows = allows
+        self._held = dict(siblings.books.allocated)
         self._left = {leaf: _Leaf(entries) for leaf, entries in leaves.items()}
-        self._best: dict[str, str] = {}
+        self._best: dict[str, tuple[QueueKey, str]] = {}
         for leaf in self._left:
             self._refresh(leaf)
 
@@ -109,13 +113,8 @@ class VictimOrder:
 
     def _pick(self, siblings: Iterable[str]) -> str | None:
         """The leaf below these siblings that is taken from next."""
-        names = [name for name in siblings if name in self._best]
-        if len(names) < 2:
-            return self._best[names[0]] if names else None
-        return self._best[max(names, key=self._key)]
-
-    def _key(self, name: str) -> tuple[object, ...]:
-        return self.siblings.key(name, NOTHING, less=self._left[self._best[name]].lost())
+        ranked = [self._best[name] for name in siblings if name in self._best]
+        return max(ranked)[1] if ranked else None
 
     def _refresh(self, leaf: str) -> None:
         for name in self.tree.paths[leaf]:
@@ -126,7 +125,8 @@ class VictimOrder:
             if found is None:
                 self._best.pop(name, None)
             else:
-                self._best[name] = found
+                key = self.siblings.key(name, self._held[name], NOTHING, less=self._left[found].lost())
+                self._best[name] = key, found
 
 
 class _Leaf:

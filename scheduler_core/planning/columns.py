@@ -1,4 +1,4 @@
-"""The occupancy as numpy columns, for looking at all nodes at once.
+"""The occupancy as numpy columns, for looking at many nodes at once.
 
 Brought up to date from the occupancy's log of changes, node by node, when asked. Units that do not fit 64 bits (a scale
 made of many different device memories) are kept as Python integers in columns of objects.
@@ -17,12 +17,20 @@ from scheduler_core.planning.occupancy import LATER, NOW, Occupancy
 
 Column: TypeAlias = NDArray[Any]
 
+Indices: TypeAlias = NDArray[np.intp]
+"""Nodes, or devices, by their index in the cluster."""
+
+NO_DEVICE = -1
+
 _LARGEST_SCALE = 1 << 40
 """Sums of units over a million devices stay below 2^62 up to here."""
 
 
 class Columns:
-    """One row for each node or device; the first index of what is free says `later` (0 throughout, 1 later)."""
+    """One row for each node or device; the first index of what is free says `later` (0 throughout, 1 later).
+
+    `devices_of` has a row of devices for each node, in list order and filled up with `NO_DEVICE`.
+    """
 
     def __init__(self, occupancy: Occupancy) -> None:
         self.occupancy = occupancy
@@ -32,6 +40,10 @@ class Columns:
         self.node_of = np.array(cluster.gpu_node, dtype=np.intp)
         self.first = np.array([span.start for span in cluster.spans], dtype=np.intp)
         self.last = np.array([span.stop for span in cluster.spans], dtype=np.intp)
+        self.devices_of = np.full((nodes, max(map(len, cluster.spans), default=0)), NO_DEVICE, dtype=np.intp)
+        for i, span in enumerate(cluster.spans):
+            self.devices_of[i, : len(span)] = span
+        self.all_nodes = np.arange(nodes, dtype=np.intp)
         self.whole_only = np.array([slices is None for slices in cluster.sliced], dtype=np.bool_)
         self.free = np.zeros((2, devices), dtype=self.units_type)
         self.idle, self.cpu, self.memory, self.slots = (np.zeros((2, nodes), dtype=np.int64) for _ in range(4))
@@ -63,21 +75,37 @@ class Columns:
         """Devices that have the demand's share of one device free."""
         return np.asarray(self.usable(demand) & (self.free[int(later)] >= self._share(demand)), dtype=np.bool_)
 
+    def fitting_on(self, demand: Demand, later: bool, nodes: Indices) -> Mask:
+        """The same for the devices of these nodes, as in `devices_of`."""
+        devices = self.devices_of[nodes]
+        share = self._share(demand)
+        enough = self.free[int(later)][devices] >= (share if isinstance(share, int) else share[devices])
+        return np.asarray((devices != NO_DEVICE) & self.usable(demand)[devices] & enough, dtype=np.bool_)
+
     def count(self, devices: Mask) -> NDArray[np.int64]:
         """How many of the devices each node has."""
         return np.bincount(self.node_of[devices], minlength=len(self.first)).astype(np.int64)
 
-    def sums(self, units: Column) -> Column:
-        """The sum over each node's devices."""
-        running = np.concatenate((np.zeros(1, dtype=units.dtype), np.cumsum(units)))
-        return np.asarray(running[self.last] - running[self.first])
+    def free_units(self, later: bool, nodes: Indices | None = None) -> Column:
+        """Units free on the devices of these nodes (all), slices counted as `Occupancy.free_units` does."""
+        nodes = self.all_nodes if nodes is None else nodes
+        devices = self.devices_of[nodes]
+        whole = (devices != NO_DEVICE) & self.whole_only[devices]
+        sums = np.where(whole, np.maximum(self.free[int(later)][devices], 0), 0).sum(axis=1)
+        sliced = (devices != NO_DEVICE) & ~self.whole_only[devices]
+        for row in np.flatnonzero(sliced.any(axis=1)).tolist():
+            sums[row] = self.occupancy.free_units(int(nodes[row]), later)
+        return np.asarray(sums)
 
-    def free_units(self, later: bool) -> Column:
-        """Units free on each node's devices, slices counted as `Occupancy.free_units` does."""
-        sums = self.sums(np.where(self.whole_only, np.maximum(self.free[int(later)], 0), 0))
-        for i in np.unique(self.node_of[~self.whole_only]).tolist():
-            sums[i] = self.occupancy.free_units(i, later)
-        return sums
+    def host_fits(self, demand: Demand, later: bool, nodes: Indices) -> Mask:
+        """Which of these nodes have the task slot, CPU and memory for the demand."""
+        t = int(later)
+        fits = self.slots[t][nodes] >= 1
+        if demand.cpu_milli:
+            fits &= self.cpu[t][nodes] >= demand.cpu_milli
+        if demand.memory_mib:
+            fits &= self.memory[t][nodes] >= demand.memory_mib
+        return np.asarray(fits, dtype=np.bool_)
 
     def host_shortages(self, demand: Demand, later: bool) -> list[tuple[str, Mask]]:
         """Nodes that lack a task slot, CPU or memory for the demand; each with all that lack it."""

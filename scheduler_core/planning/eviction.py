@@ -15,7 +15,6 @@ from typing import Protocol
 from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
-from scheduler_core.planning.placement import NO_FIT
 from scheduler_core.planning.promises import Promises
 from scheduler_core.planning.state import Cause, State
 from scheduler_core.planning.step import Step, attempt, gate
@@ -357,7 +356,7 @@ class _Pile:
         return enough >= demand.devices
 
     def _fits(self, node: int, demand: Demand) -> bool:
-        return self.state.placer.score(node, demand, later=True) < NO_FIT
+        return self.state.placer.fits(node, demand, later=True)
 
     def _leave(self, batch: Batch) -> None:
         for k in batch.tasks:

@@ -33,7 +33,7 @@ from scheduler_core.planning.validation import validate
 
 _Spot = TypeVar("_Spot", bound=Bind)
 
-PLACEMENTS = ("binpack", "spread")
+PLACEMENTS = ("binpack", "spread", "fgd")
 
 _TAKERS: Mapping[Action, Callable[[State, Running], Taker]] = {
     "consolidate": Consolidate,
@@ -52,8 +52,8 @@ def plan(snapshot: Snapshot) -> Plan:
     """
     validate(snapshot)
     if snapshot.config.placement not in PLACEMENTS:
-        known = " or ".join(PLACEMENTS)
-        raise BadSnapshot(f"placement is {known}, not {snapshot.config.placement}", "$.config.placement")
+        known = ", ".join(PLACEMENTS)
+        raise BadSnapshot(f"placement is one of {known}, not {snapshot.config.placement}", "$.config.placement")
     state = decide(snapshot).state
     placed = sorted(state.placements(), key=lambda p: (p.gang.id, p.task))
     shares = tuple(_shares(state))

@@ -14,6 +14,7 @@ from scheduler_core.planning.gangs import Gang, Home
 from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, ONLY_NOW, Occupancy, Times
 from scheduler_core.planning.order import SiblingOrder
 from scheduler_core.planning.placement import Placer
+from scheduler_core.planning.policies import policy_of
 from scheduler_core.planning.queues import Blocked, PoolBooks, QueueTree, exact
 from scheduler_core.planning.reading import Reader
 
@@ -107,7 +108,7 @@ class State:
         self.demands = Demands(self.scale)
         reader = Reader(self.cluster, self.demands, self.occupancy, self.books)
         reader.read(snapshot)
-        self.placer = Placer(self.occupancy, spread=snapshot.config.placement == "spread")
+        self.placer = Placer(self.occupancy, lambda columns: policy_of(snapshot, columns))
         self.gangs = reader.gangs
         self.waiting = reader.waiting
         self.evicted: dict[str, dict[int, Home]] = {}

@@ -20,7 +20,6 @@ from scheduler_core.model import (
 )
 from scheduler_core.planning.allocate import allocate, line_up
 from scheduler_core.planning.consolidate import Consolidate
-from scheduler_core.planning.errors import BadSnapshot
 from scheduler_core.planning.explanation import explain
 from scheduler_core.planning.making_room import Taker, make_room
 from scheduler_core.planning.preempt import Preempt
@@ -32,8 +31,6 @@ from scheduler_core.planning.state import Placement, State
 from scheduler_core.planning.validation import validate
 
 _Spot = TypeVar("_Spot", bound=Bind)
-
-PLACEMENTS = ("binpack", "spread", "fgd")
 
 _TAKERS: Mapping[Action, Callable[[State, Running], Taker]] = {
     "consolidate": Consolidate,
@@ -48,12 +45,9 @@ def plan(snapshot: Snapshot) -> Plan:
     Pure: the same snapshot gives the same plan, whatever the order of its lists of nodes, queues and workloads.
 
     Raises:
-        BadSnapshot: the snapshot contradicts itself, or asks for a placement that this planner does not know.
+        BadSnapshot: the snapshot contradicts itself.
     """
     validate(snapshot)
-    if snapshot.config.placement not in PLACEMENTS:
-        known = ", ".join(PLACEMENTS)
-        raise BadSnapshot(f"placement is one of {known}, not {snapshot.config.placement}", "$.config.placement")
     state = decide(snapshot).state
     placed = sorted(state.placements(), key=lambda p: (p.gang.id, p.task))
     shares = tuple(_shares(state))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scheduler_core.model import Snapshot
 from scheduler_core.planning.columns import Columns
+from scheduler_core.planning.displacement import Displacement
 from scheduler_core.planning.fragments import Fragments
 from scheduler_core.planning.fullness import Fullness
 from scheduler_core.planning.policy import Policy
@@ -16,4 +17,5 @@ def policy_of(snapshot: Snapshot, columns: Columns) -> Policy:
     if placement in ("binpack", "spread"):
         return Fullness(columns, spread=placement == "spread")
     classes = Classes(columns.occupancy.cluster)
-    return Fragments(columns, classes, typical_kinds(snapshot, classes))
+    kinds = typical_kinds(snapshot, classes)
+    return Fragments(columns, classes, kinds) if placement == "fgd" else Displacement(columns, classes, kinds)

@@ -91,12 +91,6 @@ def test_what_is_no_snapshot_at_all_is_refused(data: bytes) -> None:
         snapshot_from_json(data)
 
 
-@pytest.mark.parametrize("placement", ["fragmentation"])
-def test_a_placement_that_is_not_known_is_refused_rather_than_replaced(placement: str) -> None:
-    with pytest.raises(BadSnapshot, match=rf"placement is one of binpack, spread, fgd, not {placement}.*\$\.config\.placement"):
-        plan(snapshot([], [], config={"placement": placement}))
-
-
 def test_an_empty_snapshot_has_an_empty_plan() -> None:
     encoded = plan_to_json(plan(snapshot_from_json(b'{"time": 0}')))
     assert msgspec.json.decode(encoded) == {

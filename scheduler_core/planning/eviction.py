@@ -126,18 +126,19 @@ class Search:
             if self._try(recorded):
                 return Answer.FOUND
             self._again(tasks[:-1], recorded)
-        fitted = bool(recorded)
+        fitted, alone = bool(recorded), len(tasks) == 1
         for node, chosen in self._ways(self.gang.demands[tasks[-1]], victims, pile):
             fitted = True
             everything = [*recorded, *chosen]
-            if not self.rules.may_work(node, everything):
+            # With other tasks of the gang in their places for now, a quick look would see too little room.
+            if alone and not self.rules.may_work(node, everything):
                 continue
             if self._try(everything):
                 return Answer.FOUND
             if self._is_enough():
                 return Answer.GAVE_UP
             self._again(tasks[:-1], recorded)
-        if len(tasks) > 1 or self._limited():
+        if not alone or self._limited():
             return None
         return Answer.GAVE_UP if fitted else Answer.NO
 

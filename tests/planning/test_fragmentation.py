@@ -110,7 +110,7 @@ def test_every_policy_places_every_form_of_request(placement: str) -> None:
     cut = {"id": "cut", "mig": [{"profile": "1g.10gb", "count": 2}]}
     nodes = [node("a", gpus=3) | {"gpus": [*node("a", gpus=3)["gpus"], cut]}, node("b", gpus=2), node("c")]
     jobs = [
-        work("whole", request=gpu(2)),
+        work("whole", request=gpu(2), created=-1),
         work("share", request=gpu("0.3")),
         work("memory", request={"gpu_memory_mib": 4000}),
         work("several", request=gpu("0.4", gpu_devices=2)),

@@ -113,7 +113,7 @@ def test_a_required_domain_that_is_too_small_is_never_split() -> None:
     assert not made.binds
     assert verdict(made, "w").code == "never_fits"
     busy = held("r", "A1", "A1-0", request=ONE)
-    made = planned(racks(A1=4, B1=3), [busy, work_of_four])
+    made = planned(racks(A1=4, B1=3), [busy, work_of_four], config={"max_consolidation_victims": 0})
     assert not made.binds
     assert verdict(made, "w").code == "topology_does_not_fit"
 

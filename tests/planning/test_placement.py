@@ -83,11 +83,16 @@ def test_spread_takes_the_emptiest_node_and_device() -> None:
     assert spots(made) == {"w0.0": "b: b-0", "w1.0": "a: a-1", "w2.0": "b: b-1", "w3.0": "a: a-0"}
 
 
-@pytest.mark.parametrize(("config", "expected"), [({}, "a"), (SPREAD, "c")])
+@pytest.mark.parametrize(("config", "expected"), [({}, "b"), (SPREAD, "c")])
 def test_whole_devices_go_by_free_devices(config: dict[str, Any], expected: str) -> None:
-    nodes = [node("c", gpus=3), node("b", gpus=2), node("a", gpus=2)]
-    made = planned(nodes, [work("w", request=gpu(1))], config=config)
+    """Packed, by their number; spread, by the free part of the node, so that one of two is as free as two of four."""
+    nodes = [node("d", gpus=4), node("c", gpus=3), node("b", gpus=2)]
+    busy = [held("r", "b", "b-0", request=gpu(1)), held("s", "d", "d-0", "d-1", request=gpu(2))]
+    made = planned(nodes, [*busy, work("w", request=gpu(1))], config=config)
     assert made.binds[0].node == expected
+    if config == SPREAD:
+        made = planned(nodes[::2], [*busy, work("w", request=gpu(1))], config=config)
+        assert made.binds[0].node == "b"
 
 
 def test_work_without_devices_prefers_nodes_without_devices() -> None:

@@ -125,8 +125,12 @@ class _Trial:
                     return
 
     def _preempts(self, workload: PlannedWorkload, pool: str) -> str | None:
-        gang, mark = self._compiled(workload), self.state.mark()
-        if Preempt(self.state, self.running).take(gang, pool) is not Answer.FOUND:
+        gang, mark, waiting = self._compiled(workload), self.state.mark(), self.state.waiting
+        # It stands in line for itself, or the room would seem to go to others.
+        self.state.waiting = [gang if each is self.gang else each for each in waiting]
+        answer = Preempt(self.state, self.running).take(gang, pool)
+        self.state.waiting = waiting
+        if answer is not Answer.FOUND:
             return None
         at = self._where(mark)
         gone = sum(not self.state.is_back(entry.gang, entry.task) for entry in self.state.removals(mark))

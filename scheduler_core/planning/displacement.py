@@ -78,12 +78,9 @@ class Displacement:
         outlook, k = self._outlook, self._kind(demand)
         alike = [slot.devices for slot in outlook.kept[i] if slot.kind == k]
         planned = {d for devices in (alike[:1] if demand.devices > 1 else alike) for d in devices}
+        displaced = {} if planned else outlook.displaced_on(i, demand)
         free = self.columns.occupancy.free
-
-        def key(d: int) -> tuple[int, int]:
-            return -1 if d in planned else outlook.displaced_on(d, demand), free(d, later=True)
-
-        return key
+        return lambda d: (d not in planned, displaced.get(d, 0), free(d, later=True))
 
     def _kind(self, demand: Demand) -> int | None:
         return self._kinds.get(look(self._classes.plain(demand)))

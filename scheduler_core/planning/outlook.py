@@ -107,9 +107,9 @@ class Outlook:
 
     def displaced(self, demand: Demand, later: bool, nodes: Indices) -> Scores:
         """Worth of the planned tasks that the demand would displace, at the least, on each of these nodes."""
-        none = np.zeros((1, len(nodes)), dtype=np.int64)
         if not demand.devices:
-            return self._with_host(demand, nodes, none[0], none[0], none[0])
+            none = np.zeros(len(nodes), dtype=np.int64)
+            return self._with_host(demand, nodes, none, none, none)
         fits = self.columns.fitting_on(demand, later, nodes)
         worth, cpu, memory = self._losses_of(demand)[:, self._pattern_of[self.columns.devices_of[nodes]]]
         if demand.devices == 1:
@@ -119,10 +119,12 @@ class Outlook:
         taken = (np.take_along_axis(each, order, axis=1).sum(axis=1) for each in (worth, cpu, memory))
         return self._with_host(demand, nodes, *taken)
 
-    def displaced_on(self, d: int, demand: Demand) -> int:
-        """The same where the demand takes device d, or d among others."""
-        worth, cpu, memory = self._losses_of(demand)[:, self._pattern_of[d]]
-        return int(self._with_host(demand, np.array(self.cluster.gpu_node[d]), worth, cpu, memory))
+    def displaced_on(self, i: int, demand: Demand) -> dict[int, int]:
+        """The same for each device of node i, where the demand takes it, alone or among others."""
+        span = self.cluster.spans[i]
+        worth, cpu, memory = self._losses_of(demand)[:, self._pattern_of[span.start : span.stop]]
+        lost = self._with_host(demand, np.full(len(span), i, dtype=np.intp), worth, cpu, memory)
+        return dict(zip(span, lost.tolist(), strict=True))
 
     def _with_host(self, demand: Demand, nodes: Indices, worth: Column, cpu: Column, memory: Column) -> Scores:
         """Add what goes because the node's CPU or memory is taken: as large a part of the planned work.

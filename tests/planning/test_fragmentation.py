@@ -6,9 +6,13 @@ import random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from scheduler_core import plan, plan_to_json
+from scheduler_core import check, plan, plan_to_json
+from scheduler_core.model import Placement
 from tests.planning.build import gpu, held, node, planned, promises, snapshot, spots, task, verdict, work
+from tests.planning.generate import snapshot as random_snapshot
+from tests.planning.properties import shuffled
 
 POLICIES = ("binpack", "spread", "fgd", "fragmentation")
 
@@ -154,3 +158,13 @@ def test_the_order_of_lists_changes_nothing(placement: str) -> None:
         deal.shuffle(nodes)
         deal.shuffle(jobs)
         assert plan_to_json(plan(snapshot(nodes, jobs, config={"placement": placement}))) == expected
+
+
+@pytest.mark.parametrize("placement", ["fgd", "fragmentation"])
+@pytest.mark.parametrize("seed", range(40))
+def test_random_clusters_get_valid_plans_in_whatever_order_they_are_listed(seed: int, placement: Placement) -> None:
+    made = random_snapshot(seed)
+    start = replace(made, config=replace(made.config, placement=placement))
+    expected = plan(start)
+    assert check(start, expected) == []
+    assert plan_to_json(plan(shuffled(start, seed))) == plan_to_json(expected)

@@ -12,8 +12,9 @@ from scheduler_core.model import MILLI
 from scheduler_core.planning.columns import Column, Columns, Indices
 from scheduler_core.planning.demand import Demand
 from scheduler_core.planning.occupancy import LATER
-from scheduler_core.planning.packing import Packing, Room, Slot
+from scheduler_core.planning.packing import Packing, Slot
 from scheduler_core.planning.policy import Scores
+from scheduler_core.planning.room import Room
 from scheduler_core.planning.typical import Classes, Kind
 
 _WITH_MODELS = 2

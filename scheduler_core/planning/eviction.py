@@ -297,6 +297,7 @@ class _Pile:
         self._of_gang: dict[str, list[Batch]] = {}
         self._on_node: dict[int, dict[str, None]] = {}
         self._freed: dict[int, int] = {}
+        self._devices: dict[int, set[int]] = {}
 
     def add(self, batch: Batch) -> None:
         self._of_gang.setdefault(batch.gang.id, []).append(batch)
@@ -316,6 +317,7 @@ class _Pile:
             place = batch.gang.homes[k].place
             for d, units in zip(place.devices, place.units, strict=False):
                 self._freed[d] = self._freed.get(d, 0) + sign * units
+            self._devices.setdefault(place.node, set()).update(place.devices)
 
     def nodes(self) -> list[int]:
         return sorted(self._on_node)
@@ -350,6 +352,10 @@ class _Pile:
         if demand.form in (Form.NONE, Form.MIG):
             return True
         cluster, occupancy, freed = self.state.cluster, self.state.occupancy, self._freed
+        if demand.form == Form.WHOLE:
+            piled = len(self._devices.get(node, ()))
+            if occupancy.idle_devices(node, later=True) + piled < demand.devices:
+                return False
         enough = 0
         for d in cluster.spans[node]:
             if occupancy.free(d, later=True) + freed.get(d, 0) >= cluster.share(d, demand):

@@ -36,6 +36,7 @@ class ShareTest:
         self.path = books.tree.paths[gang.queue]
         self.request = request
         self.allocated = dict(books.allocated)
+        self._shown: tuple[list[Unit], dict[str, Vector]] = ([], {})
         self._sides: dict[str, tuple[str, str]] = {}
         self._owed: dict[str, Bounds] = {}
 
@@ -63,16 +64,24 @@ class ShareTest:
 
     def holds(self, units: Iterable[Unit]) -> bool:
         """Whether all the units may be taken, in this order, and shares keep their order afterwards."""
-        remaining: dict[str, Vector] = {}
+        listed = list(units)
+        known, remaining = self._shown
+        # Sets of victims grow at their end: what was shown of a shorter one need not be shown again.
+        if listed[: len(known)] != known:
+            known, remaining = [], {}
+        remaining = dict(remaining)
         tree = self.books.tree
-        for leaf, (gpu, cpu, memory) in units:
+        for leaf, (gpu, cpu, memory) in listed[len(known) :]:
             theirs = self.sides(leaf)[1]
             if not self.may_take(leaf, remaining.get(theirs, self.allocated[theirs])):
                 return False
             for name in tree.paths[leaf]:
                 held = remaining.get(name, self.allocated[name])
                 remaining[name] = held[0] - gpu, held[1] - cpu, held[2] - memory
-        return all(self._in_order(name, remaining) for name in self.path)
+        if not all(self._in_order(name, remaining) for name in self.path):
+            return False
+        self._shown = listed, remaining
+        return True
 
     def most_units(self, theirs: str, leaf: str, bulk: Bulk) -> int:
         """GPU units that can be taken from the victim's side at most, of work that runs in some leaf below it.

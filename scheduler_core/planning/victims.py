@@ -21,6 +21,10 @@ from scheduler_core.planning.surplus import next_batch
 Filter: TypeAlias = Callable[["Batch"], bool]
 
 
+_ALONE: QueueKey = (False, False, 0, False, 0, 0, 0)
+"""Where only one leaf has victims nothing is compared."""
+
+
 class Batch(Struct, frozen=True):
     """Tasks of one gang that go together, with what each is charged. `surplus`: the gang keeps its minimum."""
 
@@ -34,6 +38,8 @@ class Batch(Struct, frozen=True):
         return {self.gang.homes[k].place.node for k in self.tasks}
 
     def charge(self) -> Vector:
+        if len(self.tasks) == 1:
+            return self.charges[self.tasks[0]]
         return total(self.charges[k] for k in self.tasks)
 
 
@@ -124,6 +130,8 @@ class VictimOrder:
                 found = self._pick(self.tree.children[name])
             if found is None:
                 self._best.pop(name, None)
+            elif len(self._left) == 1:
+                self._best[name] = _ALONE, found
             else:
                 key = self.siblings.key(name, self._held[name], NOTHING, less=self._left[found].lost())
                 self._best[name] = key, found

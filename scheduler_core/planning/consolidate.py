@@ -35,8 +35,11 @@ class Consolidate:
         return bool(self.running.candidates(pool).leaves) and gate(self.state, gang, pool) is None
 
     def take(self, gang: Gang, pool: str) -> Answer | Refusal:
-        answer = Search(self.state, gang, pool, _Rules(self, gang, pool), self.effort).run()
-        return answer if answer is Answer.FOUND else Refusal(self.action, pool, gave_up=answer is Answer.GAVE_UP)
+        search = Search(self.state, gang, pool, _Rules(self, gang, pool), self.effort)
+        answer = search.run()
+        if answer is Answer.FOUND:
+            return answer
+        return Refusal(self.action, pool, gave_up=answer is Answer.GAVE_UP, in_vain=search.in_vain > 0)
 
     def fits_elsewhere(self, demand: Demand, node: int, pool: str) -> bool:
         """Whether some other node of the pool has room for the demand; shares may also move on their node."""

@@ -26,7 +26,8 @@ MOST_TRIES = 64
 _MOST_IN_VAIN = 3
 """Sets that would work, were it not that the next plan gives the room to others."""
 
-_MOST_DROPS = 16
+_MOST_DROPS = 24
+"""Victims of all nodes together, of which those that need not go are left out one by one."""
 
 
 class Answer(Enum):
@@ -184,7 +185,8 @@ class Search:
         needed = self._on_nodes_used(victims[:high])
         if needed and self._try(needed):
             return Answer.FOUND
-        if self._is_enough():
+        # More than can be pruned is not taken from all nodes at once: most of it would go for nothing.
+        if high > _MOST_DROPS or self._is_enough():
             return Answer.GAVE_UP
         return Answer.FOUND if self._try_without(victims[:high]) else Answer.GAVE_UP
 
@@ -209,7 +211,7 @@ class Search:
         """Try the victims out together, then leave out one after the other as long as it still works."""
         if not self._try(victims):
             return False
-        for batch in reversed(victims) if 1 < len(victims) <= _MOST_DROPS else ():
+        for batch in reversed(victims) if len(victims) > 1 else ():
             if _may_stay(batch, victims):
                 fewer = [other for other in victims if other is not batch]
                 if self._try(fewer):

@@ -41,8 +41,9 @@ class Preempt:
                 self.action, pool, missing=float(devices(wanted - reach)), within_reach=float(devices(reach))
             )
         rules = _Rules(self, gang, pool, lower)
-        answer = Search(self.state, gang, pool, rules, self.effort).run()
-        return answer if answer is Answer.FOUND else rules.refusal(answer)
+        search = Search(self.state, gang, pool, rules, self.effort)
+        answer = search.run()
+        return answer if answer is Answer.FOUND else rules.refusal(answer, search.in_vain > 0)
 
 
 def _rank(entry: Entry) -> int:
@@ -75,10 +76,10 @@ class _Rules:
     def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
         return True
 
-    def refusal(self, answer: Answer) -> Refusal:
-        return Refusal(
-            "preempt", self.pool, gave_up=answer is Answer.GAVE_UP, protected=bool(self.protected and not self.open)
-        )
+    def refusal(self, answer: Answer, in_vain: bool) -> Refusal:
+        protected = bool(self.protected and not self.open)
+        gave_up = answer is Answer.GAVE_UP
+        return Refusal("preempt", self.pool, gave_up=gave_up, in_vain=in_vain, protected=protected)
 
     def _allows(self, batch: Batch) -> bool:
         if not batch.surplus and self.action.running.protection.from_preempt(batch.gang):

@@ -218,7 +218,7 @@ class Reasons:
     def _with_refusals(self, outcome: Outcome, reason: Reason) -> Reason:
         """The reason, and why nobody makes room."""
         code, sentence = reason
-        if outcome.gang.id in self.state.barred:
+        if outcome.gang.id in self.state.barred or any(refusal.in_vain for refusal in outcome.refusals):
             return "waiting_turn", f"{sentence}; room that is made for it would go to work ahead of it"
         for refusal in outcome.refusals:
             if refusal.protected:

@@ -45,15 +45,13 @@ class Reclaim:
         if refusal is not None:
             return refusal
         rules = _Rules(self, gang, test, pool, leaves)
-        answer = Search(self.state, gang, pool, rules, self.effort).run() if leaves else Answer.NO
+        search = Search(self.state, gang, pool, rules, self.effort)
+        answer = search.run() if leaves else Answer.NO
         if answer is not Answer.FOUND and self.may_move(gang, pool):
-            others = sorted(candidates.leaves - {gang.queue})
-            if (
-                Search(self.state, gang, pool, _Rules(self, gang, test, pool, others), self.effort).run()
-                is Answer.FOUND
-            ):
+            moving = _Rules(self, gang, test, pool, sorted(candidates.leaves - {gang.queue}))
+            if Search(self.state, gang, pool, moving, self.effort).run() is Answer.FOUND:
                 return Answer.FOUND
-        return answer if answer is Answer.FOUND else rules.refusal(answer)
+        return answer if answer is Answer.FOUND else rules.refusal(answer, search.in_vain > 0)
 
     def may_move(self, gang: Gang, pool: str) -> bool:
         """Whether there is room in all: then work of any queue may be placed elsewhere, which is no loss to it."""
@@ -111,10 +109,10 @@ class _Rules:
     def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
         return self.may_lose(lost)
 
-    def refusal(self, answer: Answer) -> Refusal:
-        return Refusal(
-            "reclaim", self.pool, gave_up=answer is Answer.GAVE_UP, protected=bool(self.protected and not self.open)
-        )
+    def refusal(self, answer: Answer, in_vain: bool) -> Refusal:
+        protected = bool(self.protected and not self.open)
+        gave_up = answer is Answer.GAVE_UP
+        return Refusal("reclaim", self.pool, gave_up=gave_up, in_vain=in_vain, protected=protected)
 
     def _allows(self, batch: Batch) -> bool:
         if not batch.surplus and self.action.running.protection.from_reclaim(batch.gang, self.gang):

@@ -49,12 +49,13 @@ class Refusal(Struct, frozen=True):
     """Why an action made no room for a workload.
 
     `missing` counts devices; `protected`: there is work to take from, and all of it is protected; `gave_up`: the search
-    ended before every set of victims was ruled out.
+    ended before every set of victims was ruled out; `in_vain`: a set was found whose room would go to others.
     """
 
     action: Action
     pool: str
     gave_up: bool = False
+    in_vain: bool = False
     protected: bool = False
     missing: float | None = None
     within_reach: float | None = None

@@ -89,10 +89,10 @@ class Capacity:
         if demand.memory_mib:
             bounds.append(node.memory_mib // demand.memory_mib)
         if demand.form != Form.NONE:
-            bounds.append(self._on_devices(i, demand))
+            bounds.append(self._on_devices(i, demand, min(bounds)))
         return min(bounds)
 
-    def _on_devices(self, i: int, demand: Demand) -> int:
+    def _on_devices(self, i: int, demand: Demand, most: int) -> int:
         cluster = self.cluster
         usable = [d for d in cluster.spans[i] if cluster.usable(d, demand)]
         if demand.form == Form.MIG:
@@ -101,7 +101,10 @@ class Capacity:
                 held.update(cluster.sliced[d] or {})
             return min(held[profile] // count for profile, count in demand.mig)
         rooms = [cluster.scale.device // cluster.share(d, demand) for d in usable]
-        copies = sum(rooms) // demand.devices
-        while copies and sum(min(room, copies) for room in rooms) < copies * demand.devices:
-            copies -= 1
-        return copies
+        # No device takes more than one share of a copy. Where so many copies fit, fewer do: halving finds the most.
+        low, high = 0, min(most, sum(rooms) // demand.devices) + 1
+        while low + 1 < high:
+            copies = (low + high) // 2
+            fits = sum([min(room, copies) for room in rooms]) >= copies * demand.devices
+            low, high = (copies, high) if fits else (low, copies)
+        return low

@@ -9,6 +9,7 @@ from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import State
 from scheduler_core.planning.step import attempt, gate, horizons
+from scheduler_core.planning.surplus import Remainder
 
 Seen = Callable[[Gang, Blocked | None], None]
 """Is told of each turn of a gang, and of what closes all its pools to it."""
@@ -62,6 +63,12 @@ def _is_eligible(state: State, gang: Gang) -> bool:
     return state.tree.is_leaf(gang.queue) and gang.reachable() and bool(gang.next_tasks())
 
 
+def _waits_for_minimum(gang: Gang) -> bool:
+    """Whether its minimum is only nominated: then nothing of it starts yet."""
+    promised = {k for k, home in gang.homes.items() if home.promised}
+    return bool(promised) and Remainder(gang, promised).is_below()
+
+
 def _note_turn(state: State, gang: Gang) -> None:
     """Remember the first time that a workload's turn came."""
     if gang.id not in state.seen:
@@ -75,7 +82,8 @@ def _take(state: State, gang: Gang, refused: set[object]) -> tuple[bool, Blocked
     The second value says what closes all its pools to it, if something does.
     """
     known = gang.signature()
-    pools, times = state.pools_of(gang), horizons(state)
+    pools = state.pools_of(gang)
+    times = (True,) if _waits_for_minimum(gang) else horizons(state)
     if known is not None and all((pool, later, known) in refused for pool in pools for later in times):
         return False, None
     mark = state.mark()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -19,7 +19,7 @@ _NOT_READY = "not ready"
 
 
 class Place(Struct, frozen=True, gc=False):
-    """A node, and there devices (indices; for MIG one per slice) with the units or profile taken of each."""
+    """A node, and there devices (indices): first those of which `units` are taken, then one for each slice."""
 
     node: int
     devices: tuple[int, ...] = ()
@@ -30,8 +30,12 @@ class Place(Struct, frozen=True, gc=False):
         """Whether it is the same node with the same devices or slices, in whatever order."""
         if self.node != other.node or len(self.devices) != len(other.devices):
             return False
-        mine, theirs = ((zip(place.devices, place.profiles or place.units, strict=True)) for place in (self, other))
+        mine, theirs = (zip(p.devices, (*map(str, p.units), *p.profiles), strict=True) for p in (self, other))
         return sorted(mine) == sorted(theirs)
+
+    def slices(self) -> Iterator[tuple[int, str]]:
+        """Device and profile of each slice taken."""
+        return zip(self.devices[len(self.units) :], self.profiles, strict=True)
 
 
 class Cluster:
@@ -61,9 +65,9 @@ class Cluster:
 
     def names(self, place: Place) -> tuple[str, tuple[str, ...], tuple[MigSlice, ...]]:
         """The node, whole or shared devices, and slices of a place, as plans name them."""
-        ids = tuple(self.gpus[d].id for d in place.devices)
-        slices = tuple(MigSlice(gpu=g, profile=p) for g, p in zip(ids, place.profiles, strict=False))
-        return self.nodes[place.node].name, () if slices else ids, slices
+        ids = tuple([self.gpus[d].id for d in place.devices[: len(place.units)]])
+        slices = tuple([MigSlice(gpu=self.gpus[d].id, profile=profile) for d, profile in place.slices()])
+        return self.nodes[place.node].name, ids, slices
 
     def in_pool(self, pool: str) -> Mask:
         return self.pool_masks.get(pool, self._nowhere)

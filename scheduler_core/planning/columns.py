@@ -71,6 +71,11 @@ class Columns:
             mask = self._usable[key] = np.fromiter(kinds, dtype=np.bool_, count=len(cluster.gpus))
         return mask
 
+    def large_enough(self, demand: Demand) -> Mask:
+        """Those of them that hold the demand's share of one device when nobody else is on them."""
+        whole = self.occupancy.cluster.scale.device
+        return np.asarray(self.usable(demand) & (self._share(demand) <= whole), dtype=np.bool_)
+
     def fitting(self, demand: Demand, later: bool) -> Mask:
         """Devices that have the demand's share of one device free."""
         return np.asarray(self.usable(demand) & (self.free[int(later)] >= self._share(demand)), dtype=np.bool_)

@@ -232,16 +232,47 @@ class Search:
         self.state.rollback(self.start)
         self._evict(victims)
         if self._put_back(victims if self.rules.puts_back else ()):
-            taken = self._left_over(victims, self.state.is_back)
-            lost = self._left_over(taken, lambda gang, k: k in gang.homes)
-            # Where all are back it was not they who made the room, and nobody would know for whom it is held.
-            if taken and self.rules.accepts(taken, lost):
-                if Promises(self.state).hold():
-                    return True
-                self.in_vain += 1
-                self.effort.in_vain -= 1
+            self._send_home(victims)
+            if self._is_right(victims) and self._is_promised(victims):
+                return True
         self.state.rollback(self.start)
         return False
+
+    def _is_right(self, victims: Sequence[Batch]) -> bool:
+        taken = self._left_over(victims, self.state.is_back)
+        lost = self._left_over(taken, lambda gang, k: k in gang.homes)
+        # Where all are back it was not they who made the room, and nobody would know for whom it is held.
+        return bool(taken) and self.rules.accepts(taken, lost)
+
+    def _is_promised(self, victims: Sequence[Batch]) -> bool:
+        """Whether the next plan keeps it; victims that it would not place again are not promised a place."""
+        placed = Promises(self.state).kept()
+        if placed is not None:
+            moved = [p for p in self.state.settled() if p.task in self.state.evicted.get(p.gang.id, ())]
+            unkept = [p for p in moved if p.gang.id not in placed and not self.state.is_back(p.gang, p.task)]
+            for placement in unkept:
+                self.state.withdraw(placement)
+            if not unkept or self._is_right(victims):
+                return True
+        self.in_vain += 1
+        self.effort.in_vain -= 1
+        return False
+
+    def _send_home(self, victims: Sequence[Batch]) -> None:
+        """Let victims stay whose place nobody has taken in the end."""
+        state = self.state
+        moved = {(id(p.gang), p.task): p for p in state.settled()}
+        for batch in victims:
+            for k in batch.tasks:
+                placement, home = moved.get((id(batch.gang), k)), state.evicted[batch.gang.id][k]
+                if placement is not None and not state.is_back(batch.gang, k):
+                    mark = state.mark()
+                    state.withdraw(placement)
+                    if state.may_return(batch.gang, k):
+                        state.place(batch.gang, k, home.place, later=True, pool=home.pool)
+                        state.commit(mark)
+                    else:
+                        state.rollback(mark)
 
     def _put_back(self, victims: Sequence[Batch]) -> bool:
         gangs = {id(gang): gang for gang in (self.gang, *(batch.gang for batch in victims))}
@@ -325,7 +356,8 @@ class _Pile:
         return sorted(self._on_node)
 
     def sets_for(self, node: int, demand: Demand) -> list[list[Batch]]:
-        """Sets of victims that make room for the demand on the node: as few as will do, and all there are."""
+        """Sets of victims that make room for the demand on the node: as few as will do, the first or the last of them,
+        and all there are."""
         if not self._may_fit(node, demand) or not self.state.cluster.admits(demand)[node]:
             return []
         gangs = self._on_node.get(node, {})
@@ -334,20 +366,31 @@ class _Pile:
             return []
         for batch in batches:
             self._leave(batch)
-        fewest = list(batches)
         fits = self._fits(node, demand)
-        for batch in reversed(batches) if fits and len(batches) > 1 else ():
-            if _may_stay(batch, fewest):
-                self._return(batch)
-                if self._fits(node, demand):
-                    fewest.remove(batch)
-                else:
-                    self._leave(batch)
-        for batch in fewest:
+        for batch in batches:
             self._return(batch)
         if not fits:
             return []
-        return [fewest] if len(fewest) == len(batches) else [fewest, batches]
+        if len(batches) == 1:
+            return [batches]
+        sets = [self._without(batches, batches[::-1], node, demand), self._without(batches, batches, node, demand)]
+        return [found for k, found in enumerate([*sets, batches]) if found not in [*sets, batches][:k]]
+
+    def _without(self, batches: Sequence[Batch], order: Iterable[Batch], node: int, demand: Demand) -> list[Batch]:
+        """The batches less those that need not go, tried in this order."""
+        left = list(batches)
+        for batch in left:
+            self._leave(batch)
+        for batch in order:
+            if _may_stay(batch, left):
+                self._return(batch)
+                if self._fits(node, demand):
+                    left.remove(batch)
+                else:
+                    self._leave(batch)
+        for batch in left:
+            self._return(batch)
+        return left
 
     def _may_fit(self, node: int, demand: Demand) -> bool:
         """Whether enough devices would have the demand's share free, were all piled up on the node to go."""

@@ -65,7 +65,7 @@ def _first_alike(state: State, outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def _outcomes(state: State) -> list[Outcome]:
     placed: dict[str, list[Placement]] = {}
-    for placement in state.placements():
+    for placement in state.settled():
         placed.setdefault(placement.gang.id, []).append(placement)
     evicted: dict[str, list[Action]] = {}
     for entry in state.removals():

@@ -41,7 +41,7 @@ def fit(placer: Placer, demand: Demand, pool: str) -> Fit:
     in_pool = cluster.in_pool(pool)
     inside = in_pool & cluster.ready() & cluster.admits(demand)
     fitting = inside & (placer.scores(demand) < NO_FIT)
-    usable = columns.usable(demand) & inside[columns.node_of]
+    usable = columns.large_enough(demand) & inside[columns.node_of]
     amounts = np.where(inside, _by_node(columns, demand, usable), 0)
     per_device = demand.form in (Form.PORTION, Form.MEMORY)
     places = np.where(usable, np.maximum(columns.free[0], 0), 0) if per_device else amounts

@@ -47,7 +47,7 @@ class Fullness:
         elif demand.form == Form.WHOLE:
             values = columns.idle[LATER][nodes]
         else:
-            opened = columns.free[t][columns.devices_of[nodes]] < columns.occupancy.cluster.scale.device
+            opened = columns.free[LATER][columns.devices_of[nodes]] < columns.occupancy.cluster.scale.device
             beside = (columns.fitting_on(demand, later, nodes) & opened).any(axis=1)
             values = columns.idle[LATER][nodes] + np.where(beside, 0, _ELSEWHERE)
         return np.asarray(values, dtype=np.int64)

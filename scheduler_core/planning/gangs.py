@@ -19,12 +19,16 @@ BELOW, AT, ABOVE = range(3)
 
 
 class Home(Struct, frozen=True, gc=False):
-    """Where a task of a gang is active, what its queue is charged there, and whether this plan has put it there."""
+    """Where a task of a gang is active, and what its queue is charged there.
+
+    `fresh`: this plan has put it there; `promised`: when what is releasing has gone.
+    """
 
     place: Place
     pool: str
     charge: Vector
     fresh: bool = False
+    promised: bool = False
 
 
 class GroupNode:

@@ -10,8 +10,9 @@ from scheduler_core.planning.allocate import eligible
 from scheduler_core.planning.eviction import Answer
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
+from scheduler_core.planning.promises import Promises
 from scheduler_core.planning.state import Refusal, State
-from scheduler_core.planning.step import shape
+from scheduler_core.planning.step import attempt, gate, shape
 
 
 class Taker(Protocol):
@@ -48,11 +49,31 @@ def _take(state: State, taker: Taker, gang: Gang) -> bool:
         return False
     for pool in state.pools_of(gang):
         if taker.may_start(gang, pool):
+            if state.evicted and _take_leftover(state, gang, pool):
+                return True
             answer = taker.take(gang, pool)
             if answer is Answer.FOUND:
                 return True
             if isinstance(answer, Refusal):
                 state.refusals.setdefault(kind_of(gang), {})[taker.action] = answer
+    return False
+
+
+def _take_leftover(state: State, gang: Gang, pool: str) -> bool:
+    """Nominate it on room that was made for others and that they do not need, if the next plan would do so too.
+
+    Limits and quotas hold as long as the victims are there: it is not for this work that they go.
+    """
+    if gang.has_choice or gang.charged_by_device or gate(state, gang, pool, state.leaving(pool)) is not None:
+        return False
+    mark = state.mark()
+    if attempt(state, gang, pool, later=True):
+        state.commit(mark)
+        promises = Promises(state)
+        promises.owed[gang.id] = {gang.id}
+        if promises.kept() is not None:
+            return True
+        state.rollback(mark)
     return False
 
 

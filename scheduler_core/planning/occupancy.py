@@ -46,7 +46,7 @@ class Occupancy:
             self.memory[t][i] -= demand.memory_mib
             for d, units in zip(place.devices, place.units, strict=False):
                 self.used[t][d] += units
-            for d, profile in zip(place.devices, place.profiles, strict=False):
+            for d, profile in place.slices():
                 self.slices[t][d][profile] -= 1
         self.releasing += times is ONLY_NOW
 
@@ -119,10 +119,10 @@ class Occupancy:
 
     def has_room(self, place: Place) -> bool:
         """Whether the devices or slices of the place are free after what is releasing has gone."""
-        if place.profiles:
-            wanted = Counter(zip(place.devices, place.profiles, strict=True))
-            return all(self.free_slices(d, profile, later=True) >= count for (d, profile), count in wanted.items())
-        return all(self.free(d, later=True) >= units for d, units in zip(place.devices, place.units, strict=True))
+        wanted = Counter(place.slices())
+        if not all(self.free_slices(d, profile, later=True) >= count for (d, profile), count in wanted.items()):
+            return False
+        return all(self.free(d, later=True) >= units for d, units in zip(place.devices, place.units, strict=False))
 
     def host_fits(self, i: int, demand: Demand, later: bool) -> bool:
         """Whether CPU, memory and the number of tasks leave room on node i; what is not asked for does not count."""
@@ -143,18 +143,17 @@ class Occupancy:
             self.memory[t][i] -= sign * demand.memory_mib
             self.slots[t][i] -= sign
         if place.profiles:
-            for d, profile in zip(place.devices, place.profiles, strict=True):
+            for d, profile in place.slices():
                 for t in times:
                     self.slices[t][d][profile] -= sign
-        else:
-            self._move_units(place.devices, place.units, times, sign)
+        self._move_units(place.devices, place.units, times, sign)
         if times is ONLY_NOW:
             self.releasing += sign
         self.changes.append(i)
 
     def _move_units(self, devices: Sequence[int], units: Sequence[int], times: Times, sign: int) -> None:
         used_now, used_later = self.used
-        for d, taken in zip(devices, units, strict=True):
+        for d, taken in zip(devices, units, strict=False):
             i = self.cluster.gpu_node[d]
             was = used_now[d], used_later[d]
             for t in times:

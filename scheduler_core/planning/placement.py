@@ -157,11 +157,13 @@ class Placer:
             if cluster.usable(d, demand) and occupancy.free(d, later) >= cluster.share(d, demand)
         ]
 
-    def _cost(self, d: int, demand: Demand, later: bool, thrifty: bool) -> tuple[int, bool]:
-        """What the policy cannot outweigh: the charge, where that matters, and that the device is not free yet."""
+    def _cost(self, d: int, demand: Demand, later: bool, thrifty: bool) -> tuple[int, bool, bool]:
+        """What the policy cannot outweigh: the charge, where that matters, that the device is not free yet, and that a
+        whole request would take one that can be shared."""
         share = self.cluster.share(d, demand)
         waits = later and self.occupancy.free(d, later=False) < share
-        return share if thrifty else 0, waits
+        spoils = demand.form == Form.WHOLE and self.cluster.gpus[d].shareable
+        return share if thrifty else 0, waits, spoils
 
     def _slices_on(self, i: int, demand: Demand, later: bool) -> Place | None:
         spread = self.policy.spread

@@ -49,7 +49,7 @@ def plan(snapshot: Snapshot) -> Plan:
     """
     validate(snapshot)
     state = decide(snapshot).state
-    placed = sorted(state.placements(), key=lambda p: (p.gang.id, p.task))
+    placed = sorted(state.settled(), key=lambda p: (p.gang.id, p.task))
     shares = tuple(_shares(state))
     binds = tuple(_spot(state, p, Bind) for p in placed if not p.later)
     nominations = tuple(_spot(state, p, Nomination) for p in placed if p.later and not state.is_back(p.gang, p.task))

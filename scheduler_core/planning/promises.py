@@ -19,24 +19,30 @@ class Promises:
         self.state = state
         self.victims: dict[str, tuple[Gang, set[int]]] = {}
         self.owed: dict[str, set[str]] = {}
-        self.has_binds = any(not placement.later for placement in state.placements())
+        self.has_binds = any(not placement.later for placement in state.settled())
         for entry in state.removals():
             beneficiary = entry.cause.beneficiary
-            if beneficiary is not None and not state.is_back(entry.gang, entry.task):
+            if not state.is_back(entry.gang, entry.task):
                 self.victims.setdefault(entry.gang.id, (entry.gang, set()))[1].add(entry.task)
-                owed = self.owed.setdefault(beneficiary, {beneficiary})
-                if entry.cause.action == "consolidate":
-                    owed.add(entry.gang.id)
+                if beneficiary is not None:
+                    owed = self.owed.setdefault(beneficiary, {beneficiary})
+                    if entry.cause.action == "consolidate":
+                        owed.add(entry.gang.id)
 
-    def hold(self) -> bool:
-        """Whether allocate would keep them all without the victims: in the next plan, in which the binds run, and if it
-        planned again now, binds too (contract rule 6)."""
-        return self._hold_when(binds_run=True) and (not self.has_binds or self._hold_when(binds_run=False))
+    def kept(self) -> set[str] | None:
+        """The gangs that allocate would place without the victims, if it would keep all promises; else None.
 
-    def _hold_when(self, binds_run: bool) -> bool:
+        In the next plan, in which the binds run, and if it planned again now, binds too (contract rule 6).
+        """
+        placed = self._placed_when(binds_run=True)
+        if self.has_binds and not self._broken(placed):
+            placed &= self._placed_when(binds_run=False)
+        return None if self._broken(placed) else placed
+
+    def _placed_when(self, binds_run: bool) -> set[str]:
         state = self.state
         mark = state.mark()
-        for placement in list(state.placements()):
+        for placement in list(state.settled()):
             if (placement.later or not binds_run) and not state.is_back(placement.gang, placement.task):
                 state.withdraw(placement)
         for gang, tasks in self.victims.values():
@@ -46,7 +52,7 @@ class Promises:
         fill(state, self._waiting())
         placed = {placement.gang.id for placement in state.placements(start)}
         state.rollback(mark)
-        return not self._broken(placed)
+        return placed
 
     def broken_at_once(self) -> set[str]:
         """Beneficiaries that allocate would not place, planned again now without the victims (contract rule 6)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
@@ -17,6 +17,9 @@ Bounds: TypeAlias = tuple[int | None, int | None, int | None]
 """Upper bounds in units, thousandths of a core and MiB, rounded down; None is unlimited."""
 
 ZERO = Fraction(0)
+
+
+_NOTHING_BESIDE: Mapping[str, Vector] = {}
 
 
 class Blocked(Struct, frozen=True):
@@ -110,10 +113,16 @@ class PoolBooks:
             self.fair[name] = fair
             self.fair_floor[name] = tuple(self._floor(r, amount) for r, amount in enumerate(fair))  # type: ignore[assignment]
 
-    def gate(self, queue: str, vector: Vector, preemptible: bool) -> Blocked | None:
-        """The first limit, or quota for non-preemptible work, that the request would break on the way to the root."""
+    def gate(
+        self, queue: str, vector: Vector, preemptible: bool, beside: Mapping[str, Vector] = _NOTHING_BESIDE
+    ) -> Blocked | None:
+        """The first limit, or quota for non-preemptible work, that the request would break on the way to the root.
+
+        `beside` counts towards limits on top of what is allocated.
+        """
         for name in self.path(queue):
-            blocked = self._over("limit", name, self.allocated[name], vector, self.limit[name])
+            held = add(self.allocated[name], beside[name]) if name in beside else self.allocated[name]
+            blocked = self._over("limit", name, held, vector, self.limit[name])
             if blocked is None and not preemptible:
                 blocked = self._over("quota", name, self.fixed[name], vector, self.quota[name])
             if blocked is not None:

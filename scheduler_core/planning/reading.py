@@ -115,32 +115,20 @@ class Reader:
 def _held_place(cluster: Cluster, demand: Demand, i: int, task: Task) -> Place | None:
     """Where a task that holds resources of node i sits; None where a device of it is not in the snapshot.
 
-    A holder of a whole partitioned device is not seen on it; one of memory on a device of unknown memory counts as
-    holding all of it.
+    A device may have been partitioned, or put together, under its tasks: then they hold all of it. So does one that
+    holds memory of a device of unknown memory.
     """
-    index, span = cluster.gpu_index, cluster.spans[i]
-    if demand.form == Form.MIG:
-        return _held_slices(cluster, i, task)
-    if not task.gpu_ids or demand.form == Form.NONE:
-        return Place(i)
-    devices = []
-    for gpu in task.gpu_ids:
-        d = index.get(gpu, -1)
-        if d not in span:
-            return None
-        if cluster.sliced[d] is None:
-            devices.append(d)
-    units = tuple([cluster.share(d, demand) or cluster.scale.device for d in devices])
-    return Place(i, tuple(devices), units)
-
-
-def _held_slices(cluster: Cluster, i: int, task: Task) -> Place | None:
-    index = cluster.gpu_index
-    if not all(index.get(piece.gpu, -1) in cluster.spans[i] for piece in task.mig_slices):
+    index, span, sliced = cluster.gpu_index, cluster.spans[i], cluster.sliced
+    slices = [(index.get(piece.gpu, -1), piece.profile) for piece in task.mig_slices if demand.form == Form.MIG]
+    devices = [index.get(gpu, -1) for gpu in (task.gpu_ids if demand.form not in (Form.NONE, Form.MIG) else ())]
+    if not all(d in span for d in (*devices, *(d for d, _ in slices))):
         return None
-    slices = [(index[piece.gpu], piece.profile) for piece in task.mig_slices]
-    known = [(d, profile) for d, profile in slices if profile in (cluster.sliced[d] or {})]
-    return Place(i, devices=tuple([d for d, _ in known]), profiles=tuple([profile for _, profile in known]))
+    whole = [d for d in devices if sliced[d] is None] + sorted({d for d, _ in slices if sliced[d] is None})
+    units = [cluster.share(d, demand) or cluster.scale.device for d in whole]
+    taken = [(d, profile) for d, profile in slices if profile in (sliced[d] or {})]
+    taken += [(d, profile) for d in devices for profile, count in (sliced[d] or {}).items() for _ in range(count)]
+    profiles = tuple([profile for _, profile in taken])
+    return Place(i, (*whole, *(d for d, _ in taken)), tuple(units), profiles)
 
 
 def _id(workload: PlannedWorkload) -> str:

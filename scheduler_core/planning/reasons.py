@@ -174,11 +174,10 @@ class Reasons:
         """Note the queue's share in words, where it is used up and another queue runs work that could be taken."""
         gang, pool = outcome.gang, outcome.pool
         books, queue = self.state.books[pool], gang.queue
-        wanted, held = steps_request(gang, tasks, least=False)[0], books.allocated[queue][0]
-        if wanted and held + wanted > books.fair_floor[queue][0] and self._others_run_preemptible(pool, queue):
-            holds = wording.number(self.state.scale.devices(held))
-            share = wording.number(books.fair[queue][0])
-            self._beyond[gang.id] = f"queue {queue} holds {holds} of its fair share of {share}"
+        wanted, held = steps_request(gang, tasks, least=False), books.allocated[queue]
+        over = next((r for r in range(3) if held[r] + wanted[r] > books.fair_floor[queue][r]), None)
+        if over is not None and self._others_run_preemptible(pool, queue):
+            self._beyond[gang.id] = wording.beyond_share(books, queue, over, wanted[over])
 
     def _others_run_preemptible(self, pool: str, queue: str) -> bool:
         running = self._running_in.get(pool)

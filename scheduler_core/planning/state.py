@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scheduler_core.model import Action, Snapshot
 from scheduler_core.planning.cluster import Cluster, Place
-from scheduler_core.planning.demand import Demand, Demands, Form, Vector, scale_of
+from scheduler_core.planning.demand import NOTHING, Demand, Demands, Form, Vector, add, scale_of
 from scheduler_core.planning.gangs import Gang, Home
 from scheduler_core.planning.occupancy import BOTH, ONLY_LATER, ONLY_NOW, Occupancy, Times
 from scheduler_core.planning.order import SiblingOrder
@@ -168,7 +168,7 @@ class State:
         """Let the gangs count what was placed since the mark."""
         for entry in self._journal[mark:]:
             if type(entry) is Placement and entry.task not in entry.gang.homes:
-                entry.gang.start(entry.task, Home(entry.place, entry.pool, entry.charge, fresh=True))
+                entry.gang.start(entry.task, Home(entry.place, entry.pool, entry.charge, True, entry.later))
                 self._journal.append(Start(entry.gang, entry.task))
 
     def evict(self, gang: Gang, task: int, cause: Cause) -> None:
@@ -206,6 +206,11 @@ class State:
         if home.place.node != place.node or not self.occupancy.has_room(home.place):
             return place
         return home.place
+
+    def may_return(self, gang: Gang, task: int) -> bool:
+        """Whether the place that an evicted task had is free after what is releasing has gone."""
+        place = self.evicted[gang.id][task].place
+        return self.occupancy.host_fits(place.node, gang.demands[task], later=True) and self.occupancy.has_room(place)
 
     def rollback(self, mark: int) -> None:
         """Undo everything since the mark."""
@@ -247,9 +252,25 @@ class State:
         """What has been placed since the mark, in order; an evicted task that is back where it was is among it."""
         return (entry for entry in self._journal[mark:] if type(entry) is Placement)
 
+    def settled(self) -> Iterator[Placement]:
+        """The placements that stand: neither withdrawn nor still being tried."""
+        for entry in self.placements():
+            home = entry.gang.homes.get(entry.task)
+            if home is not None and home.place is entry.place:
+                yield entry
+
     def removals(self, mark: int = 0) -> Iterator[Removal]:
         """What has been evicted since the mark, in order; a task that is back where it was is among it."""
         return (entry for entry in self._journal[mark:] if type(entry) is Removal)
+
+    def leaving(self, pool: str) -> dict[str, Vector]:
+        """By queue, parents too, what is charged for victims that have not been placed again."""
+        sums: dict[str, Vector] = {}
+        for entry in self.removals():
+            if entry.home.pool == pool and entry.task not in entry.gang.homes:
+                for name in self.books[pool].path(entry.gang.queue):
+                    sums[name] = add(sums.get(name, NOTHING), entry.home.charge)
+        return sums
 
     def is_back(self, gang: Gang, task: int) -> bool:
         """Whether the task was evicted and has been placed again where it was."""

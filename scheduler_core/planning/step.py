@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
 
 from scheduler_core.planning.cluster import Mask
-from scheduler_core.planning.demand import NOTHING, Form
+from scheduler_core.planning.demand import NOTHING, Form, Vector
 from scheduler_core.planning.gangs import Gang, GroupNode, steps_request
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import State
 from scheduler_core.planning.topology import options
 
+First: TypeAlias = Literal["listed", "largest", "narrowest"]
+
+_ORDERS: tuple[First, ...] = ("listed", "largest", "narrowest")
+
 
 class Step:
     """Tries to place tasks of one gang in one pool.
 
-    `later`: on resources that are still releasing, too. `largest_first`: tasks of a minimum by size rather than in
-    order. `thrifty`: requests by memory on the devices where they are charged least.
+    `later`: on resources that are still releasing, too. `first`: which tasks of a minimum go first. `thrifty`: requests
+    by memory on the devices where they are charged least.
     """
 
     def __init__(
-        self, state: State, gang: Gang, pool: str, later: bool, largest_first: bool = False, thrifty: bool = False
+        self, state: State, gang: Gang, pool: str, later: bool, first: First = "listed", thrifty: bool = False
     ) -> None:
         self.state = state
         self.gang = gang
         self.pool = pool
         self.later = later
-        self.largest_first = largest_first
+        self.first = first
         self.thrifty = thrifty
         self.books = state.books[pool]
         # The test before the step took the most favourable charge; these steps can come to more on their way.
@@ -79,9 +84,12 @@ class Step:
         return short <= 0
 
     def _placing_order(self, tasks: list[int]) -> list[int]:
-        if not self.largest_first:
-            return tasks
-        return sorted(tasks, key=lambda k: (self.gang.demands[k].most, self.gang.demands[k].index), reverse=True)
+        demands, admits = self.gang.demands, self.state.cluster.admits
+        if self.first == "largest":
+            return sorted(tasks, key=lambda k: (demands[k].most, demands[k].index), reverse=True)
+        if self.first == "narrowest":
+            return sorted(tasks, key=lambda k: (int(admits(demands[k]).sum()), demands[k].index))
+        return tasks
 
     def _in_some_domain(
         self, group: GroupNode | None, fill: Callable[[Sequence[Mask]], bool], nodes: Sequence[Mask] | None = None
@@ -129,20 +137,21 @@ def attempt(state: State, gang: Gang, pool: str, later: bool) -> bool:
     unequal = not gang.satisfied() and len({gang.demands[k].index for k in gang.next_tasks()}) > 1
     by_memory = gang.charged_by_device
     for thrifty in (False, True) if by_memory else (False,):
-        for largest_first in (False, True) if unequal else (False,):
-            if _try(Step(state, gang, pool, later, largest_first, thrifty)):
+        for first in _ORDERS if unequal else _ORDERS[:1]:
+            if _try(Step(state, gang, pool, later, first, thrifty)):
                 return True
     return False
 
 
-def gate(state: State, gang: Gang, pool: str) -> Blocked | None:
+def gate(state: State, gang: Gang, pool: str, beside: Mapping[str, Vector] | None = None) -> Blocked | None:
     """The limit or quota that stops the gang's next step in this pool, before any placement.
 
-    Where the step may go one way or another, each way is tested when it is tried.
+    Where the step may go one way or another, each way is tested when it is tried. `beside`: what queues are charged on
+    top of their books.
     """
     one_way = len(gang.kinds) == 1 if gang.satisfied() else not gang.has_choice
     vector = gang.step_request(least=True) if one_way else NOTHING
-    return state.books[pool].gate(gang.queue, vector, gang.preemptible)
+    return state.books[pool].gate(gang.queue, vector, gang.preemptible, beside or {})
 
 
 def horizons(state: State) -> tuple[bool, ...]:

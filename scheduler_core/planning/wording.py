@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from fractions import Fraction
 
-from scheduler_core.model import MILLI
+from scheduler_core.model import MILLI, RESOURCES
 from scheduler_core.planning.cluster import Cluster
 from scheduler_core.planning.demand import Demand, Form, Scale
 from scheduler_core.planning.fit import Fit
 from scheduler_core.planning.gangs import GroupNode
-from scheduler_core.planning.queues import Blocked
+from scheduler_core.planning.queues import Blocked, PoolBooks
 from scheduler_core.planning.state import Refusal
 
 _UNITS = {"gpu": ("devices", 1), "cpu_milli": ("CPU cores", MILLI), "memory_mib": ("MiB of memory", 1)}
@@ -133,6 +133,15 @@ def blocked(cause: Blocked) -> str:
     more, held, bound = (number(amount / size) for amount in (cause.requested, cause.allocated, cause.bound))
     kind = " for non-preemptible work" if cause.rule == "quota" else ""
     return f"asks for {more} {unit} more, and queue {cause.queue} holds {held}{kind} of its {cause.rule} of {bound}"
+
+
+def beyond_share(books: PoolBooks, queue: str, resource: int, wanted: int) -> str:
+    """What the queue holds of its fair share, which the request would exceed."""
+    unit, size = _UNITS[RESOURCES[resource]]
+    held, share = books.plain(resource, books.allocated[queue][resource]), books.fair[queue][resource]
+    asked = "" if resource == 0 else f" and asks for {number(books.plain(resource, wanted) / size)} more"
+    of = "" if resource == 0 else f" {unit}"
+    return f"queue {queue} holds {number(held / size)} of its fair share of {number(share / size)}{of}{asked}"
 
 
 def refused(refusal: Refusal) -> str:

@@ -24,14 +24,14 @@ _NO_POSITION: Position = (None, None, ())
 _NEAREST = 10
 
 
-def explain(state: State, moves: bool) -> list[Verdict]:
-    """The verdicts, by workload id; `moves` says that allocate was among the actions.
+def explain(state: State, placements: Sequence[Placement], moves: bool) -> list[Verdict]:
+    """The verdicts, by workload id, on a plan with these placements; `moves` says that allocate was among the actions.
 
     The state is taken back to the start on the way.
     """
     reasons = Reasons(state, moves)
     facts = _Facts(state, reasons)
-    outcomes = _outcomes(state)
+    outcomes = _outcomes(state, placements)
     first = _first_alike(state, outcomes)
     told = {id(outcome): outcome for outcome in first}
     for outcome in told.values():
@@ -63,9 +63,9 @@ def _first_alike(state: State, outcomes: Sequence[Outcome]) -> list[Outcome]:
     return first
 
 
-def _outcomes(state: State) -> list[Outcome]:
+def _outcomes(state: State, placements: Sequence[Placement]) -> list[Outcome]:
     placed: dict[str, list[Placement]] = {}
-    for placement in state.settled():
+    for placement in placements:
         placed.setdefault(placement.gang.id, []).append(placement)
     evicted: dict[str, list[Action]] = {}
     for entry in state.removals():

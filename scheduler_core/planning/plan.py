@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from msgspec import Struct
@@ -49,13 +49,18 @@ def plan(snapshot: Snapshot) -> Plan:
     """
     validate(snapshot)
     state = decide(snapshot).state
-    placed = sorted(state.settled(), key=lambda p: (p.gang.id, p.task))
+    binds = [placement for placement in state.settled() if not placement.later]
+    nominated = Promises(state).nominations()
     shares = tuple(_shares(state))
-    binds = tuple(_spot(state, p, Bind) for p in placed if not p.later)
-    nominations = tuple(_spot(state, p, Nomination) for p in placed if p.later and not state.is_back(p.gang, p.task))
     evictions = tuple(_evictions(state))
-    verdicts = tuple(explain(state, moves="allocate" in snapshot.config.actions))
-    return Plan(binds=binds, nominations=nominations, evictions=evictions, verdicts=verdicts, shares=shares)
+    verdicts = tuple(explain(state, [*binds, *nominated], moves="allocate" in snapshot.config.actions))
+    return Plan(
+        binds=tuple(_spots(state, binds, Bind)),
+        nominations=tuple(_spots(state, nominated, Nomination)),
+        evictions=evictions,
+        verdicts=verdicts,
+        shares=shares,
+    )
 
 
 class Decision(Struct, frozen=True):
@@ -105,9 +110,10 @@ def _evictions(state: State) -> Iterator[Eviction]:
         )
 
 
-def _spot(state: State, placement: Placement, kind: type[_Spot]) -> _Spot:
-    node, gpu_ids, slices = state.cluster.names(placement.place)
-    return kind(task=placement.gang.tasks[placement.task].id, node=node, gpu_ids=gpu_ids, mig_slices=slices)
+def _spots(state: State, placements: Iterable[Placement], kind: type[_Spot]) -> Iterator[_Spot]:
+    for placement in sorted(placements, key=lambda p: (p.gang.id, p.task)):
+        node, gpu_ids, slices = state.cluster.names(placement.place)
+        yield kind(task=placement.gang.tasks[placement.task].id, node=node, gpu_ids=gpu_ids, mig_slices=slices)
 
 
 def _shares(state: State) -> Iterator[QueueShare]:

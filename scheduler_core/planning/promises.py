@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from scheduler_core.model import PlannedWorkload, Task
 from scheduler_core.planning.allocate import allocate, fill
 from scheduler_core.planning.gangs import Gang
-from scheduler_core.planning.state import State
+from scheduler_core.planning.state import Placement, State
 
 
 class Promises:
@@ -34,12 +34,27 @@ class Promises:
 
         In the next plan, in which the binds run, and if it planned again now, binds too (contract rule 6).
         """
-        placed = self._placed_when(binds_run=True)
+        placed = {placement.gang.id for placement in self._placed_when(binds_run=True)}
         if self.has_binds and not self._broken(placed):
-            placed &= self._placed_when(binds_run=False)
+            placed &= {placement.gang.id for placement in self._placed_when(binds_run=False)}
         return None if self._broken(placed) else placed
 
-    def _placed_when(self, binds_run: bool) -> set[str]:
+    def nominations(self) -> list[Placement]:
+        """The nominations of the plan, each at the place where the next plan will bind it."""
+        promised = [placement for placement in self.state.settled() if placement.later]
+        promised = [p for p in promised if not self.state.is_back(p.gang, p.task)]
+        if not self.owed:
+            return promised
+        following = {(p.gang.id, p.task): p for p in self._placed_when(binds_run=True)}
+        found = [following.get((p.gang.id, p.task)) for p in promised]
+        kept = [replace(p, later=True) for p in found if p is not None and not self._is_home(p)]
+        return kept if len(kept) == len(promised) else promised
+
+    def _is_home(self, placement: Placement) -> bool:
+        home = self.state.evicted.get(placement.gang.id, {}).get(placement.task)
+        return home is not None and home.place.same_as(placement.place)
+
+    def _placed_when(self, binds_run: bool) -> list[Placement]:
         state = self.state
         mark = state.mark()
         for placement in list(state.settled()):
@@ -50,7 +65,7 @@ class Promises:
                 state.vacate(gang, k)
         start = state.mark()
         fill(state, self._waiting())
-        placed = {placement.gang.id for placement in state.placements(start)}
+        placed = list(state.placements(start))
         state.rollback(mark)
         return placed
 

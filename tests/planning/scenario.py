@@ -1,20 +1,24 @@
 """Scenarios in data files: a small cluster in a few words, what it shows, and what the plan must do.
 
-A file holds a list of scenarios for one action. Each has a `name`, an `intent` (one sentence), `nodes`, `queues`,
-`workloads` and `expect`; fields of the contract may stand in any of them under their own names, and short forms are:
+A file holds a list of scenarios on one subject. Each has a `name`, an `intent` (one sentence), `nodes`, `queues`,
+`workloads` and what comes of them; fields of the contract may stand in any of them under their own names, and short
+forms are:
 
-nodes       NAME: 8 is a roomy node of 8 devices; NAME: {gpus: 8, gpu: {memory_mib: 16000}, ..}; NAME: {gpus: [{..}, {..}]}
+nodes       NAME: 8 is a roomy node of 8 devices; NAME: {gpus: 8, gpu: {memory_mib: 16000}, ..} or {gpus: [{..}, ..]}
 queues      NAME: 2 is a quota of 2 devices; NAME: {quota: 2, limit: 4, weight: 0, parent: top, cpu: {quota: 1000}, ..};
             left out, there is one queue q that may use everything
-workloads   ID: {gpu: 0.5, tasks: 2, min: 1, at: n0/0, ..}. `tasks` is a number or a list of tasks; fields of a task or of
-            a request given to the workload hold for all its tasks. `at` is "node" or "node/0+1" (devices by number), or a
-            list of those, one for each running task; whole devices that are not named take the first that nobody holds.
-            Workloads are created one second apart, in the order of the file; `time` is 10,000 and, unless `started`
-            says otherwise, work has run since 1,000.
-expect      ID: "STATE PLACE", or a list with one for each task, in any order. States: running, bound, nominated,
-            evicted, moved (evicted and nominated elsewhere), pending, releasing; PLACE is optional, as in `at`.
-            Workloads that are left out must stay as they are.
-codes       ID: the code of its verdict
+workloads   ID: {gpu: 0.5, tasks: 2, min: 1, at: n0/0, ..}. `tasks` is a number or a list of tasks; fields of a task or
+            of a request given to the workload hold for all its tasks. `at` is "node" or "node/0+1" (devices by number),
+            or a list of those, one for each running task; whole devices that are not named take the first that nobody
+            holds. Workloads are created one second apart, in the order of the file; `time` is 10,000 and, unless
+            `started` says otherwise, work has run since 1,000.
+expect      ID: "STATE PLACE", or a list with one for each task, in any order, or {0: "STATE PLACE"} for the tasks of
+            these numbers. States: running, bound, nominated, evicted, moved (evicted and nominated elsewhere), pending,
+            releasing ..; PLACE is optional, as in `at`. What is left out, `expect` included, must stay as it is; null
+            leaves a workload open.
+codes       ID: the code of its verdict; null: there is no verdict
+lines       ID: [position, queue_position, those ahead ..]; null: it has no position
+shares      QUEUE: {fair_share: 2, requested: 3} of devices, "QUEUE POOL" in a pool other than default
 settled     the same as `expect`, for the end of applying plan after plan
 """
 
@@ -29,7 +33,7 @@ import yaml
 from msgspec.structs import replace
 
 from scheduler_core import Plan, Snapshot, Task, snapshot_from_json
-from scheduler_core.model import Group, PlannedWorkload, TaskRequest
+from scheduler_core.model import Bind, PlannedWorkload, TaskRequest
 
 Json: TypeAlias = dict[str, Any]
 
@@ -145,7 +149,7 @@ def _task(name: str, fields: Json, free: dict[str, list[str]]) -> Json:
 
 
 def outcome(start: Snapshot, plan: Plan) -> dict[str, list[str]]:
-    """What a plan does with each task, by workload: "STATE node/devices", sorted."""
+    """What a plan does with each task, by workload, in the order of its tasks: "STATE node/devices"."""
     binds = {bind.task: bind for bind in plan.binds}
     promised = {each.task: each for each in plan.nominations}
     evicted = {each.task for each in plan.evictions}
@@ -161,17 +165,18 @@ def outcome(start: Snapshot, plan: Plan) -> dict[str, list[str]]:
             else:
                 state = task.state
             if spot is not None:
-                result[workload.id].append(f"{state} {_where(spot.node, spot.gpu_ids)}")
+                result[workload.id].append(f"{state} {_where(spot)}")
             elif task.node is not None and state != "evicted":
-                result[workload.id].append(f"{state} {_where(task.node, task.gpu_ids)}")
+                result[workload.id].append(f"{state} {_where(task)}")
             else:
                 result[workload.id].append(state)
     return result
 
 
-def _where(node: str, devices: tuple[str, ...]) -> str:
-    numbers = "+".join(device.rpartition("/")[2] for device in devices)
-    return f"{node}/{numbers}" if numbers else node
+def _where(spot: Bind | Task) -> str:
+    devices = spot.gpu_ids or dict.fromkeys(piece.gpu for piece in spot.mig_slices)
+    numbers = "+".join(sorted(device.rpartition("/")[2] for device in devices))
+    return f"{spot.node}/{numbers}" if numbers else str(spot.node)
 
 
 def mismatches(start: Snapshot, expected: Mapping[str, Any], found: Mapping[str, list[str]]) -> list[str]:
@@ -180,8 +185,15 @@ def mismatches(start: Snapshot, expected: Mapping[str, Any], found: Mapping[str,
     wrong = []
     for name, states in found.items():
         wanted = expected.get(name, before[name])
-        wanted = [wanted] * len(states) if isinstance(wanted, str) else list(wanted)
-        if not _same(wanted, states):
+        if wanted is None:
+            continue
+        if isinstance(wanted, Mapping):
+            wanted = [wanted.get(number, state) for number, state in enumerate(before[name])]
+            right = all(map(_matches, wanted, states))
+        else:
+            wanted = [wanted] * len(states) if isinstance(wanted, str) else list(wanted)
+            right = _same(wanted, states)
+        if not right:
             wrong.append(f"{name}: wanted {', '.join(wanted)}; found {', '.join(states)}")
     wrong += [f"{name}: no such workload" for name in expected if name not in found]
     return wrong
@@ -223,6 +235,3 @@ def applied(start: Snapshot, plan: Plan) -> Snapshot:
         return replace(workload, tasks=tasks, started=start.time if began else workload.started)
 
     return replace(start, workloads=tuple(renewed(workload) for workload in start.workloads))
-
-
-__all__ = ["FOLDER", "Group", "applied", "mismatches", "outcome", "scenarios", "snapshot_of"]

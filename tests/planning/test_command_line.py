@@ -58,7 +58,8 @@ def test_a_valid_plan_is_told_from_one_that_is_not(tmp_path: Path, busy: str) ->
     assert (answer.returncode, answer.stdout) == (0, b"The plan is valid.\n")
     bad.write_bytes(plan_to_json(replace(plan(BUSY), verdicts=())))
     answer = run("check", busy, str(bad))
-    assert (answer.returncode, answer.stdout) == (1, b"verdict_missing: Workload w has a pending task and no verdict.\n")
+    told = b"verdict_missing: Workload w has a pending task and no verdict.\n"
+    assert (answer.returncode, answer.stdout) == (1, told)
     as_json = msgspec.json.decode(run("check", busy, str(bad), "--json").stdout)
     assert [violation["rule"] for violation in as_json] == ["verdict_missing"]
 

@@ -22,7 +22,7 @@ from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.fullness import Fullness
 from scheduler_core.planning.occupancy import LATER
 from scheduler_core.planning.policy import DeviceKey, Scores
-from scheduler_core.planning.typical import Classes, Kind, look
+from scheduler_core.planning.typical import Classes, Kind
 
 Device: TypeAlias = tuple[int, int]
 """Its class, and the units free on it."""
@@ -114,7 +114,7 @@ class Fragments:
         self.classes = classes
         self._fullness = Fullness(columns, spread=False)
         self._fragmentation = Fragmentation(kinds, self.classes, self.cluster.scale.device)
-        self._scores: dict[tuple[object, ...], dict[int, int]] = {}
+        self._scores: dict[int, dict[int, int]] = {}
         self._states: list[_State] = []
         self._numbers: dict[_State, int] = {}
         self._at = [self._read(i) for i in range(len(self.cluster.nodes))]
@@ -131,7 +131,7 @@ class Fragments:
     def scores(self, demand: Demand, later: bool, nodes: Indices) -> Scores:
         if demand.form == Form.MIG:
             return self._fullness.scores(demand, later, nodes)
-        known = self._scores.setdefault(look(demand), {})
+        known = self._scores.setdefault(demand.index, {})
         states = [self._at[i] for i in nodes.tolist()]
         new = set(states) - known.keys()
         if new:

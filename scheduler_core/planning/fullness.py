@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,14 @@ from scheduler_core.model import MILLI
 from scheduler_core.planning.columns import Columns, Indices
 from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.occupancy import LATER
-from scheduler_core.planning.policy import DeviceKey, Scores
+from scheduler_core.planning.policy import FEW_NODES, DeviceKey, Scores
 
 _ELSEWHERE = 1 << 54
 """Of a node on which nothing is shared yet, or of one with devices for work that needs none."""
 
 _MOST = 1 << 50
+
+Free = TypeVar("Free", int, NDArray[Any])
 
 
 class Fullness:
@@ -34,11 +36,13 @@ class Fullness:
         self._whole = np.array(sizes, dtype=columns.units_type)
 
     def epoch(self) -> int:
-        self.columns.sync()
         return 0
 
     def scores(self, demand: Demand, later: bool, nodes: Indices) -> Scores:
+        if len(nodes) <= FEW_NODES:
+            return np.array([self._score(i, demand, later) for i in nodes.tolist()], dtype=np.int64)
         columns, t = self.columns, int(later)
+        columns.sync()
         if demand.form == Form.NONE:
             has_devices = columns.last[nodes] > columns.first[nodes]
             values = np.where(has_devices, _ELSEWHERE, 0) + self._by_free(np.maximum(columns.cpu[t][nodes], 0))
@@ -52,6 +56,23 @@ class Fullness:
             values = columns.idle[LATER][nodes] + np.where(beside, 0, _ELSEWHERE)
         return np.asarray(values, dtype=np.int64)
 
+    def _score(self, i: int, demand: Demand, later: bool) -> int:
+        occupancy, t = self.columns.occupancy, int(later)
+        cluster = occupancy.cluster
+        if demand.form == Form.NONE:
+            free = max(0, min(occupancy.cpu[t][i], occupancy.cpu[LATER][i]))
+            return (_ELSEWHERE if cluster.spans[i] else 0) + self._by_free(free)
+        if self.spread or demand.form == Form.MIG:
+            return self._by_free(occupancy.free_units(i, later=True) * MILLI // int(self._whole[i]))
+        idle = occupancy.idle_devices(i, later=True)
+        if demand.form == Form.WHOLE:
+            return idle
+        for d in cluster.spans[i]:
+            share = cluster.share(d, demand)
+            if cluster.usable(d, demand) and share <= occupancy.free(d, later) < cluster.scale.device:
+                return idle
+        return idle + _ELSEWHERE
+
     def _free_part(self, nodes: Indices) -> NDArray[Any]:
         """Thousandths of a node's devices that are free or will be: half of a small one is half of a large."""
         return np.asarray(self.columns.free_units(True, nodes) * MILLI // self._whole[nodes])
@@ -60,5 +81,5 @@ class Fullness:
         free = self.columns.occupancy.free
         return (lambda d: -free(d, later)) if self.spread else (lambda d: free(d, later))
 
-    def _by_free(self, free: NDArray[Any]) -> NDArray[Any]:
+    def _by_free(self, free: Free) -> Free:
         return _MOST - free if self.spread else free

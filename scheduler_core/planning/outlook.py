@@ -111,6 +111,7 @@ class Outlook:
         if not demand.devices:
             none = np.zeros(len(nodes), dtype=np.int64)
             return self._with_host(demand, nodes, none, none, none)
+        self.columns.sync()
         fits = self.columns.fitting_on(demand, later, nodes)
         worth, cpu, memory = self._losses_of(demand)[:, self._pattern_of[self.columns.devices_of[nodes]]]
         if demand.devices == 1:

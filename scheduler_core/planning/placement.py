@@ -7,6 +7,7 @@ Scores are cached for each demand and brought up to date from the occupancy's lo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from scheduler_core.planning.cluster import Mask, Place
 from scheduler_core.planning.columns import Columns, Indices
 from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.occupancy import Occupancy
-from scheduler_core.planning.policy import Policy, Scores
+from scheduler_core.planning.policy import FEW_NODES, DeviceKey, Policy, Scores
 
 NO_FIT = 1 << 62
 _RELEASING = 1 << 58
@@ -69,9 +70,7 @@ class Placer:
         fitting = self._fitting(i, demand, later)
         if len(fitting) < demand.devices:
             return None
-        preference = self.policy.device_key(i, demand, later)
-        order = sorted(fitting, key=lambda d: (*self._cost(d, demand, later, thrifty), preference(d)))
-        chosen = order[: demand.devices]
+        chosen = sorted(fitting, key=self._device_key(i, demand, later, thrifty))[: demand.devices]
         units = tuple(self.cluster.share(d, demand) for d in chosen)
         return Place(node=i, devices=tuple(chosen), units=units)
 
@@ -83,8 +82,10 @@ class Placer:
             return True
         if demand.form == Form.MIG:
             return self._slices_on(i, demand, later) is not None
-        if demand.form == Form.WHOLE and self.occupancy.idle_devices(i, later) < demand.devices:
-            return False
+        if demand.form == Form.WHOLE:
+            idle = self.occupancy.idle_devices(i, later)
+            if idle < demand.devices or demand.models is None:
+                return idle >= demand.devices
         return len(self._fitting(i, demand, later)) >= demand.devices
 
     def scores(self, demand: Demand, later: bool = False) -> Scores:
@@ -111,7 +112,6 @@ class Placer:
         key = (demand.index, later)
         cached = self._cache.get(key)
         log, epoch = self.occupancy.changes, self.policy.epoch()
-        self.columns.sync()
         if cached is None or cached.epoch != epoch:
             if cached is None and len(self._cache) >= _CACHED_DEMANDS:
                 self._cache.clear()
@@ -140,8 +140,12 @@ class Placer:
 
     def _fits(self, demand: Demand, later: bool, nodes: Indices) -> Mask:
         columns, cluster = self.columns, self.cluster
+        admitted = cluster.admits(demand)
+        if len(nodes) <= FEW_NODES:
+            return np.array([admitted[i] and self.fits(i, demand, later) for i in nodes.tolist()], dtype=np.bool_)
+        columns.sync()
         fits = columns.host_fits(demand, later, nodes)
-        fits &= cluster.admits(demand)[nodes] & cluster.ready()[nodes]
+        fits &= admitted[nodes] & cluster.ready()[nodes]
         if demand.form == Form.MIG:
             for row in np.flatnonzero(fits).tolist():
                 fits[row] = self._slices_on(int(nodes[row]), demand, later) is not None
@@ -157,13 +161,23 @@ class Placer:
             if cluster.usable(d, demand) and occupancy.free(d, later) >= cluster.share(d, demand)
         ]
 
-    def _cost(self, d: int, demand: Demand, later: bool, thrifty: bool) -> tuple[int, bool, bool]:
-        """What the policy cannot outweigh: the charge, where that matters, that the device is not free yet, and that a
-        whole request would take one that can be shared."""
-        share = self.cluster.share(d, demand)
-        waits = later and self.occupancy.free(d, later=False) < share
-        spoils = demand.form == Form.WHOLE and self.cluster.gpus[d].shareable
-        return share if thrifty else 0, waits, spoils
+    def _device_key(self, i: int, demand: Demand, later: bool, thrifty: bool) -> DeviceKey:
+        """The policy's, after what it cannot outweigh.
+
+        That is the charge, if `thrifty`, that a device is not free yet, and that a whole request would take one that can
+        be shared where others cannot.
+        """
+        preference, gpus = self.policy.device_key(i, demand, later), self.cluster.gpus
+        spoils = demand.form == Form.WHOLE and not all(gpus[d].shareable for d in self.cluster.spans[i])
+        if not later and not thrifty and not spoils:
+            return preference
+
+        def key(d: int) -> tuple[int, bool, bool, Any]:
+            share = self.cluster.share(d, demand)
+            waits = later and self.occupancy.free(d, later=False) < share
+            return share if thrifty else 0, waits, spoils and gpus[d].shareable, preference(d)
+
+        return key
 
     def _slices_on(self, i: int, demand: Demand, later: bool) -> Place | None:
         spread = self.policy.spread

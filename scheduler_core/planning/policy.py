@@ -19,6 +19,9 @@ DeviceKey: TypeAlias = Callable[[int], Any]
 HIGHEST_SCORE = 1 << 56
 """Scores are at least 0 and stay below."""
 
+FEW_NODES = 16
+"""Up to so many nodes it is faster to look at one by one than with numpy."""
+
 
 class Policy(Protocol):
     """Orders what fits; that something fits is not its concern.

@@ -69,7 +69,9 @@ class Fullness:
             return idle
         for d in cluster.spans[i]:
             share = cluster.share(d, demand)
-            if cluster.usable(d, demand) and share <= occupancy.free(d, later) < cluster.scale.device:
+            # Others stay on it: a device that is releasing all it holds is as good as idle.
+            stays = occupancy.free(d, later=True) < cluster.scale.device
+            if stays and cluster.usable(d, demand) and share <= occupancy.free(d, later):
                 return idle
         return idle + _ELSEWHERE
 

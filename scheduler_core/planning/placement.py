@@ -164,8 +164,8 @@ class Placer:
     def _device_key(self, i: int, demand: Demand, later: bool, thrifty: bool) -> DeviceKey:
         """The policy's, after what it cannot outweigh.
 
-        That is the charge, if `thrifty`, that a device is not free yet, and that a whole request would take one that can
-        be shared where others cannot.
+        That is the charge, if `thrifty`, that a device is not free yet, and that a whole request would take one that
+        can be shared where others cannot.
         """
         preference, gpus = self.policy.device_key(i, demand, later), self.cluster.gpus
         spoils = demand.form == Form.WHOLE and not all(gpus[d].shareable for d in self.cluster.spans[i])

@@ -1,7 +1,7 @@
 """How long the planner takes, case by case: `plan()` on a decoded snapshot, verdicts included.
 
 Each figure is the median of five runs in this process. Beside the time stand the peak of memory that Python allocated
-in one more run, and what the plan did. `negative-reclaim-100` is the case of 100 nodes, and so on.
+in one more run, and how much the plan did. `negative-reclaim-100` is the case of 100 nodes, and so on.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def measure(case: str, start: Snapshot, decide: Callable[[Snapshot], Any], aim: 
         "ms",
         aim,
         "lower",
-        {"slowest": max(times) * 1000, "peak MiB": peak, counted: count},
+        {"slowest": max(times) * 1000, "peak MiB": peak, f"{counted} (count)": count},
     )
 
 

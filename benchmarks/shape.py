@@ -25,8 +25,8 @@ def report(
     better: Literal["lower", "higher"],
     beside: dict[str, float],
 ) -> None:
-    """Print a readable row and, after it, the figure as one line of JSON."""
-    compared = ", ".join(f"{name} {other:.1f} {unit}" for name, other in beside.items())
+    """Print a readable row and, after it, the figure as JSON; `beside` is in the same unit unless it names another."""
+    compared = ", ".join(f"{name} {other:.1f}" for name, other in beside.items())
     wanted = "" if aim is None else f"  (aim: {aim:g} {unit})"
     print(
         f"{case:<24} {value:8.1f} {unit}   beside {compared}{wanted}   [{platform.processor() or platform.machine()}]"

@@ -12,9 +12,10 @@ from enum import Enum
 from itertools import chain, islice
 from typing import Protocol
 
-from scheduler_core.planning.demand import Demand, Form
+from scheduler_core.planning.demand import Demand
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
+from scheduler_core.planning.pile import Pile, may_stay
 from scheduler_core.planning.promises import Promises
 from scheduler_core.planning.state import Cause, State
 from scheduler_core.planning.step import Step, attempt, gate
@@ -101,7 +102,7 @@ class Search:
     def _node_by_node(self) -> Answer | None:
         """Make room for one task after the other; None where more than that has to be tried."""
         tasks = self.gang.next_tasks()
-        pile = _Pile(self.state)
+        pile = Pile(self.state)
         recorded: list[Batch] = []
         victims = iter(self.rules.order())
         unmet: Demand | None = None
@@ -120,7 +121,7 @@ class Search:
         return self._last_task(tasks, recorded, pile, victims)
 
     def _last_task(
-        self, tasks: Sequence[int], recorded: list[Batch], pile: _Pile, victims: Iterable[Batch]
+        self, tasks: Sequence[int], recorded: list[Batch], pile: Pile, victims: Iterable[Batch]
     ) -> Answer | None:
         """Every way to make room for the last task is tried out as a whole."""
         if recorded:
@@ -143,7 +144,7 @@ class Search:
             return None
         return Answer.GAVE_UP if fitted else Answer.NO
 
-    def _ways(self, demand: Demand, victims: Iterable[Batch], pile: _Pile) -> Iterator[tuple[int, list[Batch]]]:
+    def _ways(self, demand: Demand, victims: Iterable[Batch], pile: Pile) -> Iterator[tuple[int, list[Batch]]]:
         for batch in victims:
             self.effort.batches -= 1
             pile.add(batch)
@@ -152,7 +153,7 @@ class Search:
                     yield node, chosen
 
     def _room_for(
-        self, demand: Demand, victims: Iterable[Batch], pile: _Pile, recorded: Sequence[Batch], skip_pile: bool
+        self, demand: Demand, victims: Iterable[Batch], pile: Pile, recorded: Sequence[Batch], skip_pile: bool
     ) -> list[Batch] | None:
         """The first set that makes room for one task and could be lost."""
         piled = ((node, chosen) for node in pile.nodes() for chosen in pile.sets_for(node, demand))
@@ -212,7 +213,7 @@ class Search:
         if not self._try(victims):
             return False
         for batch in reversed(victims) if len(victims) > 1 else ():
-            if _may_stay(batch, victims):
+            if may_stay(batch, victims):
                 fewer = [other for other in victims if other is not batch]
                 if self._try(fewer):
                     victims = fewer
@@ -320,105 +321,3 @@ class Search:
     def _place(self, k: int) -> bool:
         """Place one task of the step without counting it as started."""
         return Step(self.state, self.gang, self.pool, later=True).task(k)
-
-
-class _Pile:
-    """Victims popped and not yet used, by the nodes they are on."""
-
-    def __init__(self, state: State) -> None:
-        self.state = state
-        self._of_gang: dict[str, list[Batch]] = {}
-        self._on_node: dict[int, dict[str, None]] = {}
-        self._freed: dict[int, int] = {}
-        self._devices: dict[int, set[int]] = {}
-
-    def add(self, batch: Batch) -> None:
-        self._of_gang.setdefault(batch.gang.id, []).append(batch)
-        self._count(batch, 1)
-        for node in batch.nodes():
-            self._on_node.setdefault(node, {})[batch.gang.id] = None
-
-    def drop(self, batches: Sequence[Batch]) -> None:
-        used = {id(batch) for batch in batches}
-        for gang in {batch.gang.id for batch in batches}:
-            self._of_gang[gang] = [batch for batch in self._of_gang[gang] if id(batch) not in used]
-        for batch in batches:
-            self._count(batch, -1)
-
-    def _count(self, batch: Batch, sign: int) -> None:
-        for k in batch.tasks:
-            place = batch.gang.homes[k].place
-            for d, units in zip(place.devices, place.units, strict=False):
-                self._freed[d] = self._freed.get(d, 0) + sign * units
-            self._devices.setdefault(place.node, set()).update(place.devices)
-
-    def nodes(self) -> list[int]:
-        return sorted(self._on_node)
-
-    def sets_for(self, node: int, demand: Demand) -> list[list[Batch]]:
-        """Sets of victims that make room for the demand on the node: as few as will do, the first or the last of them,
-        and all there are."""
-        if not self._may_fit(node, demand) or not self.state.cluster.admits(demand)[node]:
-            return []
-        gangs = self._on_node.get(node, {})
-        batches = [batch for gang in gangs for batch in self._of_gang[gang]]
-        if not batches:
-            return []
-        for batch in batches:
-            self._leave(batch)
-        fits = self._fits(node, demand)
-        for batch in batches:
-            self._return(batch)
-        if not fits:
-            return []
-        if len(batches) == 1:
-            return [batches]
-        sets = [self._without(batches, batches[::-1], node, demand), self._without(batches, batches, node, demand)]
-        return [found for k, found in enumerate([*sets, batches]) if found not in [*sets, batches][:k]]
-
-    def _without(self, batches: Sequence[Batch], order: Iterable[Batch], node: int, demand: Demand) -> list[Batch]:
-        """The batches less those that need not go, tried in this order."""
-        left = list(batches)
-        for batch in left:
-            self._leave(batch)
-        for batch in order:
-            if _may_stay(batch, left):
-                self._return(batch)
-                if self._fits(node, demand):
-                    left.remove(batch)
-                else:
-                    self._leave(batch)
-        for batch in left:
-            self._return(batch)
-        return left
-
-    def _may_fit(self, node: int, demand: Demand) -> bool:
-        """Whether enough devices would have the demand's share free, were all piled up on the node to go."""
-        if demand.form in (Form.NONE, Form.MIG):
-            return True
-        cluster, occupancy, freed = self.state.cluster, self.state.occupancy, self._freed
-        if demand.form == Form.WHOLE:
-            piled = len(self._devices.get(node, ()))
-            if occupancy.idle_devices(node, later=True) + piled < demand.devices:
-                return False
-        enough = 0
-        for d in cluster.spans[node]:
-            if occupancy.free(d, later=True) + freed.get(d, 0) >= cluster.share(d, demand):
-                enough += 1
-        return enough >= demand.devices
-
-    def _fits(self, node: int, demand: Demand) -> bool:
-        return self.state.placer.fits(node, demand, later=True)
-
-    def _leave(self, batch: Batch) -> None:
-        for k in batch.tasks:
-            self.state.occupancy.evict(batch.gang.homes[k].place, batch.gang.demands[k])
-
-    def _return(self, batch: Batch) -> None:
-        for k in batch.tasks:
-            self.state.occupancy.restore(batch.gang.homes[k].place, batch.gang.demands[k])
-
-
-def _may_stay(batch: Batch, taken: Sequence[Batch]) -> bool:
-    """Whether it can be left where it is: what a gang gives later includes that it gave this before."""
-    return [other for other in taken if other.gang is batch.gang][-1] is batch

@@ -55,6 +55,7 @@ class _Rules:
         self.action = action
         self.gang = gang
         self.pool = pool
+        self.taken_before = frozenset(action.state.evicted)
         self.cause = Cause("consolidate", gang.id, f"moves so that {gang.id} fits")
 
     def order(self) -> VictimOrder:
@@ -76,6 +77,6 @@ class _Rules:
         return not lost and self.may_lose(taken)
 
     def _allows(self, batch: Batch) -> bool:
-        if batch.gang is self.gang:
+        if batch.gang is self.gang or (not batch.surplus and batch.gang.id in self.taken_before):
             return False
         return batch.surplus or not self.action.running.protection.from_reclaim(batch.gang, self.gang)

@@ -59,6 +59,8 @@ class _Rules:
         self.gang = gang
         self.pool = pool
         self.entries = entries
+        # Of a gang that has lost its surplus in this plan the rest stays: another action may have had to spare it.
+        self.taken_before = frozenset(action.state.evicted)
         self.protected = 0
         self.open = 0
         reason = f"{gang.id} has priority {gang.workload.priority} in queue {gang.queue}"
@@ -82,6 +84,8 @@ class _Rules:
         return Refusal("preempt", self.pool, gave_up=gave_up, in_vain=in_vain, protected=protected)
 
     def _allows(self, batch: Batch) -> bool:
+        if not batch.surplus and batch.gang.id in self.taken_before:
+            return False
         if not batch.surplus and self.action.running.protection.from_preempt(batch.gang):
             self.protected += 1
             return False

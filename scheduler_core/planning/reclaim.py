@@ -89,6 +89,8 @@ class _Rules:
         self.test = test
         self.pool = pool
         self.leaves = leaves
+        # Of a gang that has lost its surplus in this plan the rest stays: another action may have had to spare it.
+        self.taken_before = frozenset(action.state.evicted)
         self.protected = 0
         self.open = 0
         self.puts_back = action.state.snapshot.config.allow_consolidating_reclaim
@@ -115,6 +117,8 @@ class _Rules:
         return Refusal("reclaim", self.pool, gave_up=gave_up, in_vain=in_vain, protected=protected)
 
     def _allows(self, batch: Batch) -> bool:
+        if not batch.surplus and batch.gang.id in self.taken_before:
+            return False
         if not batch.surplus and self.action.running.protection.from_reclaim(batch.gang, self.gang):
             self.protected += 1
             return False

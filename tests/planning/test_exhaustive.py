@@ -404,13 +404,23 @@ KNOWN = (
 )
 
 
-@pytest.mark.xfail(reason="known; take it out when it is mended")
-@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.what)
+MENDED = (
+    "victims that go before the work they make room for return to where they were",
+    "whether a gang of unequal tasks has room without the victims is tried beside them, in two orders",
+    "a limit is given as the cause where victims would make room below it",
+)
+"""Findings of before that stay here to be kept out."""
+
+
+def _marks(known: Known) -> list[pytest.MarkDecorator]:
+    return [] if known.what in MENDED else [pytest.mark.xfail(reason="known; take it out when it is mended")]
+
+
+@pytest.mark.parametrize("known", [pytest.param(known, id=known.what, marks=_marks(known)) for known in KNOWN])
 def test_nothing_is_found_in_known_cases(known: Known) -> None:
     assert known.kind not in {found.kind for found in Case(known.snapshot, known.action).findings()}
 
 
-@pytest.mark.xfail(reason="known: reclaim takes the surplus, preempt the rest, and the check objects to the first")
 def test_what_one_action_spares_another_may_take() -> None:
     start = snap(
         node("n0"),

@@ -117,10 +117,10 @@ class _Rules:
         return Refusal("reclaim", self.pool, gave_up=gave_up, in_vain=in_vain, protected=protected)
 
     def _allows(self, batch: Batch) -> bool:
-        if not batch.surplus and batch.gang.id in self.taken_before:
-            return False
         if not batch.surplus and self.action.running.protection.from_reclaim(batch.gang, self.gang):
             self.protected += 1
+            return False
+        if not batch.surplus and batch.gang.id in self.taken_before:
             return False
         self.open += 1
         return True

@@ -64,7 +64,8 @@ def _take_leftover(state: State, gang: Gang, pool: str) -> bool:
 
     Limits and quotas hold as long as the victims are there: it is not for this work that they go.
     """
-    if gang.has_choice or gang.charged_by_device or gate(state, gang, pool, state.leaving(pool)) is not None:
+    several_ways = gang.has_choice or gang.charged_by_device or (gang.satisfied() and len(gang.kinds) > 1)
+    if several_ways or gate(state, gang, pool, state.leaving(pool)) is not None:
         return False
     mark = state.mark()
     if attempt(state, gang, pool, later=True):

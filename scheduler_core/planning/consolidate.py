@@ -44,7 +44,9 @@ class Consolidate:
     def fits_elsewhere(self, demand: Demand, node: int, pool: str) -> bool:
         """Whether some other node of the pool has room for the demand; shares may also move on their node."""
         fits = (self.state.placer.scores(demand, later=True) < NO_FIT) & self.state.cluster.in_pool(pool)
-        return int(fits.sum()) > int(fits[node] and demand.form == Form.WHOLE)
+        cluster = self.state.cluster
+        alike = demand.form == Form.WHOLE and all(cluster.gpus[d].shareable for d in cluster.spans[node])
+        return int(fits.sum()) > int(fits[node] and alike)
 
 
 class _Rules:

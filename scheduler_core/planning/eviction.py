@@ -93,15 +93,18 @@ class Search:
         if self.effort.spent():
             return Answer.GAVE_UP
         if not self.gang.has_choice and not self.gang.has_topology:
-            answer = self._node_by_node()
-            self.state.rollback_unless(answer is Answer.FOUND, self.start)
-            if answer is not None:
-                return answer
+            answers = []
+            for tasks in self.gang.steps():
+                answers.append(self._node_by_node(tasks))
+                if answers[-1] is Answer.FOUND:
+                    return Answer.FOUND
+                self.state.rollback(self.start)
+            if None not in answers:
+                return Answer.GAVE_UP if Answer.GAVE_UP in answers else Answer.NO
         return self._all_nodes()
 
-    def _node_by_node(self) -> Answer | None:
+    def _node_by_node(self, tasks: Sequence[int]) -> Answer | None:
         """Make room for one task after the other; None where more than that has to be tried."""
-        tasks = self.gang.next_tasks()
         pile = Pile(self.state)
         recorded: list[Batch] = []
         victims = iter(self.rules.order())

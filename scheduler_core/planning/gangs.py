@@ -14,6 +14,8 @@ from scheduler_core.planning.cluster import Place
 from scheduler_core.planning.demand import Demand, Form, Vector, total
 from scheduler_core.planning.lazily import lazily
 
+_MOST_KINDS = 4
+
 BELOW, AT, ABOVE = range(3)
 """Elastic state: below, exactly at, or above the minimum."""
 
@@ -237,6 +239,17 @@ class Gang:
         if found is None:
             found = self._known["next"] = tuple(self._first_step())
         return found
+
+    def steps(self) -> list[Sequence[int]]:
+        """What the next step may be: the missing minimum, or one more task of each kind that waits, a few at most."""
+        if not self.satisfied():
+            return [self.next_tasks()]
+        kinds: dict[object, Sequence[int]] = {}
+        for _, tasks in self.growth_steps():
+            kinds.setdefault(tuple(self.demands[k].index for k in tasks), tasks)
+            if len(kinds) == _MOST_KINDS:
+                break
+        return list(kinds.values())
 
     def step_request(self, least: bool) -> Vector:
         """What a queue is charged for the next step on the largest (`least`) or the smallest device of the snapshot."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from scheduler_core.model import Action
 from scheduler_core.planning.eviction import Answer, Effort, Search
-from scheduler_core.planning.gangs import Gang
+from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.order import Entry
 from scheduler_core.planning.running import Running
 from scheduler_core.planning.state import Cause, Refusal, State
@@ -34,7 +34,7 @@ class Preempt:
         reach = self.running.free_units(pool) + sum(
             home.charge[0] for entry in lower for home in entry[-1].homes.values()
         )
-        wanted = gang.step_request(least=True)[0]
+        wanted = min(steps_request(gang, tasks, least=True)[0] for tasks in gang.steps())
         if wanted > reach:
             devices = self.state.scale.devices
             return Refusal(

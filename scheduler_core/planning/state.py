@@ -205,6 +205,8 @@ class State:
             return place
         if home.place.node != place.node or not self.occupancy.has_room(home.place):
             return place
+        if not all(self.cluster.gpus[d].shareable for d in place.devices):
+            return place
         return home.place
 
     def may_return(self, gang: Gang, task: int) -> bool:
@@ -242,11 +244,6 @@ class State:
         del left[entry.task]
         if not left:
             del self.evicted[gang.id]
-
-    def rollback_unless(self, kept: bool, mark: int) -> None:
-        """Undo everything since the mark, but for what is to be kept."""
-        if not kept:
-            self.rollback(mark)
 
     def placements(self, mark: int = 0) -> Iterator[Placement]:
         """What has been placed since the mark, in order; an evicted task that is back where it was is among it."""

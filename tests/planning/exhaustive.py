@@ -349,18 +349,17 @@ def placed_by_allocate(snapshot: Snapshot, victims: Collection[str]) -> set[str]
 
 
 def grounds(quotas: Quotas, made: Plan, workload: str) -> list[Ground]:
-    """The grounds on which a plan may have judged a workload: some others have had work evicted before, or not yet.
+    """The grounds on which a plan may have judged a workload: some others have had their turn before, or not yet.
 
-    What allocate has placed is there in all of them.
+    What is bound is there in all of them; a nomination comes with the evictions that it is for, if there are any.
     """
     owners = {t.id: w.id for w in quotas.snapshot.workloads for t in w.tasks}
     causes = {e.task: e.beneficiary or "" for e in made.evictions}
-    others = set(causes.values()) - {workload}
-    spots = [(spot, causes.get(spot.task, owners[spot.task])) for spot in (*made.binds, *made.nominations)]
+    nominated = [(spot, causes.get(spot.task, owners[spot.task])) for spot in made.nominations]
+    others = {*causes.values(), *(cause for _, cause in nominated)} - {workload}
 
     def on(earlier: Collection[str]) -> Ground:
         gone = [task for task, cause in causes.items() if cause in earlier]
-        waits = {*others, workload}.difference(earlier)
-        return Ground(quotas, gone, [spot for spot, cause in spots if cause not in waits])
+        return Ground(quotas, gone, [*made.binds, *(spot for spot, cause in nominated if cause in earlier)])
 
     return [on(earlier) for size in range(len(others) + 1) for earlier in combinations(sorted(others), size)]

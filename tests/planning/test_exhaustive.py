@@ -54,6 +54,7 @@ class Case:
         self.made = plan(self.snapshot)
         self.causes = {e.task: e.beneficiary or "" for e in self.made.evictions}
         self.owners = {t.id: w.id for w in self.snapshot.workloads for t in w.tasks}
+        self.placed = {spot.task for spot in self.made.nominations}
 
     def findings(self) -> Iterator[Finding]:
         yield from (Finding("invalid", v.subject, v.message) for v in check(self.snapshot, self.made))
@@ -79,7 +80,8 @@ class Case:
         """Whether the victims are among those that are allowed, on some ground that the plan may have stood on."""
         taken = {name for name, cause in self.causes.items() if cause == workload}
         judges = [Judge(ground, workload, self.action) for ground in grounds(self.quotas, self.made, workload)]
-        objections = [self._objections(judge, taken) for judge in judges]
+        # What is placed again may have been lost at first, and have found its place in another's turn.
+        objections = [self._objections(judge, taken, lost) for judge in judges for lost in (taken - self.placed, taken)]
         if all(objections):
             fewest = min(objections, key=len)
             yield Finding("invalid", workload, f"takes {sorted(taken)}: {'; '.join(fewest)}")
@@ -92,13 +94,16 @@ class Case:
         workload = judge.workload.id
         for owner in sorted({self.owners[name] for name in taken}):
             rest = {name for name in taken if self.owners[name] != owner}
-            if rest and not self._objections(judge, rest) and workload in placed_by_allocate(self.snapshot, rest):
+            if (
+                rest
+                and not self._objections(judge, rest, rest - self.placed)
+                and workload in placed_by_allocate(self.snapshot, rest)
+            ):
                 yield Finding("needless", workload, f"takes {sorted(taken)}: {owner} could stay")
 
-    def _objections(self, judge: Judge, taken: set[str]) -> list[str]:
-        placed = {spot.task for spot in self.made.nominations}
-        step = [t for t in judge.workload.tasks if t.state == "pending" and t.id in placed]
-        return list(judge.objections(step, taken, taken - placed))
+    def _objections(self, judge: Judge, taken: set[str], lost: set[str]) -> list[str]:
+        step = [t for t in judge.workload.tasks if t.state == "pending" and t.id in self.placed]
+        return list(judge.objections(step, taken, lost))
 
     def _of_waiting(self, verdict: Verdict) -> Iterator[Finding]:
         """Whether there are victims after all: on each ground, so on whichever the plan stood."""
@@ -265,6 +270,38 @@ class Known(NamedTuple):
 
 
 KNOWN = (
+    Known(
+        "a gang is torn apart where the next plan would not place again what moves of it",
+        "invalid",
+        "preempt",
+        snap(
+            node("n0", 2),
+            node("n1", 2),
+            node("n2", 2),
+            work("w", on("n0.0", task("w0")), on("n1.1", task("w1"))),
+            work("u", on("n2.1", task("u0"))),
+            work("v", on("n2.0", task("v0")), created=-6.0),
+            work("x", task("x0", 2), task("x1"), groups=at_least(1), priority=75),
+        ),
+    ),
+    Known(
+        "a limit is given as the cause where the search for victims below it gave up",
+        "false no",
+        "preempt",
+        snap(
+            node("n0"),
+            node("n1"),
+            node("n2"),
+            queue("p", 0, limit=3),
+            queue("a", 0, parent="p"),
+            queue("b", 0),
+            work("u", on("n1.0", task("u0", "0.5")), queue="a"),
+            work("v", on("n0.0", task("v0")), queue="a"),
+            work("w", on("n2.0", task("w0")), queue="a"),
+            work("x", task("x0"), queue="a", priority=90),
+            work("y", task("y0"), queue="b"),
+        ),
+    ),
     Known(
         "victims that go before the work they make room for return to where they were",
         "gave up",

@@ -254,9 +254,11 @@ class Search:
         if placed is not None:
             moved = [p for p in self.state.settled() if p.task in self.state.evicted.get(p.gang.id, ())]
             unkept = [p for p in moved if p.gang.id not in placed and not self.state.is_back(p.gang, p.task)]
+            # A gang of which some stay and others would find no place is not torn apart.
+            torn = any(self.state.is_back(p.gang, k) for p in unkept for k in self.state.evicted[p.gang.id])
             for placement in unkept:
                 self.state.withdraw(placement)
-            if not unkept or self._is_right(victims):
+            if not torn and (not unkept or self._is_right(victims)):
                 return True
         self.in_vain += 1
         self.effort.in_vain -= 1

@@ -442,6 +442,7 @@ KNOWN = (
 
 
 MENDED = (
+    "a gang is torn apart where the next plan would not place again what moves of it",
     "victims that go before the work they make room for return to where they were",
     "whether a gang of unequal tasks has room without the victims is tried beside them, in two orders",
     "a limit is given as the cause where victims would make room below it",

@@ -50,8 +50,7 @@ class Columns:
         self._seen = 0
         self._usable: dict[object, Mask] = {}
         self._shares: dict[int, Column] = {}
-        for i in range(nodes):
-            self._read(i)
+        self._read_all()
 
     def sync(self) -> None:
         """Take over what has changed since the last time."""
@@ -130,6 +129,17 @@ class Columns:
             units = [cluster.share(d, demand) for d in range(len(cluster.gpus))]
             shares = self._shares[demand.gpu_memory_mib] = np.array(units, dtype=object)
         return shares
+
+    def _read_all(self) -> None:
+        """Every node at once, as `_read` does it one by one."""
+        occupancy, device = self.occupancy, self.occupancy.cluster.scale.device
+        now, later = (np.array(used, dtype=self.units_type) for used in occupancy.used)
+        self.free[:] = device - np.maximum(now, later), device - later
+        self.idle[:] = occupancy.idle_throughout, occupancy.idle[LATER]
+        held = ((self.cpu, occupancy.cpu), (self.memory, occupancy.memory), (self.slots, occupancy.slots))
+        for column, amounts in held:
+            present, after = (np.array(amount, dtype=np.int64) for amount in amounts)
+            column[:] = np.minimum(present, after), after
 
     def _read(self, i: int) -> None:
         occupancy = self.occupancy

@@ -211,7 +211,13 @@ class Gang:
         return bool(found)
 
     def reachable(self, with_gated: bool = False) -> bool:
-        return all(root.reachable(with_gated) for root in self.roots)
+        """Whether the tasks present could bring it to its minimum."""
+        if with_gated:
+            return all(root.reachable(with_gated) for root in self.roots)
+        found = self._known.get("reachable")
+        if found is None:
+            found = self._known["reachable"] = all(root.reachable() for root in self.roots)
+        return bool(found)
 
     def first_unreachable(self) -> GroupNode:
         """The innermost group that the tasks present cannot bring to its minimum; where there is none, the first."""

@@ -45,8 +45,10 @@ class Running:
         return self._free_in(pool)[1]
 
     def _runs_in(self, gang: Gang, pool: str) -> bool:
-        homes = gang.homes.values()
-        return all(home.pool == pool and not home.fresh for home in homes) and self.state.tree.is_leaf(gang.queue)
+        for home in gang.homes.values():
+            if home.fresh or home.pool != pool:
+                return False
+        return self.state.tree.is_leaf(gang.queue)
 
     def _free_in(self, pool: str) -> tuple[int, int, int]:
         seen = len(self.state.occupancy.changes)

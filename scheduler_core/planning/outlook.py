@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
-from msgspec import Struct
 
 from scheduler_core.model import MILLI
 from scheduler_core.planning.columns import Column, Columns, Indices
@@ -24,16 +23,6 @@ _NO_ROOM = 1 << 40
 
 Pattern: TypeAlias = tuple[int, int, tuple[int, ...]]
 """A device's class, the units free on it and the kinds still planned there, largest first."""
-
-
-class _Planned(Struct):
-    """Planned work that takes devices, of each node: its worth, its CPU and memory, and what it leaves of these."""
-
-    worth: Column
-    cpu: Column
-    memory: Column
-    spare_cpu: Column
-    spare_memory: Column
 
 
 class Outlook:

@@ -16,9 +16,6 @@ Scores: TypeAlias = NDArray[np.int64]
 DeviceKey: TypeAlias = Callable[[int], Any]
 """Orders the devices of one node: the smallest is taken first, then the first in list order."""
 
-HIGHEST_SCORE = 1 << 56
-"""Scores are at least 0 and stay below."""
-
 FEW_NODES = 16
 """Up to so many nodes it is faster to look at one by one than with numpy."""
 

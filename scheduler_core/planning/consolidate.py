@@ -10,6 +10,7 @@ from scheduler_core.planning.eviction import Answer, Effort, Search
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.placement import NO_FIT
 from scheduler_core.planning.running import Running
+from scheduler_core.planning.sparing import Sparing
 from scheduler_core.planning.state import Cause, Refusal, State
 from scheduler_core.planning.step import gate
 from scheduler_core.planning.victims import Batch, VictimOrder
@@ -57,7 +58,8 @@ class _Rules:
         self.action = action
         self.gang = gang
         self.pool = pool
-        self.taken_before = frozenset(action.state.evicted)
+        protection = action.running.protection
+        self.sparing = Sparing(action.state, lambda victim: protection.from_reclaim(victim, gang))
         self.cause = Cause("consolidate", gang.id, f"moves so that {gang.id} fits")
 
     def order(self) -> VictimOrder:
@@ -79,6 +81,4 @@ class _Rules:
         return not lost and self.may_lose(taken)
 
     def _allows(self, batch: Batch) -> bool:
-        if batch.gang is self.gang or (not batch.surplus and batch.gang.id in self.taken_before):
-            return False
-        return batch.surplus or not self.action.running.protection.from_reclaim(batch.gang, self.gang)
+        return batch.gang is not self.gang and self.sparing.allows(batch)

@@ -10,6 +10,7 @@ from scheduler_core.planning.eviction import Answer, Effort, Search
 from scheduler_core.planning.gangs import Gang, steps_request
 from scheduler_core.planning.order import Entry
 from scheduler_core.planning.running import Running
+from scheduler_core.planning.sparing import Sparing
 from scheduler_core.planning.state import Cause, Refusal, State
 from scheduler_core.planning.victims import Batch, VictimOrder
 
@@ -59,15 +60,12 @@ class _Rules:
         self.gang = gang
         self.pool = pool
         self.entries = entries
-        # Of a gang that has lost its surplus in this plan the rest stays: another action may have had to spare it.
-        self.taken_before = frozenset(action.state.evicted)
-        self.protected = 0
-        self.open = 0
+        self.sparing = Sparing(action.state, action.running.protection.from_preempt)
         reason = f"{gang.id} has priority {gang.workload.priority} in queue {gang.queue}"
         self.cause = Cause("preempt", gang.id, reason)
 
     def order(self) -> VictimOrder:
-        return VictimOrder(self.action.state.siblings(self.pool), {self.gang.queue: self.entries}, self._allows)
+        return VictimOrder(self.action.state.siblings(self.pool), {self.gang.queue: self.entries}, self.sparing.allows)
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
         return True
@@ -79,15 +77,5 @@ class _Rules:
         return True
 
     def refusal(self, answer: Answer, in_vain: bool) -> Refusal:
-        protected = bool(self.protected and not self.open)
         gave_up = answer is Answer.GAVE_UP
-        return Refusal("preempt", self.pool, gave_up=gave_up, in_vain=in_vain, protected=protected)
-
-    def _allows(self, batch: Batch) -> bool:
-        if not batch.surplus and self.action.running.protection.from_preempt(batch.gang):
-            self.protected += 1
-            return False
-        if not batch.surplus and batch.gang.id in self.taken_before:
-            return False
-        self.open += 1
-        return True
+        return Refusal("preempt", self.pool, gave_up=gave_up, in_vain=in_vain, protected=self.sparing.all_protected)

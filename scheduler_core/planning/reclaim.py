@@ -10,6 +10,7 @@ from scheduler_core.planning.eviction import Answer, Effort, Search
 from scheduler_core.planning.fairness import ShareTest, within
 from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.running import Running
+from scheduler_core.planning.sparing import Sparing
 from scheduler_core.planning.state import Cause, Refusal, State
 from scheduler_core.planning.victims import Batch, VictimOrder
 
@@ -89,10 +90,8 @@ class _Rules:
         self.test = test
         self.pool = pool
         self.leaves = leaves
-        # Of a gang that has lost its surplus in this plan the rest stays: another action may have had to spare it.
-        self.taken_before = frozenset(action.state.evicted)
-        self.protected = 0
-        self.open = 0
+        protection = action.running.protection
+        self.sparing = Sparing(action.state, lambda victim: protection.from_reclaim(victim, gang))
         self.puts_back = action.state.snapshot.config.allow_consolidating_reclaim
         reason = f"queue {gang.queue} takes back its fair share for {gang.id}"
         self.cause = Cause("reclaim", gang.id, reason)
@@ -100,7 +99,7 @@ class _Rules:
     def order(self) -> VictimOrder:
         candidates = self.action.running.candidates(self.pool)
         entries = {leaf: candidates.entries(leaf) for leaf in self.leaves}
-        return VictimOrder(self.action.state.siblings(self.pool), entries, self._allows)
+        return VictimOrder(self.action.state.siblings(self.pool), entries, self.sparing.allows)
 
     def may_lose(self, victims: Sequence[Batch]) -> bool:
         return self.test.holds((batch.gang.queue, batch.charge()) for batch in victims)
@@ -112,15 +111,5 @@ class _Rules:
         return self.may_lose(lost)
 
     def refusal(self, answer: Answer, in_vain: bool) -> Refusal:
-        protected = bool(self.protected and not self.open)
         gave_up = answer is Answer.GAVE_UP
-        return Refusal("reclaim", self.pool, gave_up=gave_up, in_vain=in_vain, protected=protected)
-
-    def _allows(self, batch: Batch) -> bool:
-        if not batch.surplus and self.action.running.protection.from_reclaim(batch.gang, self.gang):
-            self.protected += 1
-            return False
-        if not batch.surplus and batch.gang.id in self.taken_before:
-            return False
-        self.open += 1
-        return True
+        return Refusal("reclaim", self.pool, gave_up=gave_up, in_vain=in_vain, protected=self.sparing.all_protected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,11 +100,17 @@ class Capacity:
             for d in usable:
                 held.update(cluster.sliced[d] or {})
             return min(held[profile] // count for profile, count in demand.mig)
-        rooms = [cluster.scale.device // cluster.share(d, demand) for d in usable]
-        # No device takes more than one share of a copy. Where so many copies fit, fewer do: halving finds the most.
-        low, high = 0, min(most, sum(rooms) // demand.devices) + 1
-        while low + 1 < high:
-            copies = (low + high) // 2
-            fits = sum([min(room, copies) for room in rooms]) >= copies * demand.devices
-            low, high = (copies, high) if fits else (low, copies)
-        return low
+        return most_copies([cluster.scale.device // cluster.share(d, demand) for d in usable], demand.devices, most)
+
+
+def most_copies(rooms: Sequence[int], devices: int, most: int | None = None) -> int:
+    """How many tasks with a share of so many devices each fit, where `rooms` counts the shares that each device takes.
+
+    No device takes more than one share of a task. Where so many tasks fit, fewer do: halving finds the most.
+    """
+    low, high = 0, min(x for x in (most, sum(rooms) // devices) if x is not None) + 1
+    while low + 1 < high:
+        copies = (low + high) // 2
+        fits = sum([min(room, copies) for room in rooms]) >= copies * devices
+        low, high = (copies, high) if fits else (low, copies)
+    return low

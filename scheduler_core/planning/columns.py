@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from scheduler_core.planning.cluster import Mask
+from scheduler_core.planning.cluster import Cluster, Mask
 from scheduler_core.planning.demand import Demand, Form
 from scheduler_core.planning.occupancy import LATER, NOW, Occupancy
 
@@ -44,6 +44,7 @@ class Columns:
         for i, span in enumerate(cluster.spans):
             self.devices_of[i, : len(span)] = span
         self.all_nodes = np.arange(nodes, dtype=np.intp)
+        self._kind_of, self._examples = _kinds(cluster)
         self.whole_only = np.array([slices is None for slices in cluster.sliced], dtype=np.bool_)
         self.free = np.zeros((2, devices), dtype=self.units_type)
         self.idle, self.cpu, self.memory, self.slots = (np.zeros((2, nodes), dtype=np.int64) for _ in range(4))
@@ -66,8 +67,8 @@ class Columns:
         mask = self._usable.get(key)
         if mask is None:
             cluster = self.occupancy.cluster
-            kinds = (cluster.usable(d, demand) for d in range(len(cluster.gpus)))
-            mask = self._usable[key] = np.fromiter(kinds, dtype=np.bool_, count=len(cluster.gpus))
+            of_kind = np.array([cluster.usable(d, demand) for d in self._examples], dtype=np.bool_)
+            mask = self._usable[key] = of_kind[self._kind_of]
         return mask
 
     def large_enough(self, demand: Demand) -> Mask:
@@ -150,3 +151,16 @@ class Columns:
         held = ((self.cpu, occupancy.cpu), (self.memory, occupancy.memory), (self.slots, occupancy.slots))
         for column, amounts in held:
             column[:, i] = min(amounts[NOW][i], amounts[LATER][i]), amounts[LATER][i]
+
+
+def _kinds(cluster: Cluster) -> tuple[Indices, list[int]]:
+    """For each device the number of its kind, and one device of each kind."""
+    numbers: dict[object, int] = {}
+    examples: list[int] = []
+    kind_of = []
+    for d, (gpu, memory) in enumerate(zip(cluster.gpus, cluster.gpu_memory, strict=True)):
+        number = numbers.setdefault((gpu.model, memory, gpu.shareable, gpu.mig is None), len(examples))
+        if number == len(examples):
+            examples.append(d)
+        kind_of.append(number)
+    return np.array(kind_of, dtype=np.intp), examples

@@ -18,7 +18,7 @@ from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.pile import Pile, may_stay
 from scheduler_core.planning.promises import Promises
 from scheduler_core.planning.state import Cause, State
-from scheduler_core.planning.step import Step, attempt, gate
+from scheduler_core.planning.step import Step, attempt, gate, is_exact
 from scheduler_core.planning.victims import Batch, VictimOrder
 
 MOST_TRIES = 64
@@ -128,7 +128,7 @@ class Search:
     ) -> Answer | None:
         """Every way to make room for the last task is tried out as a whole."""
         if recorded:
-            if self._try(recorded):
+            if self._try_without(recorded):
                 return Answer.FOUND
             self._again(tasks[:-1], recorded)
         fitted, alone = bool(recorded), len(tasks) == 1
@@ -138,7 +138,7 @@ class Search:
             # With other tasks of the gang in their places for now, a quick look would see too little room.
             if alone and not self.rules.may_work(node, everything):
                 continue
-            if self._try(everything):
+            if self._try_without(everything):
                 return Answer.FOUND
             if self._is_enough():
                 return Answer.GAVE_UP
@@ -177,8 +177,9 @@ class Search:
         """The shortest run of victims, on whatever nodes, that makes room for the whole step."""
         victims = list(islice(self.rules.order(), self.rules.most_batches))
         self.effort.batches -= len(victims)
-        if not victims or not self._has_room(victims):
-            return Answer.NO if len(victims) != self.rules.most_batches else Answer.GAVE_UP
+        if not victims or not self._is_open(victims) or not self._has_room(victims):
+            certain = len(victims) != self.rules.most_batches and (is_exact(self.gang) or not self._is_open(victims))
+            return Answer.NO if certain else Answer.GAVE_UP
         low, high = 0, 1
         while high < len(victims) and not self._has_room(victims[:high]):
             low, high = high, 2 * high
@@ -187,15 +188,23 @@ class Search:
             middle = (low + high) // 2
             low, high = (low, middle) if self._has_room(victims[:middle]) else (middle, high)
         needed = self._on_nodes_used(victims[:high])
-        if needed and self._try(needed):
+        if needed and self._try_without(needed):
             return Answer.FOUND
         # More than can be pruned is not taken from all nodes at once: most of it would go for nothing.
         if high > _MOST_DROPS or self._is_enough():
             return Answer.GAVE_UP
         return Answer.FOUND if self._try_without(victims[:high]) else Answer.GAVE_UP
 
+    def _is_open(self, victims: Sequence[Batch]) -> bool:
+        """Whether no limit or quota is in the way when all of these are gone."""
+        self._evict(victims)
+        blocked = self._limited()
+        self.state.rollback(self.start)
+        return not blocked
+
     def _has_room(self, victims: Sequence[Batch]) -> bool:
         """Whether the step fits, and no limit is in the way, when all of these are gone."""
+        self.state.rollback(self.start)
         self._evict(victims)
         fits = gate(self.state, self.gang, self.pool) is None and attempt(self.state, self.gang, self.pool, later=True)
         self.state.rollback(self.start)
@@ -213,12 +222,14 @@ class Search:
 
     def _try_without(self, victims: list[Batch]) -> bool:
         """Try the victims out together, then leave out one after the other as long as it still works."""
-        if not self._try(victims):
+        if not 1 < len(victims) <= _MOST_DROPS:
+            return self._try(victims)
+        if not self._works(victims):
             return False
-        for batch in reversed(victims) if len(victims) > 1 else ():
+        for batch in reversed(victims):
             if may_stay(batch, victims):
                 fewer = [other for other in victims if other is not batch]
-                if self._try(fewer):
+                if self._has_room(fewer) and self._works(fewer):
                     victims = fewer
         return self._try(victims)
 
@@ -230,14 +241,24 @@ class Search:
         return gate(self.state, self.gang, self.pool) is not None
 
     def _try(self, victims: Sequence[Batch]) -> bool:
-        """Evict, put all back in starting order, judge what is lost; undone unless it works."""
+        """Evict, put all back in starting order, judge what is lost and what the next plan does; undone if wrong."""
+        if not self._works(victims):
+            return False
+        if self._is_promised(victims):
+            self._leave_alone_who_is_back(victims)
+            return True
+        self.state.rollback(self.start)
+        return False
+
+    def _works(self, victims: Sequence[Batch]) -> bool:
+        """Evict, put all back in starting order, judge what is lost; undone if wrong."""
         self.tries += 1
         self.effort.tries -= 1
         self.state.rollback(self.start)
         self._evict(victims)
         if self._put_back(victims if self.rules.puts_back else ()):
             self._send_home(victims)
-            if self._is_right(victims) and self._is_promised(victims):
+            if self._is_right(victims):
                 return True
         self.state.rollback(self.start)
         return False
@@ -280,15 +301,31 @@ class Search:
                     else:
                         state.rollback(mark)
 
+    def _leave_alone_who_is_back(self, victims: Sequence[Batch]) -> None:
+        """Do the same again without touching those that ended where they were: others may still take them."""
+        state = self.state
+        taken = self._left_over(victims, state.is_back)
+        stands = {(id(p.gang), p.task, id(p.place)) for p in state.settled() if not state.is_back(p.gang, p.task)}
+        kept = [p for p in state.placements(self.start) if (id(p.gang), p.task, id(p.place)) in stands]
+        state.rollback(self.start)
+        self._evict(taken)
+        mark = state.mark()
+        for p in kept:
+            state.place(p.gang, p.task, p.place, p.later, p.pool)
+        state.commit(mark)
+
     def _put_back(self, victims: Sequence[Batch]) -> bool:
         gangs = {id(gang): gang for gang in (self.gang, *(batch.gang for batch in victims))}
         order = PoolOrder(self.state.siblings(self.pool), [g for g in gangs.values() if g.reachable()])
         refused: set[object] = set()
         while (gang := order.pop()) is not None:
             placed = self._start(gang, refused)
+            if gang is self.gang:
+                if not placed:
+                    return False
+            elif placed and gang.kinds:
+                order.push(gang)
             order.refresh(gang.queue)
-            if gang is self.gang and not placed:
-                return False
         return True
 
     def _start(self, gang: Gang, refused: set[object]) -> bool:

@@ -77,5 +77,5 @@ class _Rules:
         return True
 
     def refusal(self, answer: Answer, in_vain: bool) -> Refusal:
-        gave_up = answer is Answer.GAVE_UP
+        gave_up = answer is Answer.GAVE_UP or self.sparing.left_alone
         return Refusal("preempt", self.pool, gave_up=gave_up, in_vain=in_vain, protected=self.sparing.all_protected)

@@ -18,7 +18,9 @@ from scheduler_core.planning.making_room import kind_of
 from scheduler_core.planning.occupancy import BOTH
 from scheduler_core.planning.queues import Blocked
 from scheduler_core.planning.state import Placement, Refusal, State
-from scheduler_core.planning.step import attempt, gate, horizons
+from scheduler_core.planning.step import attempt, gate, horizons, is_exact
+from scheduler_core.planning.together import Together
+from scheduler_core.planning.topology import domains
 
 Reason: TypeAlias = tuple[VerdictCode, str]
 
@@ -27,7 +29,8 @@ class Outcome(Struct):
     """What the plan does with one workload.
 
     `reason` is None until it is known. `pools` are those that no limit or quota closes; `demand` is what finds no place
-    in `pool`, or None where each task of the step would fit alone and only `together` of them fit beside each other.
+    in `pool`, or None where each task of the step would fit alone and only `together` of them fit beside each other;
+    `certain`: no other way of placing them would do.
     """
 
     gang: Gang
@@ -39,6 +42,7 @@ class Outcome(Struct):
     pools: tuple[str, ...] = ()
     demand: Demand | None = None
     together: int = 0
+    certain: bool = False
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -55,6 +59,7 @@ class Reasons:
         self._running_in: dict[str, set[str]] = {}
         self._beyond: dict[str, str] = {}
         self._never_told: dict[object, str] = {}
+        self._room: Together | None = None
 
     def fit(self, demand: Demand, pool: str) -> Fit:
         """What the pool offers the demand after the plan."""
@@ -126,14 +131,14 @@ class Reasons:
         gang = outcome.gang
         gates = {pool: self._gate(gang, tasks, pool) for pool in self.state.pools_of(gang)}
         outcome.pools = tuple(pool for pool, cause in gates.items() if cause is None)
+        outcome.refusals = tuple(self.state.refusals.get(kind_of(gang), {}).values())
         cause = self.state.blocked.get(gang.id) or (None if outcome.pools else next(iter(gates.values())))
         if cause is not None:
             code: VerdictCode = "over_limit" if cause.rule == "limit" else "non_preemptible_over_quota"
             outcome.demand = gang.demands[tasks[0]]
-            outcome.reason = code, wording.blocked(cause)
+            outcome.reason = self._with_refusals(outcome, (code, wording.blocked(cause)))
             return
         outcome.pool = outcome.pools[0]
-        outcome.refusals = tuple(self.state.refusals.get(kind_of(gang), {}).values())
         self._look(outcome, tasks)
         self._note_share(outcome, tasks)
 
@@ -150,6 +155,7 @@ class Reasons:
             if misfit is None:
                 outcome.pool, outcome.demand = pool, None
                 outcome.together = self._count_together(demands, pool)
+                outcome.certain = is_exact(outcome.gang) or self._surely_not(outcome, demands)
                 return
             if outcome.demand is None:
                 outcome.demand = misfit
@@ -232,11 +238,28 @@ class Reasons:
         tasks = gang.next_tasks()
         label = _required_label(gang)
         if label is not None:
-            return "topology_does_not_fit", f"no single {label} has room now for {wording.plural(len(tasks), 'task')}"
-        kinds = {gang.demands[k].index: gang.demands[k] for k in tasks}
-        asked = " and ".join(wording.asks(demand, self.state.scale) for demand in list(kinds.values())[:3])
-        sentence = f"needs {len(tasks)} tasks of {asked} to start together, and {outcome.together} of them fit now"
-        return "gang_does_not_fit", sentence
+            sentence = f"no single {label} has room now for {wording.plural(len(tasks), 'task')}"
+            code: VerdictCode = "topology_does_not_fit"
+        else:
+            kinds = {gang.demands[k].index: gang.demands[k] for k in tasks}
+            asked = " and ".join(wording.asks(demand, self.state.scale) for demand in list(kinds.values())[:3])
+            sentence = f"needs {len(tasks)} tasks of {asked} to start together, and {outcome.together} of them fit now"
+            code = "gang_does_not_fit"
+        if outcome.certain:
+            return code, sentence
+        return "search_gave_up", f"{sentence} in any of the orders that were tried; others were not"
+
+    def _surely_not(self, outcome: Outcome, demands: Sequence[Demand]) -> bool:
+        """Whether arithmetic shows that the step has no room in any pool, or in any domain that it requires there."""
+        cluster, label = self.state.cluster, _required_label(outcome.gang)
+        if self._room is None:
+            self._room = Together(self.state.placer, later=True)
+        for pool in outcome.pools:
+            nodes = cluster.in_pool(pool)
+            scopes = [nodes] if label is None else domains(cluster, label, nodes).values()
+            if not all(self._room.surely_not(demands, scope) for scope in scopes):
+                return False
+        return True
 
 
 def _required_label(gang: Gang) -> str | None:

@@ -12,7 +12,7 @@ from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.running import Running
 from scheduler_core.planning.sparing import Sparing
 from scheduler_core.planning.state import Cause, Refusal, State
-from scheduler_core.planning.victims import Batch, VictimOrder
+from scheduler_core.planning.victims import Batch, Bulk, VictimOrder
 
 
 class Reclaim:
@@ -24,6 +24,7 @@ class Reclaim:
         self.state = state
         self.running = running
         self.effort = Effort()
+        self.moves = state.snapshot.config.allow_consolidating_reclaim
 
     def may_start(self, gang: Gang, pool: str) -> bool:
         books, leaf = self.state.books[pool], gang.queue
@@ -45,20 +46,15 @@ class Reclaim:
         refusal = self._by_arithmetic(gang, pool, test, leaves)
         if refusal is not None:
             return refusal
-        rules = _Rules(self, gang, test, pool, leaves)
+        rules = _Rules(self, gang, test, pool, leaves, moves=False)
         search = Search(self.state, gang, pool, rules, self.effort)
         answer = search.run() if leaves else Answer.NO
-        if answer is not Answer.FOUND and self.may_move(gang, pool):
-            moving = _Rules(self, gang, test, pool, sorted(candidates.leaves - {gang.queue}))
-            if Search(self.state, gang, pool, moving, self.effort).run() is Answer.FOUND:
-                return Answer.FOUND
+        others = sorted(candidates.leaves - {gang.queue})
+        if answer is not Answer.FOUND and self.moves and others:
+            moving = _Rules(self, gang, test, pool, others, moves=True)
+            moved = Search(self.state, gang, pool, moving, self.effort).run()
+            answer = answer if moved is Answer.NO else moved
         return answer if answer is Answer.FOUND else rules.refusal(answer, search.in_vain > 0)
-
-    def may_move(self, gang: Gang, pool: str) -> bool:
-        """Whether there is room in all: then work of any queue may be placed elsewhere, which is no loss to it."""
-        if not self.state.snapshot.config.allow_consolidating_reclaim:
-            return False
-        return gang.step_request(least=True)[0] <= self.running.free_units(pool)
 
     def _test(self, gang: Gang, pool: str) -> ShareTest:
         return ShareTest(self.state.books[pool], gang, gang.step_request(least=False))
@@ -81,15 +77,21 @@ class Reclaim:
 
 
 class _Rules:
+    """`moves`: victims of any queue may be placed elsewhere, as long as what is lost in the end may be lost."""
+
     puts_back: bool
     most_batches: int | None = None
 
-    def __init__(self, action: Reclaim, gang: Gang, test: ShareTest, pool: str, leaves: Iterable[str]) -> None:
+    def __init__(
+        self, action: Reclaim, gang: Gang, test: ShareTest, pool: str, leaves: Iterable[str], *, moves: bool
+    ) -> None:
         self.action = action
         self.gang = gang
         self.test = test
         self.pool = pool
         self.leaves = leaves
+        self.moves = moves
+        self.short = gang.step_request(least=True)[0] - action.running.free_units(pool)
         protection = action.running.protection
         self.sparing = Sparing(action.state, lambda victim: protection.from_reclaim(victim, gang))
         self.puts_back = action.state.snapshot.config.allow_consolidating_reclaim
@@ -105,11 +107,22 @@ class _Rules:
         return self.test.holds((batch.gang.queue, batch.charge()) for batch in victims)
 
     def may_work(self, node: int, victims: Sequence[Batch]) -> bool:
-        return self.may_lose(victims) or self.action.may_move(self.gang, self.pool)
+        return self._may_move(victims) if self.moves else self.may_lose(victims)
+
+    def _may_move(self, victims: Sequence[Batch]) -> bool:
+        """Whether what the share tests let go of these comes to what is not free: all else has to find a place."""
+        by_side: dict[str, list[Batch]] = {}
+        for batch in victims:
+            by_side.setdefault(self.test.sides(batch.gang.queue)[1], []).append(batch)
+        reach = 0
+        for theirs, batches in by_side.items():
+            bulk = Bulk.of([batch.charge()[0] for batch in batches])
+            reach += self.test.most_units(theirs, batches[0].gang.queue, bulk)
+        return self.short <= reach
 
     def accepts(self, taken: Sequence[Batch], lost: Sequence[Batch]) -> bool:
         return self.may_lose(lost)
 
     def refusal(self, answer: Answer, in_vain: bool) -> Refusal:
-        gave_up = answer is Answer.GAVE_UP
+        gave_up = answer is Answer.GAVE_UP or self.sparing.left_alone
         return Refusal("reclaim", self.pool, gave_up=gave_up, in_vain=in_vain, protected=self.sparing.all_protected)

@@ -10,7 +10,7 @@ from scheduler_core.planning.victims import Batch
 
 
 class Sparing:
-    """Says which batches one search may take, and whether protection is all that stood in its way."""
+    """Says which batches one search may take, and what stood in its way."""
 
     def __init__(self, state: State, protects: Callable[[Gang], bool]) -> None:
         self._protects = protects
@@ -18,6 +18,8 @@ class Sparing:
         self._taken_before = frozenset(state.evicted)
         self._protected = 0
         self._open = 0
+        self.left_alone = False
+        """Whether it passed over a batch that a later plan may take."""
 
     @property
     def all_protected(self) -> bool:
@@ -29,6 +31,7 @@ class Sparing:
                 self._protected += 1
                 return False
             if batch.gang.id in self._taken_before:
+                self.left_alone = True
                 return False
         self._open += 1
         return True

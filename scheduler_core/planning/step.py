@@ -143,6 +143,15 @@ def attempt(state: State, gang: Gang, pool: str, later: bool) -> bool:
     return False
 
 
+def is_exact(gang: Gang) -> bool:
+    """Whether `attempt` finds a place for the gang's next step whenever there is one: its order cannot matter."""
+    demands = {gang.demands[k].index: gang.demands[k] for k in gang.next_tasks()}
+    by_itself = all(demand.form == Form.WHOLE or demand.devices < 2 for demand in demands.values())
+    topologies = [gang.workload.topology, *(group.topology for group in gang.groups.values())]
+    one_domain = sum(topology is not None for topology in topologies) < 2
+    return len(demands) == 1 and by_itself and one_domain and not gang.has_choice
+
+
 def gate(state: State, gang: Gang, pool: str, beside: Mapping[str, Vector] | None = None) -> Blocked | None:
     """The limit or quota that stops the gang's next step in this pool, before any placement.
 

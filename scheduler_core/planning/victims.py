@@ -7,7 +7,7 @@ surplus, all its tasks. Queues are compared with what has been taken from them s
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import gcd
 from typing import TypeAlias
 
@@ -44,11 +44,16 @@ class Batch(Struct, frozen=True):
 
 
 class Bulk(Struct, frozen=True):
-    """GPU units of running work taken together: all of it, the largest gang, and a step that divides every task's."""
+    """GPU units of running work taken together: all of it, the largest part, and a step that divides every part."""
 
     whole: int
     largest: int
     step: int
+
+    @classmethod
+    def of(cls, parts: Sequence[int]) -> Bulk:
+        """The bulk of parts that are taken one after the other."""
+        return cls(sum(parts), max(parts, default=0), gcd(*parts))
 
 
 class Candidates:

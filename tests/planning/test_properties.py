@@ -71,12 +71,11 @@ def fits_somehow(sizes: Sequence[int], devices: int) -> bool:
 )
 @settings(max_examples=120, deadline=None, derandomize=True, database=None)
 def test_never_agrees_with_an_exhaustive_search(sizes: list[int], devices: int, nodes: int, placement: str) -> None:
-    """A gang of shares on an empty cluster: "never" is certain, and for equal shares it is found whenever true."""
+    """A gang of shares on an empty cluster: a "no" is certain, and for equal shares "never" is found whenever true."""
     gang = work("w", *(task(f"t{k}", gpu(f"0.{size:03}")) for k, size in enumerate(sizes)))
     made = planned([node(f"n{k}", gpus=devices) for k in range(nodes)], [gang], config={"placement": placement})
     possible = fits_somehow(sizes, devices * nodes)
     code = verdict(made, "w").code
-    assert possible or code in {"never_fits", "gang_does_not_fit"}
-    assert code != "never_fits" or not possible
+    assert code in ({"placed", "search_gave_up"} if possible else {"never_fits", "gang_does_not_fit", "search_gave_up"})
     if len(set(sizes)) == 1:
         assert code == ("placed" if possible else "never_fits")

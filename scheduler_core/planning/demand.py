@@ -50,7 +50,7 @@ class Scale(Struct, frozen=True):
         return Fraction(units, self.device)
 
 
-class Demand(Struct, frozen=True):
+class Demand(Struct, frozen=True, gc=False):
     """One distinct request with its constraints; tasks that ask alike share one.
 
     `share` is the units taken of each device for a portion; `devices` the number of different devices, all of one node.

@@ -117,7 +117,7 @@ class Gang:
     tree is built when it is first asked for: most running work never needs it.
     """
 
-    def __init__(self, workload: PlannedWorkload, demands: list[Demand]) -> None:
+    def __init__(self, workload: PlannedWorkload, demands: Sequence[Demand]) -> None:
         self.workload = workload
         self.id = workload.id
         self.queue = workload.queue
@@ -125,7 +125,10 @@ class Gang:
         self.demands = demands
         self.preemptible = workload.is_preemptible
         self.homes: dict[int, Home] = {}
-        self._known: dict[str, Any] = {}
+
+    @lazily
+    def _known(self) -> dict[str, Any]:
+        return {}
 
     @lazily
     def groups(self) -> dict[str, GroupNode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from scheduler_core.model import Action
@@ -27,20 +27,59 @@ class Taker(Protocol):
         """Evict and nominate, or leave the state as it is and say why."""
 
 
-def make_room(state: State, taker: Taker) -> None:
-    """Let each workload that still waits try once, in starting order, in its pools in order."""
-    for pool in sorted(state.books):
-        line = _Line(taker, pool, (gang for gang in eligible(state, pool) if not _placed(gang)))
-        order = PoolOrder(state.siblings(pool), line.heads())
+class Lines:
+    """Who still waits when room is first to be made: of one queue and shape in one line, the last is the first."""
+
+    def __init__(self, state: State) -> None:
+        self._of_pool = {pool: _lines(eligible(state, pool)) for pool in sorted(state.books)}
+
+    def pools(self) -> Iterable[str]:
+        return self._of_pool
+
+    def that_may_start(self, taker: Taker, pool: str) -> Iterator[list[Gang]]:
+        """The lines of the pool without those that got a place since, and those that may not take anything."""
+        for line in self._of_pool[pool].values():
+            may_start: dict[int, bool] = {}
+            left = []
+            for gang in line:
+                priority = gang.workload.priority
+                if priority not in may_start:
+                    may_start[priority] = any(taker.may_start(gang, each) for each in gang.workload.pools)
+                if may_start[priority] and not _placed(gang):
+                    left.append(gang)
+            if left:
+                yield left
+
+
+def _lines(gangs: Iterable[Gang]) -> dict[object, list[Gang]]:
+    lines: dict[object, list[Gang]] = {}
+    for gang in gangs:
+        if not _placed(gang):
+            lines.setdefault(kind_of(gang), []).append(gang)
+    for line in lines.values():
+        line.sort(key=lambda gang: (-gang.workload.priority, gang.workload.created, gang.id), reverse=True)
+    return lines
+
+
+def make_room(state: State, taker: Taker, lines: Lines) -> None:
+    """Let each workload that still waits try once, in starting order, in its pools in order.
+
+    Where the first of a line gets nothing, none behind it does.
+    """
+    for pool in lines.pools():
+        behind = {line.pop(): line for line in lines.that_may_start(taker, pool)}
+        order = PoolOrder(state.siblings(pool), behind)
         while (gang := order.pop()) is not None:
-            found = _take(state, taker, gang)
-            if found and (following := line.next_of(gang)) is not None:
+            line = behind.pop(gang)
+            if _take(state, taker, gang) and line:
+                following = line.pop()
+                behind[following] = line
                 order.push(following)
             order.refresh(gang.queue)
 
 
 def _placed(gang: Gang) -> bool:
-    return any(home.fresh for home in gang.homes.values())
+    return bool(gang.homes) and any(home.fresh for home in gang.homes.values())
 
 
 def _take(state: State, taker: Taker, gang: Gang) -> bool:
@@ -76,27 +115,6 @@ def _take_leftover(state: State, gang: Gang, pool: str) -> bool:
             return True
         state.rollback(mark)
     return False
-
-
-class _Line:
-    """Workloads of one queue and shape stand in one line: where the first gets nothing, none behind it does."""
-
-    def __init__(self, taker: Taker, pool: str, gangs: Iterable[Gang]) -> None:
-        self._kinds: dict[str, object] = {}
-        self._behind: dict[object, list[Gang]] = {}
-        for gang in gangs:
-            if any(taker.may_start(gang, each) for each in gang.workload.pools):
-                kind = self._kinds[gang.id] = kind_of(gang)
-                self._behind.setdefault(kind, []).append(gang)
-        for line in self._behind.values():
-            line.sort(key=lambda gang: (-gang.workload.priority, gang.workload.created, gang.id), reverse=True)
-
-    def heads(self) -> list[Gang]:
-        return [line.pop() for line in self._behind.values()]
-
-    def next_of(self, gang: Gang) -> Gang | None:
-        line = self._behind[self._kinds[gang.id]]
-        return line.pop() if line else None
 
 
 def kind_of(gang: Gang) -> object:

@@ -21,7 +21,7 @@ from scheduler_core.model import (
 from scheduler_core.planning.allocate import allocate, line_up
 from scheduler_core.planning.consolidate import Consolidate
 from scheduler_core.planning.explanation import explain
-from scheduler_core.planning.making_room import Taker, make_room
+from scheduler_core.planning.making_room import Lines, Taker, make_room
 from scheduler_core.planning.preempt import Preempt
 from scheduler_core.planning.promises import Promises
 from scheduler_core.planning.reclaim import Reclaim
@@ -83,7 +83,7 @@ def decide(snapshot: Snapshot) -> Decision:
 
 def _apply_actions(snapshot: Snapshot, barred: Collection[str]) -> Decision:
     state, actions = State(snapshot, barred), snapshot.config.actions
-    running = Running(state)
+    running, lines = Running(state), None
     if "allocate" not in actions:
         line_up(state)
     for action in ACTIONS:
@@ -94,7 +94,8 @@ def _apply_actions(snapshot: Snapshot, barred: Collection[str]) -> Decision:
         elif action == "stale_gang":
             evict_stale_gangs(state)
         else:
-            make_room(state, _TAKERS[action](state, running))
+            lines = lines or Lines(state)
+            make_room(state, _TAKERS[action](state, running), lines)
     return Decision(state, running)
 
 

@@ -40,7 +40,7 @@ class Reader:
             if len(tasks) == 1 and tasks[0].state == "running":
                 task = tasks[0]
                 demand = demand_of(task)
-                gang = Gang(workload, [demand])
+                gang = Gang(workload, (demand,))
                 add_gang(gang)
                 if not read_plain(gang, task, demand):
                     self._read_holder(gang, 0, task)

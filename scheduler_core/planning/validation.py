@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from scheduler_core.model import PlannedWorkload, Snapshot
+from scheduler_core.model import PlannedWorkload, Snapshot, Task
 from scheduler_core.planning.demand import mig_devices
 from scheduler_core.planning.errors import BadSnapshot
 
@@ -19,21 +19,27 @@ def validate(snapshot: Snapshot) -> None:
     _unique([node.name for node in nodes], "node", "$.nodes[{}].name")
     _unique([queue.name for queue in snapshot.queues], "queue", "$.queues[{}].name")
     _unique([work.id for work in works], "workload", "$.workloads[{}].id")
-    _unique_inside([[gpu.id for gpu in node.gpus] for node in nodes], "device", "$.nodes[{}].gpus[{}].id")
-    _unique_inside([[task.id for task in work.tasks] for work in works], "task", "$.workloads[{}].tasks[{}].id")
+    tasks = [task for work in works for task in work.tasks]
+    if _repeats([gpu.id for node in nodes for gpu in node.gpus]):
+        _refuse_twins([[gpu.id for gpu in node.gpus] for node in nodes], "device", "$.nodes[{}].gpus[{}].id")
+    if _repeats([task.id for task in tasks]):
+        _refuse_twins([[task.id for task in work.tasks] for work in works], "task", "$.workloads[{}].tasks[{}].id")
     parents = {queue.name: queue.parent for queue in snapshot.queues}
     for n, queue in enumerate(snapshot.queues):
         if _in_ring(queue.name, parents):
             raise BadSnapshot(f"queue {queue.name} is its own ancestor", f"$.queues[{n}].parent")
-    _profiles(snapshot)
-    grouped = any(workload.groups is not None for workload in works)
-    if grouped or any(task.group != "default" for workload in works for task in workload.tasks):
+    _profiles(snapshot, tasks)
+    if {task.group for task in tasks} - {"default"} or any(work.groups is not None for work in works):
         for n, workload in enumerate(works):
             _groups(workload, f"$.workloads[{n}]")
 
 
+def _repeats(names: Sequence[str]) -> bool:
+    return len(set(names)) < len(names)
+
+
 def _unique(names: Sequence[str], noun: str, path: str) -> None:
-    if len(set(names)) == len(names):
+    if not _repeats(names):
         return
     seen: set[str] = set()
     for n, name in enumerate(names):
@@ -42,17 +48,14 @@ def _unique(names: Sequence[str], noun: str, path: str) -> None:
         seen.add(name)
 
 
-def _unique_inside(names: Sequence[Sequence[str]], noun: str, path: str) -> None:
-    """No name stands twice in any of the lists, nor in two of them."""
-    flat = [name for inner in names for name in inner]
-    if len(set(flat)) == len(flat):
-        return
-    places = [(n, k) for n, inner in enumerate(names) for k in range(len(inner))]
+def _refuse_twins(names: Sequence[Sequence[str]], noun: str, path: str) -> None:
+    """Refuse the first name that stands twice in one of the lists, or in two of them."""
     seen: set[str] = set()
-    for name, place in zip(flat, places, strict=True):
-        if name in seen:
-            raise BadSnapshot(f"there are two {noun}s {name!r}", path.format(*place))
-        seen.add(name)
+    for n, inner in enumerate(names):
+        for k, name in enumerate(inner):
+            if name in seen:
+                raise BadSnapshot(f"there are two {noun}s {name!r}", path.format(n, k))
+            seen.add(name)
 
 
 def _in_ring(name: str, parents: Mapping[str, str | None]) -> bool:
@@ -65,7 +68,7 @@ def _in_ring(name: str, parents: Mapping[str, str | None]) -> bool:
     return at == name
 
 
-def _profiles(snapshot: Snapshot) -> None:
+def _profiles(snapshot: Snapshot, tasks: Sequence[Task]) -> None:
     for n, node in enumerate(snapshot.nodes):
         for g, gpu in enumerate(node.gpus):
             if gpu.mig:
@@ -74,7 +77,7 @@ def _profiles(snapshot: Snapshot) -> None:
                 _unique(names, "profile", path)
                 for m, name in enumerate(names):
                     _profile(name, path.format(m))
-    if any(task.request.mig for workload in snapshot.workloads for task in workload.tasks):
+    if any(task.request.mig for task in tasks):
         for n, workload in enumerate(snapshot.workloads):
             for t, task in enumerate(workload.tasks):
                 for name in task.request.mig:

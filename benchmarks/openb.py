@@ -1,11 +1,13 @@
 """Placement of shares on Alibaba's cluster trace of 2023: how much of the GPUs is in use once 100 % has been asked for.
 
-    python benchmarks/openb.py [--case fgd|default|gpushare100|gpuspec33|multigpu50|time|lists] TRACE_DIR
+    python benchmarks/openb.py [--case fgd|default|gpushare100|gpuspec33|multigpu50|moves|time|lists] TRACE_DIR
 
 Protocol of Weng et al., "Beware of Fragmentation", USENIX ATC 2023: tasks only arrive, and one that does not fit is
 dropped. Nothing leaves, so that one `plan` of all tasks in their order of arrival is a whole run; the allocation after
-each arrival is read off its binds. Every figure is online and without migration. Published curves, and bounds of our
-own (an LP relaxation, and an offline packing, over three seeds), lie beside the trace. "lists" runs all 17 task lists.
+each arrival is read off its binds. Every figure is online and without migration, but for "moves": there the arrivals
+of each percent asked for are planned together, and running work may move so that what does not fit otherwise starts.
+Published curves, and bounds of our own (an LP relaxation, and an offline packing, over three seeds), lie beside the
+trace. "moves" takes minutes a seed and, like "lists", all 17 task lists, is run only where it is named.
 """
 
 from __future__ import annotations
@@ -18,14 +20,17 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from moving import with_moves
 from shape import arguments, report
 
 from scheduler_core import Plan, Snapshot, plan, snapshot_from_json
+from scheduler_core.model import PlannedWorkload
 
 AIMS = {"default": 95.5, "gpushare100": 87.5, "gpuspec33": 94.5, "multigpu50": 97.09}
 """Percent of the GPUs in use at 100 % asked for."""
@@ -141,26 +146,35 @@ def typical(pods: Sequence[dict[str, str]]) -> list[dict[str, Any]]:
     return [{"request": gpu_request(*kind), "weight": count / len(pods) / part} for kind, count in kept]
 
 
-def curve(snapshot: Snapshot, made: Plan, gpus: int) -> list[float]:
-    """Mean allocation in percent of all GPUs, over the arrivals at which 0, 1, 2 .. % have been asked for."""
-    placed = {bind.task for bind in made.binds}
-    sums, events = [0.0] * BINS, [0] * BINS
-    arrived = used = 0
+def arrivals(snapshot: Snapshot, gpus: int) -> Iterator[tuple[PlannedWorkload, int, int]]:
+    """Each workload as it arrives, its thousandths of GPUs, and the percent of all GPUs asked for by then."""
+    arrived = 0
     for workload in snapshot.workloads:
-        task = workload.tasks[0]
-        milli = task.request.whole_devices * 1000 + task.request.portion_milli
+        request = workload.tasks[0].request
+        milli = request.whole_devices * 1000 + request.portion_milli
         arrived += milli
-        used += milli if task.id in placed else 0
-        percent = round(round(arrived / gpus / 10, 10))
+        yield workload, milli, round(round(arrived / gpus / 10, 10))
+
+
+def curve(snapshot: Snapshot, placed: Collection[str], gpus: int) -> list[float]:
+    """Mean allocation in percent of all GPUs, over the arrivals at which 0, 1, 2 .. % have been asked for."""
+    sums, events = [0.0] * BINS, [0] * BINS
+    used = 0
+    for workload, milli, percent in arrivals(snapshot, gpus):
+        used += milli if workload.tasks[0].id in placed else 0
         if percent < BINS:
             sums[percent] += round(100 * used / (gpus * 1000), 2)
             events[percent] += 1
     return [total / count if count else 0.0 for total, count in zip(sums, events, strict=True)]
 
 
+def bound(made: Plan) -> set[str]:
+    return {bind.task for bind in made.binds}
+
+
 def curves(trace: Trace, name: str, placement: str) -> dict[int, list[float]]:
     """The curve of each seed."""
-    return {seed: curve(each, plan(each), trace.gpus) for seed, each in trace.snapshots(name, placement)}
+    return {seed: curve(each, bound(plan(each)), trace.gpus) for seed, each in trace.snapshots(name, placement)}
 
 
 def reproduce(trace: Trace) -> None:
@@ -191,6 +205,27 @@ def compare(trace: Trace, name: str) -> None:
     report("openb", f"{name} gap closed", closed, "%", None, "higher", {"offline packing": 100.0})
 
 
+def move(trace: Trace, name: str) -> None:
+    """Our policy with moves beside the same without, seed by seed."""
+    with_them, without, moves = {}, {}, {}
+    print(f"\n{name}, WITH CONSOLIDATION: work may move, arrivals of one percent at a time, at {AT} % asked for")
+    for seed, snapshot in trace.snapshots(name, "fragmentation"):
+        until = [(work, percent) for work, _, percent in arrivals(snapshot, trace.gpus) if percent <= AT]
+        batches = [[work for work, _ in batch] for _, batch in groupby(until, key=lambda each: each[1])]
+        moved = with_moves(snapshot, batches)
+        with_them[seed] = curve(snapshot, moved.placed, trace.gpus)[AT]
+        without[seed] = curve(snapshot, bound(plan(snapshot)), trace.gpus)[AT]
+        moves[seed] = moved.moves
+        gain = with_them[seed] - without[seed]
+        print(f"  seed {seed}: {with_them[seed]:6.2f} %   without {without[seed]:6.2f} %   {gain:+.2f}, ", end="")
+        print(f"{moved.moves} moves in {moved.plans} plans", flush=True)
+    feasible, upper = (float(trace.bounds[name][key]) for key in ("offline_LNS_feasible@100", "lp_upper@100"))
+    beside = {"without": statistics.mean(without.values()), "offline packing": feasible, "upper bound": upper}
+    mean = statistics.mean(with_them.values())
+    report("openb", f"{name} with consolidation", mean, "%", beside["without"], "higher", beside)
+    report("openb", f"{name} moves", statistics.mean(moves.values()), "count", None, "lower", {"tasks": len(until)})
+
+
 def clock(trace: Trace) -> None:
     """One run of 10,866 tasks on 1,213 nodes, planned at once."""
     seconds = {}
@@ -209,7 +244,7 @@ def duration(snapshot: Snapshot) -> float:
 
 def main() -> int:
     """Run the cases; all but "lists" when none is named."""
-    chosen = arguments(__doc__, cases=["fgd", *AIMS, "time", "lists"])
+    chosen = arguments(__doc__, cases=["fgd", *AIMS, "moves", "time", "lists"])
     folder = Path(chosen.paths[0] if chosen.paths else os.environ.get("OPENB_TRACE_DIR", ""))
     if not (folder / "openb_node_list_gpu_node.csv").is_file():
         print(HOW_TO_GET_IT, file=sys.stderr)
@@ -220,6 +255,8 @@ def main() -> int:
     for name in LISTS if chosen.case == "lists" else AIMS:
         if chosen.case in (name, "lists", None):
             compare(trace, name)
+    for name in AIMS if chosen.case == "moves" else ():
+        move(trace, name)
     if chosen.case in ("time", None):
         clock(trace)
     return 0

@@ -48,7 +48,13 @@ class Promises:
         following = {(p.gang.id, p.task): p for p in self._placed_when(binds_run=True)}
         found = [following.get((p.gang.id, p.task)) for p in promised]
         kept = [replace(p, later=True) for p in found if p is not None and not self._is_home(p)]
-        return kept if len(kept) == len(promised) else promised
+        if len(kept) < len(promised) or any(self._changes_pool(p, q) for p, q in zip(promised, kept, strict=True)):
+            return promised
+        return kept
+
+    def _changes_pool(self, promised: Placement, kept: Placement) -> bool:
+        """Whether work that nobody is evicted for would go to another pool: there victims still count for limits."""
+        return promised.pool != kept.pool and promised.gang.id not in self.owed
 
     def _is_home(self, placement: Placement) -> bool:
         home = self.state.evicted.get(placement.gang.id, {}).get(placement.task)

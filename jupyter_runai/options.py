@@ -54,7 +54,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     """The parser of each line verb by its name; `prefix` is what people type before it."""
     parsers = {verb: Parser(prog=f"{prefix} {verb}", description=text) for verb, text in VERBS.items()}
     parsers["list"].add_argument("--all", action="store_true", help="those that have ended too")
-    for verb in ("logs", "stop", "explain", "delete"):
+    for verb in ("logs", "suspend", "resume", "stop", "explain", "delete"):
         parsers[verb].add_argument("workload", help="its name or id")
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
@@ -79,6 +79,8 @@ def cell_parser() -> Parser:
 VERBS = {
     "list": "workloads that run or wait",
     "logs": "the output of a workload",
+    "suspend": "free what a workload holds and keep it",
+    "resume": "let a suspended workload start again",
     "stop": "end a workload for good",
     "explain": "why a workload waits, or how it ended",
     "delete": "remove an ended workload with its output",

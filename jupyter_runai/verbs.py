@@ -67,6 +67,20 @@ def _stop(client: Client, options: Namespace) -> str:
     return f"{workload.name} was told to stop and has {DEFAULT_GRACE_S:.0f} s to end by itself."
 
 
+def _suspend(client: Client, options: Namespace) -> str:
+    workload = client.suspend(client.find(options.workload).id)
+    if workload.state == "suspended":
+        return f"{workload.name} is suspended. It starts again with %runai resume {workload.name}."
+    return f"{workload.name} was told to suspend and has {DEFAULT_GRACE_S:.0f} s to save what it needs."
+
+
+def _resume(client: Client, options: Namespace) -> str:
+    workload = client.resume(client.find(options.workload).id)
+    if workload.state == "pending":
+        return f"{workload.name} waits for its devices and then starts again."
+    return f"{workload.name} is {state_word(workload)}."
+
+
 def _explain(client: Client, options: Namespace) -> str:
     return explanation_text(client.explain(client.find(options.workload).id))
 
@@ -183,6 +197,8 @@ _UNITS = {"gpu": "GPU", "cpu_milli": "thousandths of a core", "memory_mib": "MiB
 _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "list": _list,
     "logs": _logs,
+    "suspend": _suspend,
+    "resume": _resume,
     "stop": _stop,
     "explain": _explain,
     "delete": _delete,

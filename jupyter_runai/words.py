@@ -55,7 +55,7 @@ def state_word(workload: Workload) -> str:
     """The state as people say it: waiting for pending, stopping for a running one that was told to."""
     if workload.state == "pending":
         return "waiting"
-    if workload.state in ("initializing", "running") and workload.stop_requested is not None:
+    if workload.stop_requested is not None and not workload.has_ended:
         return "stopping"
     return "starting" if workload.state == "initializing" else workload.state
 

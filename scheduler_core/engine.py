@@ -48,6 +48,17 @@ class Engine(Protocol):
         """The local folder in which the workload's results lie."""
         ...
 
+    async def suspend(self, workload_id: str) -> Workload:
+        """Free all that a workload holds and keep it: SIGTERM, its grace period, SIGKILL; `Conflict` once it has ended.
+
+        Suspending a suspended one changes nothing; one that waits leaves the queue.
+        """
+        ...
+
+    async def resume(self, workload_id: str) -> Workload:
+        """Let a suspended workload wait for its devices again and start anew; `Conflict` once it has ended."""
+        ...
+
     async def stop(self, workload_id: str) -> Workload:
         """End a workload for good: SIGTERM, its grace period, SIGKILL. Stopping an ended one changes nothing."""
         ...

@@ -27,6 +27,21 @@ State: TypeAlias = Literal[
 Strength: TypeAlias = Literal["hard", "soft", "none"]
 
 ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    "creating": frozenset({"pending", "failed", "stopped", "deleting"}),
+    "pending": frozenset({"initializing", "suspended", "failed", "stopped"}),
+    "initializing": frozenset({"running", "pending", "suspending", "completed", "failed", "stopped"}),
+    "running": frozenset({"degraded", "suspending", "pending", "completed", "failed", "stopped"}),
+    "degraded": frozenset({"running", "suspending", "pending", "completed", "failed", "stopped"}),
+    "suspending": frozenset({"suspended", "pending", "completed", "failed", "stopped"}),
+    "suspended": frozenset({"resuming", "pending", "stopped"}),
+    "resuming": frozenset({"pending", "suspended", "stopped"}),
+    "completed": frozenset({"deleting"}),
+    "failed": frozenset({"deleting"}),
+    "stopped": frozenset({"deleting"}),
+    "deleting": frozenset(),
+}
+"""From each state those that may follow it; running work that is pending again was evicted, or is tried once more."""
 PRIORITIES: Mapping[str, int] = {
     "very-low": 25,
     "low": 40,
@@ -44,6 +59,7 @@ KIND_PRIORITY: Mapping[Kind, int] = {
 }
 DEFAULT_QUEUE = "default"
 DEFAULT_GRACE_S = 30.0
+MOST_RETRIES = 100
 
 WorkloadName: TypeAlias = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?)?$")]
 """Lower-case letters, digits, '-', '_' and '.', at most 63; empty where the engine may choose."""
@@ -62,7 +78,9 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
 
     `command` is an argument list (never a shell string) that starts in `cwd` with exactly `env` and the allocation's
     variables. An empty `name` lets the engine choose one from `name_hint` and a number. `key` makes submitting
-    idempotent: the same key answers with the same workload. `grace_s` is the time between SIGTERM and SIGKILL.
+    idempotent: the same key answers with the same workload. `grace_s` is the time between SIGTERM and SIGKILL. A run
+    that fails is followed by another up to `retries` times; what has run for `max_run_s` seconds in all, waiting not
+    counted, is stopped.
     """
 
     command: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -76,6 +94,8 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     preemptible: bool | None = None
     request: TaskRequest = TaskRequest()
     grace_s: Annotated[float, Meta(ge=0, le=300)] = DEFAULT_GRACE_S
+    retries: Annotated[int, Meta(ge=0, le=MOST_RETRIES)] = 0
+    max_run_s: Annotated[float, Meta(gt=0)] | None = None
     key: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
     @property
@@ -141,8 +161,9 @@ class Report(_Seen, frozen=True, kw_only=True):
 class Workload(_Seen, frozen=True, kw_only=True):
     """A workload as everyone sees it. Times are seconds since the epoch.
 
-    `exit_code` is the process's, negative for a signal; `reason` says in a sentence why it ended if not by itself;
-    `stop_requested` is when somebody asked to stop it while it was running.
+    `exit_code` is the process's, negative for a signal; `reason` says in a sentence why it ended, or was taken off its
+    devices, if not by itself; `stop_requested` is when somebody asked to stop it while it was running; `restarts` is
+    how often it was started again, after a suspension, an eviction or a failure.
     """
 
     id: str
@@ -164,10 +185,16 @@ class Workload(_Seen, frozen=True, kw_only=True):
     exit_code: int | None = None
     reason: str = ""
     report: Report | None = None
+    restarts: int = 0
 
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it was told to go from its devices and has not gone yet."""
+        return self.state == "suspending" or (self.stop_requested is not None and not self.has_ended)
 
 
 class Holder(_Seen, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
+from scheduler_core.local.identity import Process, start_of
+from scheduler_core.local.runs import ended
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 
@@ -58,6 +61,14 @@ def outcome(client: Client, workload_id: str) -> tuple[Workload, str]:
             last = update
     assert last is not None
     return last, output.decode()
+
+
+def kill_daemon(client: Client) -> None:
+    """Kill the engine's daemon and wait until it is gone."""
+    pid = client.info().pid
+    process = Process(pid, start_of(pid) or "")
+    os.kill(pid, signal.SIGKILL)
+    asyncio.run(ended(process))
 
 
 def stop_everything() -> None:

@@ -61,6 +61,12 @@ class Client:
     def results(self, workload_id: str) -> Path:
         return self._runtime.run(self._engine.results(workload_id))
 
+    def suspend(self, workload_id: str) -> Workload:
+        return self._runtime.run(self._engine.suspend(workload_id))
+
+    def resume(self, workload_id: str) -> Workload:
+        return self._runtime.run(self._engine.resume(workload_id))
+
     def stop(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.stop(workload_id))
 

@@ -53,7 +53,7 @@ def describe(workload: Workload, now: float, returned: tuple[tuple[str, str, int
         position = workload.verdict.queue_position
         if position is not None:
             words.append(f"{ordinal(position)} in project {workload.queue}")
-        words.append(workload.verdict.message)
+        words += filter(None, (workload.reason, workload.verdict.message))
     elif workload.allocation is not None:
         words.append(held(workload.allocation, workload.simulated))
     return f"▸ {' · '.join(words)}", clock

@@ -142,6 +142,24 @@ class WorkloadHandler(Handler):
         self.finish()
 
 
+class SuspendHandler(Handler):
+    """Free what a workload holds and keep it."""
+
+    @web.authenticated
+    @authorized("write", resource=WORKLOADS)
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.client.engine.suspend(workload_id))
+
+
+class ResumeHandler(Handler):
+    """Let a suspended workload wait again."""
+
+    @web.authenticated
+    @authorized("write", resource=WORKLOADS)
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.client.engine.resume(workload_id))
+
+
 class StopHandler(Handler):
     """End a workload."""
 
@@ -168,6 +186,8 @@ ROUTES: list[tuple[str, type[Any]]] = [
     ("queues", QueuesHandler),
     ("workloads", WorkloadsHandler),
     (rf"workloads/{_ID}", WorkloadHandler),
+    (rf"workloads/{_ID}/suspend", SuspendHandler),
+    (rf"workloads/{_ID}/resume", ResumeHandler),
     (rf"workloads/{_ID}/stop", StopHandler),
     (rf"workloads/{_ID}/explain", ExplainHandler),
     ("stream", StreamHandler),

@@ -37,6 +37,8 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (r"/v1/workloads", WorkloadsHandler, known),
         (r"/v1/preview", PreviewHandler, known),
         (workload, WorkloadHandler, known),
+        (rf"{workload}/suspend", SuspendHandler, known),
+        (rf"{workload}/resume", ResumeHandler, known),
         (rf"{workload}/stop", StopHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
         (rf"{workload}/results", ResultsHandler, known),
@@ -131,6 +133,20 @@ class WorkloadHandler(Handler):
     async def delete(self, workload_id: str) -> None:
         await self.service.delete(workload_id)
         self.set_status(204)
+
+
+class SuspendHandler(Handler):
+    """Free what a workload holds and keep it."""
+
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.service.suspend(workload_id))
+
+
+class ResumeHandler(Handler):
+    """Let a suspended workload wait again."""
+
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.service.resume(workload_id))
 
 
 class StopHandler(Handler):

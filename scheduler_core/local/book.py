@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import NotFound, RunaiError
+from scheduler_core.errors import EngineDefect, NotFound, RunaiError
 from scheduler_core.local.feed import Feed
 from scheduler_core.local.store import Record, Store
 from scheduler_core.model import Verdict
-from scheduler_core.workload import Workload, WorkloadChanged, WorkloadDeleted
+from scheduler_core.workload import TRANSITIONS, Workload, WorkloadChanged, WorkloadDeleted
 
 _log = logging.getLogger(__name__)
 _STORE_RETRY_S = 2.0
@@ -61,13 +61,13 @@ class Book:
             self._by_key[record.spec.key] = record
         self._show(record)
 
-    async def decide(self, workload_id: str, **changes: object) -> Workload:
-        """Change fields of a workload by a decision of ours, which holds only if it could be written down.
+    async def decide(self, workload_id: str, change: Change) -> Workload:
+        """Change a workload by a decision of ours, which holds only if it could be written down.
 
         Raises:
             StorageFull: it could not; the workload is as it was.
         """
-        before, record = self._replace(workload_id, lambda known: replace_workload(known, **changes))
+        before, record = self._replace(workload_id, change)
         try:
             await self._put(before, record)
         except RunaiError:
@@ -92,7 +92,11 @@ class Book:
     def _replace(self, workload_id: str, change: Change) -> tuple[Record, Record]:
         """In memory first: nobody may act on the old form while the disk is busy."""
         before = self.get(workload_id)
-        self._records[workload_id] = record = change(before)
+        record = change(before)
+        was, state = before.workload.state, record.workload.state
+        if state != was and state not in TRANSITIONS[was]:
+            raise EngineDefect(f"{before.workload.name} is {was} and cannot become {state}.")
+        self._records[workload_id] = record
         return before, record
 
     async def _put(self, before: Record, record: Record) -> None:

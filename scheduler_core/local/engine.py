@@ -104,6 +104,12 @@ class LocalEngine:
     async def results(self, workload_id: str) -> Path:
         return Path(await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/results", str))
 
+    async def suspend(self, workload_id: str) -> Workload:
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/suspend", Workload)
+
+    async def resume(self, workload_id: str) -> Workload:
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/resume", Workload)
+
     async def stop(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/stop", Workload)
 

@@ -9,12 +9,13 @@ import signal
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import RunaiError
-from scheduler_core.local.book import Book, replace_workload
+from scheduler_core.errors import Conflict, RunaiError
+from scheduler_core.local.book import Book, Change, replace_workload
+from scheduler_core.local.endings import after_run, waiting_again
 from scheduler_core.local.identity import Process, signal_workload, this_process
 from scheduler_core.local.ledger import Claim, Ledger
 from scheduler_core.local.runs import Exit, Launch, RunFolder, ended
@@ -46,7 +47,9 @@ class Lifecycle:
         return self._ledger
 
     def run_folder(self, workload_id: str) -> RunFolder:
-        return RunFolder(self._folder / workload_id)
+        """The files of a workload and of its present run, or its next."""
+        run = self._book.get(workload_id).run if workload_id in self._book else 0
+        return RunFolder(self._folder / workload_id, run)
 
     def own_sessions(self) -> frozenset[int]:
         """The sessions whose processes belong to workloads of this engine."""
@@ -71,17 +74,64 @@ class Lifecycle:
             self._booking.pop(workload_id, None)
             await self._refresh(allocation)
 
-    async def stop(self, workload_id: str) -> Workload:
-        """End a workload: at once while it waits, else by SIGTERM, its grace period and SIGKILL."""
+    async def stop(self, workload_id: str, reason: str = "") -> Workload:
+        """End a workload: at once while it holds nothing, else by SIGTERM, its grace period and SIGKILL."""
         workload = self._book.get(workload_id).workload
         if workload.has_ended or workload.stop_requested is not None:
             return workload
+        if workload.state in ("pending", "suspended"):
+            word = "waiting" if workload.state == "pending" else "suspended"
+            changes = {"state": "stopped", "ended": time.time(), "reason": f"stopped while {word}"}
+            return await self._book.decide(workload_id, lambda known: replace_workload(known, **changes))
+        return await self._tell_to_go(
+            workload_id, lambda known: replace_workload(known, stop_requested=time.time(), reason=reason)
+        )
+
+    async def suspend(self, workload_id: str) -> Workload:
+        """Free what a workload holds and keep it: at once while it waits, else as `stop` does.
+
+        Raises:
+            Conflict: it has ended, or was told to.
+        """
+        workload = self._unended(workload_id)
+        if workload.state == "suspended":
+            return workload
         if workload.state == "pending":
-            return await self._book.decide(
-                workload_id, state="stopped", ended=time.time(), reason="stopped while waiting"
-            )
-        was_running = workload.state == "running"
-        workload = await self._book.decide(workload_id, stop_requested=time.time())
+            changes = {"state": "suspended", "verdict": None, "reason": ""}
+            return await self._book.decide(workload_id, lambda known: replace_workload(known, **changes))
+        return await self._tell_to_go(workload_id, lambda known: _suspending(known, "suspended", ""))
+
+    async def resume(self, workload_id: str) -> Workload:
+        """Let a workload that is suspended, or on its way there, wait for its devices again.
+
+        Raises:
+            Conflict: it has ended, or was told to.
+        """
+        workload = self._unended(workload_id)
+        if workload.state == "suspended":
+            return await self._book.decide(workload_id, lambda known: replace_workload(known, state="pending"))
+        if workload.state == "suspending":
+            return await self._book.decide(workload_id, lambda known: replace(known, then="pending"))
+        return workload
+
+    async def evict(self, workload_id: str, reason: str) -> None:
+        """Take a workload off its devices for others; it waits again."""
+        if workload_id in self._book:
+            workload = self._book.get(workload_id).workload
+            if workload.state in ("initializing", "running") and not workload.is_leaving:
+                await self._tell_to_go(workload_id, lambda known: _suspending(known, "pending", reason))
+
+    def _unended(self, workload_id: str) -> Workload:
+        workload = self._book.get(workload_id).workload
+        if workload.has_ended or workload.stop_requested is not None:
+            what = f"is {workload.state}" if workload.has_ended else "was told to stop"
+            raise Conflict(f"{workload.name} {what}.", "Submit it anew.")
+        return workload
+
+    async def _tell_to_go(self, workload_id: str, change: Change) -> Workload:
+        was_running = self._book.get(workload_id).workload.state == "running"
+        workload = await self._book.decide(workload_id, change)
+        # One that is still starting is told as soon as it runs.
         if was_running:
             self.spawn(self._terminate(workload_id))
         return workload
@@ -89,7 +139,7 @@ class Lifecycle:
     def adopt(self) -> None:
         """Take up the runs that an earlier daemon left: follow those that live, record those that ended."""
         for record in self._book.live():
-            if record.workload.state in ("initializing", "running"):
+            if record.workload.state in ("initializing", "running", "suspending"):
                 self.spawn(self._adopt(record))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -125,14 +175,20 @@ class Lifecycle:
             await self._finish(workload_id, Exit(1, "its folder is gone", time.time()))
             return
         folder.write_launch(record.spec.command, record.spec.cwd, environment)
-        await self._book.decide(
-            workload_id, state="initializing", allocation=allocation, started=time.time(), verdict=None
-        )
+        changes = {
+            "state": "initializing",
+            "allocation": allocation,
+            "started": time.time(),
+            "verdict": None,
+            "reason": "",
+            "restarts": record.run,
+        }
+        await self._book.decide(workload_id, lambda known: replace_workload(known, **changes))
         try:
             launch = Launch(folder)
         except OSError as error:
             if error.errno in _TRY_LATER:
-                await self._book.observe(workload_id, _waiting_again)
+                await self._book.observe(workload_id, waiting_again)
                 raise
             await self._finish(workload_id, Exit(1, str(error), time.time()))
             return
@@ -161,7 +217,7 @@ class Lifecycle:
             await self._finish(workload_id, Exit(1, "", time.time()))
         else:
             # The daemon died before any supervisor took the run: it waits again, its place in the order unchanged.
-            await self._book.observe(workload_id, _waiting_again)
+            await self._book.observe(workload_id, waiting_again)
             await self._free(record.workload.allocation)
 
     async def _oversee(self, workload_id: str, supervisor: Process) -> None:
@@ -176,12 +232,11 @@ class Lifecycle:
         await self._record_end(workload_id, supervisor)
 
     async def _running(self, workload_id: str, supervisor: Process) -> None:
-        if self._book.get(workload_id).workload.stop_requested is not None:
-            # It was stopped before it ran, when there was nothing to signal yet.
+        if self._book.get(workload_id).workload.is_leaving:
+            # It was told to go before it ran, when there was nothing to signal yet.
             self.spawn(self._terminate(workload_id))
-        await self._book.observe(
-            workload_id, lambda known: replace(replace_workload(known, state="running"), supervisor=supervisor)
-        )
+        await self._book.observe(workload_id, lambda known: _seen_running(known, supervisor))
+        self.spawn(self._limit_time(workload_id, supervisor))
         # From now on the claims live as long as the supervisor, not as long as this daemon.
         await self._refresh(self._book.get(workload_id).workload.allocation)
 
@@ -196,6 +251,19 @@ class Lifecycle:
                 await ended(supervisor)
         except TimeoutError:
             await asyncio.to_thread(signal_workload, workload_id, supervisor, signal.SIGKILL)
+
+    async def _limit_time(self, workload_id: str, supervisor: Process) -> None:
+        """Stop a workload when its time is up, unless this run ends before."""
+        record = self._book.get(workload_id)
+        limit = record.spec.max_run_s
+        if limit is None:
+            return
+        left = limit - record.ran_s - (time.time() - (record.workload.started or time.time()))
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                await ended(supervisor)
+        except TimeoutError:
+            await self.stop(workload_id, f"reached its maximum run time of {limit:g} s")
 
     async def _record_end(self, workload_id: str, supervisor: Process) -> None:
         outcome = self.run_folder(workload_id).exit()
@@ -212,16 +280,7 @@ class Lifecycle:
     async def _finish(self, workload_id: str, outcome: Exit) -> None:
         record = self._book.get(workload_id)
         report = self.run_folder(workload_id).report()
-        changes = {
-            "state": _end_state(record.workload, outcome),
-            "ended": outcome.ended,
-            "exit_code": None if outcome.failure else outcome.code,
-            "reason": _reason(record.workload, outcome),
-            "report": report,
-        }
-        await self._book.observe(
-            workload_id, lambda known: replace(replace_workload(known, **changes), supervisor=None)
-        )
+        await self._book.observe(workload_id, lambda known: after_run(known, outcome, report))
         await self._free(record.workload.allocation)
 
     async def _free(self, allocation: Allocation | None) -> None:
@@ -258,23 +317,10 @@ def _claims_of(record: Record, allocation: Allocation, holder: Process, engine: 
     ]
 
 
-def _waiting_again(record: Record) -> Record:
-    return replace(
-        replace_workload(record, state="pending", allocation=None, started=None, stop_requested=None), supervisor=None
-    )
+def _suspending(record: Record, then: Literal["suspended", "pending"], reason: str) -> Record:
+    return replace(replace_workload(record, state="suspending", reason=reason), then=then)
 
 
-def _end_state(workload: Workload, outcome: Exit) -> State:
-    if workload.stop_requested is not None:
-        return "stopped"
-    return "completed" if outcome.code == 0 and not outcome.failure else "failed"
-
-
-def _reason(workload: Workload, outcome: Exit) -> str:
-    if outcome.failure:
-        return f"could not start: {outcome.failure}" if workload.state == "initializing" else outcome.failure
-    if workload.stop_requested is not None:
-        return ""
-    if outcome.code < 0:
-        return f"killed by {signal.Signals(-outcome.code).name}"
-    return f"exit status {outcome.code}" if outcome.code else ""
+def _seen_running(record: Record, supervisor: Process) -> Record:
+    state: State = "suspending" if record.workload.state == "suspending" else "running"
+    return replace(replace_workload(record, state=state), supervisor=supervisor)

@@ -38,11 +38,17 @@ class Exit(Struct, frozen=True):
 
 
 class RunFolder:
-    """The files of one workload; every one of them is private to its owner."""
+    """The files of one workload and of one of its runs; every one of them is private to its owner.
 
-    def __init__(self, path: Path) -> None:
+    The files of the first run lie in the workload's folder itself, those of a later one in a folder there.
+    """
+
+    def __init__(self, path: Path, run: int = 0) -> None:
         self.path = path
+        self.run_path = path / f"run-{run}" if run else path
+        self._run = run
         self.log = path / "output.log"
+        self.checkpoint = path / "checkpoint"
         self.inputs = path / "inputs"
         self.results = path / "results"
         self.report_file = path / "report.json"
@@ -51,6 +57,7 @@ class RunFolder:
         """Make the folder and take over the inputs, by renaming: nothing is copied."""
         self.path.mkdir(mode=0o700, parents=True)
         self.results.mkdir(mode=0o700)
+        self.checkpoint.mkdir(mode=0o700)
         self.log.touch(mode=0o600)
         if inputs is None:
             self.inputs.mkdir(mode=0o700)
@@ -67,9 +74,19 @@ class RunFolder:
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
 
+    def prepare(self) -> None:
+        """Make ready for this run: what those before left stays, but for what they said of their end."""
+        self.checkpoint.mkdir(mode=0o700, exist_ok=True)
+        if self._run:
+            self.run_path.mkdir(mode=0o700, exist_ok=True)
+            self.report_file.unlink(missing_ok=True)
+            shutil.rmtree(self.path / f"run-{self._run - 1}", ignore_errors=True)
+
     def variables(self) -> dict[str, str]:
         """The variables that show a workload its own folder."""
         return {
+            "RUNAI_CHECKPOINT_DIR": str(self.checkpoint),
+            "RUNAI_RESTARTS": str(self._run),
             "RUNAI_INPUTS": str(self.inputs),
             "RUNAI_RESULTS": str(self.results),
             "RUNAI_REPORT": str(self.report_file),
@@ -83,7 +100,8 @@ class RunFolder:
         """
         fields = [cwd, str(len(argv)), *argv, *(f"{name}={value}" for name, value in env.items())]
         try:
-            launch = os.open(self.path / "launch", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            self.prepare()
+            launch = os.open(self.run_path / "launch", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(launch, "wb") as file:
                 file.write(b"\0".join(os.fsencode(field) for field in fields))
         except OSError as error:
@@ -92,18 +110,18 @@ class RunFolder:
     def supervisor(self) -> Process | None:
         """The supervisor that has taken this run, alive or not; the run must then not be started again."""
         with suppress(OSError, ValueError):
-            pid, start = (self.path / "claimed").read_text().split("\n")[:2]
+            pid, start = (self.run_path / "claimed").read_text().split("\n")[:2]
             return Process(int(pid), start or start_of(int(pid)) or "")
         return None
 
     def has_started(self) -> bool:
         """Whether the process was started, or could not be."""
-        return (self.path / "started").exists() or (self.path / "ended").exists()
+        return (self.run_path / "started").exists() or (self.run_path / "ended").exists()
 
     def exit(self) -> Exit | None:
         """How the run ended; null when it has not, or when its supervisor was killed."""
         with suppress(OSError, ValueError):
-            code, ended_at, failure = (self.path / "ended").read_text().split("\n")[:3]
+            code, ended_at, failure = (self.run_path / "ended").read_text().split("\n")[:3]
             return Exit(int(code), failure, float(ended_at))
         return None
 
@@ -120,7 +138,7 @@ class Launch:
 
     def __init__(self, folder: RunFolder) -> None:
         self._popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_SUPERVISOR), str(folder.path)],
+            [sys.executable, "-I", "-S", str(_SUPERVISOR), str(folder.run_path), str(folder.log)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
-from scheduler_core.model import Bind, Plan, Snapshot, Verdict
+from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.workload import QueueStatus, WorkloadSpec
@@ -75,8 +75,15 @@ class Scheduling:
         for verdict in made.verdicts:
             if f"{verdict.workload}-0" not in placed:
                 self._book.note_verdict(verdict)
+        await asyncio.gather(*(self._evict(eviction) for eviction in made.evictions))
         await asyncio.gather(*(self._bind(bind, machine) for bind in made.binds))
         self._applied()
+
+    async def _evict(self, eviction: Eviction) -> None:
+        try:
+            await self._lifecycle.evict(eviction.workload, f"{eviction.action}: {eviction.reason}")
+        except RunaiError:
+            _log.exception("%s could not be evicted", eviction.workload)
 
     async def _bind(self, bind: Bind, machine: Machine) -> None:
         workload_id = bind.task.removesuffix("-0")

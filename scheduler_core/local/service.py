@@ -159,6 +159,16 @@ class Service:
         self._scheduling.wake()
         return workload
 
+    async def suspend(self, workload_id: str) -> Workload:
+        workload = await self._lifecycle.suspend(workload_id)
+        self._scheduling.wake()
+        return workload
+
+    async def resume(self, workload_id: str) -> Workload:
+        workload = await self._lifecycle.resume(workload_id)
+        self._scheduling.wake()
+        return workload
+
     async def delete(self, workload_id: str) -> None:
         workload = self.get(workload_id)
         if not workload.has_ended:

@@ -78,8 +78,7 @@ def build_snapshot(
     planned = [_planned(record, machine.node) for record in records if _is_planned(record)]
     return Snapshot(
         time=now,
-        # Only what this engine carries out: it stops nothing for others yet, so the planner must promise no such thing.
-        config=Config(actions=("allocate",)),
+        config=Config(),
         nodes=(node,),
         queues=(Queue(name=DEFAULT_QUEUE, gpu=everything), Queue(name=OTHERS_QUEUE, gpu=everything)),
         workloads=(*planned, *extra, *_held_by_others(machine)),
@@ -137,7 +136,7 @@ def show_devices(machine: Machine, records: Iterable[Record], simulated: bool) -
 
 
 def _is_planned(record: Record) -> bool:
-    return record.workload.state in ("pending", "initializing", "running")
+    return record.workload.state in ("pending", "initializing", "running", "suspending")
 
 
 def _planned(record: Record, node: str) -> PlannedWorkload:
@@ -147,7 +146,7 @@ def _planned(record: Record, node: str) -> PlannedWorkload:
         return waiting
     task = Task(
         id=f"{workload.id}-0",
-        state="running" if workload.stop_requested is None else "releasing",
+        state="releasing" if workload.is_leaving else "running",
         node=node,
         gpu_ids=tuple(device.id for device in workload.allocation.devices),
         request=record.spec.request,

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -34,11 +34,19 @@ _LARGEST_BATCH = 256
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """A workload as the engine keeps it: what was submitted, what people see, and its supervisor once it started."""
+    """A workload as the engine keeps it: what was submitted, what people see, and its supervisor once it started.
+
+    `run` numbers its runs from 0: the present one, or the next; `ran_s` is how long those before it ran, `failures` how
+    many of them failed. `then` is what a workload that is being suspended becomes.
+    """
 
     spec: WorkloadSpec
     workload: Workload
     supervisor: Process | None = None
+    run: int = 0
+    ran_s: float = 0.0
+    failures: int = 0
+    then: Literal["suspended", "pending"] = "suspended"
 
 
 class _Put(Struct):

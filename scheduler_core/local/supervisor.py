@@ -1,12 +1,12 @@
 """Starts one workload's process, waits for it and writes down how it ended, whatever happens to the daemon.
 
-Run as a script, `supervisor.py RUN_DIRECTORY`, as the leader of a session of its own. Its start lies in the way of
+Run as a script, `supervisor.py RUN_DIRECTORY LOG`, as the leader of a session of its own. Its start lies in the way of
 every workload, so it imports next to nothing (json, typing and signal alone would more than double its start), and it
 belongs to no Python but the daemon's: the workload's own interpreter is named in the launch file.
 
 Files in the run directory, their formats in `runs.py`: `launch` (read), `claimed` (this supervisor's pid and start;
-made once: a second supervisor for the same run ends at once, so that nothing runs twice), `started`, `output.log`,
-`ended`.
+made once: a second supervisor for the same run ends at once, so that nothing runs twice), `started`, `ended`. Output is
+appended to the log, which all runs of a workload share.
 On standard output goes one line: the process's pid, or `!` and why it could not start.
 """
 
@@ -23,7 +23,7 @@ _RECORD_SIZE = 1024
 _LEFTOVER_GRACE_S = 2.0
 
 
-def main(run: str) -> int:
+def main(run: str, log: str) -> int:
     """Supervise the run in this directory; the exit status is only for the daemon's log."""
     for number in (SIGTERM, SIGINT, SIGHUP):
         # A handler, unlike SIG_IGN, is not inherited by the process we start.
@@ -34,7 +34,7 @@ def main(run: str) -> int:
     with open(f"{run}/launch", "rb") as file:  # noqa: PTH123 (pathlib costs milliseconds here)
         cwd, count, *rest = file.read().split(b"\0")
     argv, variables = rest[: int(count)], rest[int(count) :]
-    pid, failure = _start(cwd, argv, dict(pair.split(b"=", 1) for pair in variables), f"{run}/output.log")
+    pid, failure = _start(cwd, argv, dict(pair.split(b"=", 1) for pair in variables), log)
     if pid is None:
         _announce(f"!{failure}")
         _finish(run, record, CANNOT_START, failure)
@@ -173,4 +173,4 @@ def _write(path: str, content: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2]))

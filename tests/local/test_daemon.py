@@ -22,7 +22,7 @@ from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.protocol import PROTOCOL
 from scheduler_core.local.runs import ended
 from scheduler_core.workload import EngineState, WorkloadDeleted
-from tests.helpers import outcome, running, spec, until
+from tests.helpers import kill_daemon, outcome, running, spec, until
 
 ROOT = Path(__file__).parents[2]
 SUPERVISOR = ROOT / "scheduler_core" / "local" / "supervisor.py"
@@ -42,13 +42,6 @@ def go(tmp_path: Path) -> Path:
     path = tmp_path / "go"
     os.mkfifo(path)
     return path
-
-
-def kill_daemon(client: Client) -> None:
-    pid = client.info().pid
-    process = Process(pid, start_of(pid) or "")
-    os.kill(pid, signal.SIGKILL)
-    asyncio.run(ended(process))
 
 
 def test_a_workload_outlives_a_killed_daemon_and_the_next_one_records_its_end(client: Client, go: Path) -> None:
@@ -145,7 +138,9 @@ def test_a_run_is_supervised_once(client: Client, simulated: Path) -> None:
     workload = client.submit(spec("print('once')"))
     outcome(client, workload.id)
     run = simulated / "simulated" / "workloads" / workload.id
-    second = subprocess.run([sys.executable, "-I", "-S", SUPERVISOR, run], check=False, capture_output=True)
+    second = subprocess.run(
+        [sys.executable, "-I", "-S", SUPERVISOR, run, run / "output.log"], check=False, capture_output=True
+    )
     assert (second.returncode, second.stdout) == (3, b"")
     assert (run / "output.log").read_text() == "once\n"
 

@@ -40,6 +40,15 @@ async def test_a_workload_is_stopped_explained_and_deleted(jp_fetch: Any, simula
     assert [workload["id"] for workload in (await get(jp_fetch, "workloads"))["workloads"]] == [first.id]
 
 
+async def test_a_workload_is_suspended_and_resumed(jp_fetch: Any, simulated: object) -> None:
+    engine = AsyncClient().engine
+    await engine.submit(spec(UNTIL_STOPPED, gpu=2, grace_s=0))
+    waiting = await engine.submit(spec(gpu=1))
+    for verb, state in (("suspend", "suspended"), ("resume", "pending")):
+        answer = await jp_fetch(BASE, "workloads", waiting.id, verb, method="POST", body="")
+        assert json.loads(answer.body)["state"] == state
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [

@@ -46,6 +46,7 @@ class Displacement:
         self._fullness = Fullness(columns, spread=False)
         self._scarcity = np.zeros(len(self.cluster.nodes), dtype=np.int64)
         self._epoch = 0
+        self._is_new = True
         self._seen = 0
         self._repack_below = 0
 
@@ -54,10 +55,13 @@ class Displacement:
         if self._epoch and self._seen < len(log):
             for i in set(log[self._seen :]):
                 self._outlook.read(i)
-        if not self._epoch or (self._seen < len(log) and self._outlook.free.sum() < self._repack_below):
+        if self._is_new or (self._seen < len(log) and self._outlook.free.sum() < self._repack_below):
             self._repack()
         self._seen = len(log)
         return self._epoch
+
+    def restart(self) -> None:
+        self._is_new = True
 
     def scores(self, demand: Demand, later: bool, nodes: Indices) -> Scores:
         if demand.form == Form.MIG:
@@ -89,4 +93,5 @@ class Displacement:
         self._scarcity = np.array(self._outlook.plan().scarcity, dtype=np.int64)
         free = int(self._outlook.free.sum())
         self._repack_below = free - free // _TAKEN_BEFORE_REPACKING
+        self._is_new = False
         self._epoch += 1

@@ -128,6 +128,9 @@ class Fragments:
             self._seen = len(log)
         return 0
 
+    def restart(self) -> None:
+        """Each score depends on its node alone."""
+
     def scores(self, demand: Demand, later: bool, nodes: Indices) -> Scores:
         if demand.form == Form.MIG:
             return self._fullness.scores(demand, later, nodes)

@@ -38,6 +38,9 @@ class Fullness:
     def epoch(self) -> int:
         return 0
 
+    def restart(self) -> None:
+        """Each score depends on its node alone."""
+
     def scores(self, demand: Demand, later: bool, nodes: Indices) -> Scores:
         if len(nodes) <= FEW_NODES:
             return np.array([self._score(i, demand, later) for i in nodes.tolist()], dtype=np.int64)

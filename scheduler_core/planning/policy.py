@@ -32,6 +32,10 @@ class Policy(Protocol):
         """Take over what has changed on the nodes; scores of an earlier epoch than the one returned are void."""
         ...
 
+    def restart(self) -> None:
+        """Forget what this plan has led to so far: go on from the nodes as they are, as a new plan would."""
+        ...
+
     def scores(self, demand: Demand, later: bool, nodes: Indices) -> Scores:
         """The score of each of these nodes, on all of which the demand fits; lower is better.
 

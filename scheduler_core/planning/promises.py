@@ -70,9 +70,11 @@ class Promises:
             for k in tasks:
                 state.vacate(gang, k)
         start = state.mark()
+        state.placer.policy.restart()
         fill(state, self._waiting())
         placed = list(state.placements(start))
         state.rollback(mark)
+        state.placer.policy.restart()
         return placed
 
     def broken_at_once(self) -> set[str]:

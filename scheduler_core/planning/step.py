@@ -106,12 +106,16 @@ class Step:
         return False
 
     def _held(self, group: GroupNode | None) -> set[int]:
-        """Nodes on which the gang, or one group of it with its subgroups, runs already."""
+        """Nodes on which the gang, or one group of it with its subgroups, runs already.
+
+        One that was spread over several domains before goes on in one of them: where this plan has placed tasks of it.
+        """
         homes = self.gang.homes
-        if group is None:
-            return {home.place.node for home in homes.values()}
-        names = {member.name for member in group.walk()}
-        return {home.place.node for k, home in homes.items() if self.gang.tasks[k].group in names}
+        if group is not None:
+            names = {member.name for member in group.walk()}
+            homes = {k: home for k, home in homes.items() if self.gang.tasks[k].group in names}
+        placed = {home.place.node for home in homes.values() if home.fresh}
+        return placed or {home.place.node for home in homes.values()}
 
     def task(self, k: int, nodes: Sequence[Mask] | None = None) -> bool:
         """Place one task in the best part of these nodes, or of the pool."""

@@ -18,12 +18,20 @@ from tests.planning.generate import snapshot as random_snapshot
 from tests.planning.properties import problem
 
 BLOCKS = [range(first, first + 50) for first in range(0, 2000, 50)]
+ONCE_WRONG = (6769, 20527, 25001, 26697)
+"""Seeds beyond the blocks for which something did not hold before it was mended."""
+
 PLACEMENTS: tuple[Placement, ...] = ("binpack", "spread", "fgd", "fragmentation")
 
 
 @pytest.mark.parametrize("seeds", BLOCKS, ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")
 def test_every_plan_is_valid_settles_and_does_not_depend_on_list_order(seeds: range) -> None:
     assert [found for seed in seeds if (found := problem(seed)) is not None] == []
+
+
+@pytest.mark.parametrize("seed", ONCE_WRONG)
+def test_what_was_once_wrong_is_right(seed: int) -> None:
+    assert problem(seed) is None
 
 
 def test_the_random_snapshots_are_really_spread() -> None:

@@ -9,10 +9,12 @@ from typing import Any, NoReturn
 
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import gpu_amount
-from scheduler_core.workload import PRIORITIES
+from scheduler_core.workload import MOST_RETRIES, PRIORITIES
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
+_TIME = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 _MOST = 1_000_000
 
@@ -70,7 +72,10 @@ def cell_parser() -> Parser:
     amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
     amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
     parser.add_argument("--name", type=_name, help="what to call the workload")
+    parser.add_argument("-p", "--project", help="whose quota it takes")
     parser.add_argument("--priority", choices=list(PRIORITIES), help="its place in the queue")
+    parser.add_argument("--retries", type=_retries, default=0, metavar="N", help="runs after one that fails")
+    parser.add_argument("--max-time", type=_seconds, metavar="TIME", help="stop it after so long, such as 90m or 2h")
     parser.add_argument("--detach", action="store_true", help="submit and go on to the next cell")
     parser.add_argument("-o", "--outputs", type=_names, default=[], metavar="A,B", help="variables to bring back")
     return parser
@@ -111,6 +116,20 @@ def _memory(text: str) -> int:
     if mib > _MOST * _MIB["T"]:
         raise argparse.ArgumentTypeError(f"no device has more memory than {_MOST:,}T")
     return int(mib)
+
+
+def _retries(text: str) -> int:
+    if not text.isdecimal() or int(text[:9]) > MOST_RETRIES:
+        raise argparse.ArgumentTypeError(f"a number from 0 to {MOST_RETRIES}, not {text}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    match = _TIME.fullmatch(text.strip())
+    seconds = float(match["number"]) * _SECONDS[match["unit"]] if match else 0
+    if not 0 < seconds <= _MOST * _SECONDS["d"]:
+        raise argparse.ArgumentTypeError(f"a time is written like 30s, 90m, 2h or 1d, not {text}")
+    return seconds
 
 
 def _name(text: str) -> str:

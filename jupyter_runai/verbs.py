@@ -104,15 +104,17 @@ def _devices(client: Client, options: Namespace) -> str:
 
 
 def _queues(client: Client, options: Namespace) -> str:
+    queues = client.queues()
+    departments = {queue.parent for queue in queues}
     rows = [
         (
-            queue.name,
+            f"{queue.name} (department)" if queue.name in departments else queue.name,
             _number(queue.allocated),
             _number(queue.requested),
             _number(queue.quota),
             _number(queue.fair_share),
         )
-        for queue in client.queues()
+        for queue in queues
     ]
     return table(("project", "used", "asked", "quota", "fair share"), rows)
 

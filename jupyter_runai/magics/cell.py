@@ -24,7 +24,7 @@ from jupyter_runai.magics.values import read_results, write_cell, write_values
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import PRIORITIES, Workload, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Workload, WorkloadSpec
 
 _RUNNER = Path(__file__).parent.parent / "runner.py"
 _TICK_S = 1.0
@@ -37,7 +37,10 @@ class CellOptions(Struct, frozen=True, kw_only=True):
     gpu: int | str | None = None
     gpu_memory: int | None = None
     name: str | None = None
+    project: str | None = None
     priority: str | None = None
+    retries: int = 0
+    max_time: float | None = None
     detach: bool = False
     outputs: list[str] = []
 
@@ -126,6 +129,9 @@ def _specification(options: CellOptions) -> WorkloadSpec:
         name=options.name or "",
         name_hint=_name_hint(),
         kind="training",
+        queue=options.project or DEFAULT_QUEUE,
+        retries=options.retries,
+        max_run_s=options.max_time,
         priority=None if options.priority is None else PRIORITIES[options.priority],
         request=TaskRequest(gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0),
         key=secrets.token_hex(16),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
 from scheduler_core.planning.check import Violation, check
@@ -29,6 +30,7 @@ class Scheduling:
         book: Book,
         lifecycle: Lifecycle,
         machine: Callable[[], Machine],
+        projects: ProjectsFile,
         look_again: Callable[[], Awaitable[None]],
         simulated: bool,
         applied: Callable[[], None],
@@ -36,6 +38,7 @@ class Scheduling:
         self._book = book
         self._lifecycle = lifecycle
         self._machine = machine
+        self._projects = projects
         self._look_again = look_again
         self._simulated = simulated
         self._applied = applied
@@ -59,18 +62,20 @@ class Scheduling:
     async def preview(self, spec: WorkloadSpec) -> Verdict:
         """The verdict that `spec` would get now."""
         now = time.time()
-        snapshot = build_snapshot(self._machine(), self._book, now, (pending_workload(_PREVIEW_ID, spec, now),))
+        asked = pending_workload(_PREVIEW_ID, spec, now)
+        snapshot = build_snapshot(self._machine(), self._book, self._projects.projects.queues, now, (asked,))
         made = await asyncio.to_thread(plan, snapshot)
         return next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
 
     async def _cycle(self) -> None:
         machine = self._machine()
-        snapshot = build_snapshot(machine, self._book, time.time())
+        queues = self._projects.projects.queues
+        snapshot = build_snapshot(machine, self._book, queues, time.time())
         made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return
-        self.queues = _queue_status(made)
+        self.queues = _queue_status(made, {queue.name: queue.parent for queue in queues})
         placed = {bind.task for bind in made.binds}
         for verdict in made.verdicts:
             if f"{verdict.workload}-0" not in placed:
@@ -103,11 +108,11 @@ class Scheduling:
         asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
 
 
-def _queue_status(made: Plan) -> tuple[QueueStatus, ...]:
+def _queue_status(made: Plan, parents: Mapping[str, str | None]) -> tuple[QueueStatus, ...]:
     return tuple(
         QueueStatus(
             name=share.queue,
-            parent=None,
+            parent=parents.get(share.queue),
             quota=share.quota,
             limit=share.limit,
             fair_share=share.fair_share,

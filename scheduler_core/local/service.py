@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import secrets
@@ -24,6 +25,7 @@ from scheduler_core.local.feed import Feed
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.paths import ledger_directory
+from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, Submission
 from scheduler_core.local.runs import explained
 from scheduler_core.local.scheduling import Scheduling
@@ -34,7 +36,6 @@ from scheduler_core.local.store import Record, Store
 from scheduler_core.local.survival import survived_restarts, user_name
 from scheduler_core.model import Verdict
 from scheduler_core.workload import (
-    DEFAULT_QUEUE,
     Device,
     DevicesChanged,
     EngineInfo,
@@ -47,10 +48,12 @@ from scheduler_core.workload import (
     WorkloadSpec,
 )
 
+_log = logging.getLogger(__name__)
 _STAGING_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _OLDEST_STAGING_S = 24 * 3600.0
 _KEPT_S = 14 * 24 * 3600.0
 _FORGET_INTERVAL_S = 3600.0
+_LOOK_AT_PROJECTS_S = 1.0
 
 
 class Service:
@@ -72,8 +75,15 @@ class Service:
         self._lifecycle = Lifecycle(self._book, self._folder / "workloads", simulated, self._freed)
         ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._machine_changed)
+        self._projects = ProjectsFile(directory)
         self._scheduling = Scheduling(
-            self._book, self._lifecycle, self._monitor.machine, self._monitor.look_again, simulated, self._publish
+            self._book,
+            self._lifecycle,
+            self._monitor.machine,
+            self._projects,
+            self._monitor.look_again,
+            simulated,
+            self._publish,
         )
         self._submitting: dict[str, asyncio.Future[Workload]] = {}
         self._user = user_name()
@@ -90,6 +100,7 @@ class Service:
         self._lifecycle.spawn(self._monitor.run())
         self._lifecycle.spawn(self._scheduling.run())
         self._lifecycle.spawn(self._forget_old())
+        self._lifecycle.spawn(self._watch_projects())
         self._scheduling.wake()
 
     def close(self) -> None:
@@ -105,7 +116,7 @@ class Service:
             user=self._user,
             pid=os.getpid(),
             simulated=self._devices.simulated,
-            notice=self._devices.notice,
+            notice=" ".join(filter(None, (self._devices.notice, self._projects.problem))),
             survives=survived_restarts(),
         )
 
@@ -124,8 +135,7 @@ class Service:
         return await asyncio.shield(self._submitting[key])
 
     async def _store_new(self, submission: Submission) -> Workload:
-        spec = replace(submission.spec, env=without_secrets(submission.spec.env))
-        _check(spec)
+        spec = self._checked(replace(submission.spec, env=without_secrets(submission.spec.env)))
         workload = self._new_workload(spec)
         folder = self._lifecycle.run_folder(workload.id)
         inputs = self._staged(submission.inputs)
@@ -142,8 +152,12 @@ class Service:
         return workload
 
     async def preview(self, spec: WorkloadSpec) -> Verdict:
+        return await self._scheduling.preview(self._checked(spec))
+
+    def _checked(self, spec: WorkloadSpec) -> WorkloadSpec:
+        """The submission with its project, when it is one that can be carried out."""
         _check(spec)
-        return await self._scheduling.preview(spec)
+        return replace(spec, queue=self._projects.projects.leaf(spec.queue, self._user))
 
     def __contains__(self, workload_id: str) -> bool:
         return workload_id in self._book
@@ -211,6 +225,16 @@ class Service:
             names = ", ".join(record.workload.name for record in live[:3])
             raise Conflict(f"{len(live)} workload(s) have not ended ({names}).", "Stop them first, or wait.")
         Settings(simulate=simulate).write(self._directory)
+
+    async def _watch_projects(self) -> None:
+        """Take over what is written into the file of projects."""
+        while True:
+            await asyncio.sleep(_LOOK_AT_PROJECTS_S)
+            if self._projects.look():
+                if self._projects.problem:
+                    _log.warning("%s", self._projects.problem)
+                self._feed.publish(self._state)
+                self._scheduling.wake()
 
     async def _forget_old(self) -> None:
         """Delete what ended long ago, now and every hour."""
@@ -297,8 +321,6 @@ class Service:
 
 
 def _check(spec: WorkloadSpec) -> None:
-    if spec.queue != DEFAULT_QUEUE:
-        raise InvalidRequest(f"There is no project {spec.queue!r}.", f"This engine has one: {DEFAULT_QUEUE}.")
     words = [spec.cwd, *spec.command, *spec.env, *spec.env.values()]
     if any("\0" in word for word in words):
         raise InvalidRequest("An argument or a variable holds a NUL character.")

@@ -24,7 +24,7 @@ from scheduler_core.model import (
     Task,
     TaskRequest,
 )
-from scheduler_core.workload import DEFAULT_QUEUE, Allocation, Device, HeldDevice, Holder, WorkloadSpec
+from scheduler_core.workload import Allocation, Device, HeldDevice, Holder, WorkloadSpec
 
 OTHERS_QUEUE = "(others)"
 """Holds what is not ours, so that the planner sees it as taken; no workload can name it."""
@@ -63,9 +63,13 @@ def host_size() -> tuple[int, int]:
 
 
 def build_snapshot(
-    machine: Machine, records: Iterable[Record], now: float, extra: tuple[PlannedWorkload, ...] = ()
+    machine: Machine,
+    records: Iterable[Record],
+    queues: Iterable[Queue],
+    now: float,
+    extra: tuple[PlannedWorkload, ...] = (),
 ) -> Snapshot:
-    """The planner's view of this machine: one node, one queue with all of it, what others hold, and `extra` work."""
+    """The planner's view of this machine: one node, the queues, what others hold, and `extra` work."""
     gpus = tuple(
         Gpu(id=device.id, memory_mib=device.memory_mib, model=device.model)
         for device in machine.physical
@@ -74,13 +78,13 @@ def build_snapshot(
     node = Node(
         name=machine.node, cpu_milli=machine.cpu_milli, memory_mib=machine.memory_mib, gpus=gpus, max_tasks=4096
     )
-    everything = GpuQuota(quota=None)
+    others = Queue(name=OTHERS_QUEUE, gpu=GpuQuota(quota=None))
     planned = [_planned(record, machine.node) for record in records if _is_planned(record)]
     return Snapshot(
         time=now,
         config=Config(),
         nodes=(node,),
-        queues=(Queue(name=DEFAULT_QUEUE, gpu=everything), Queue(name=OTHERS_QUEUE, gpu=everything)),
+        queues=(*queues, others),
         workloads=(*planned, *extra, *_held_by_others(machine)),
     )
 

@@ -1,0 +1,250 @@
+"""Projects, departments and their quotas, from one TOML file that people write.
+
+    default_project = "vision"
+
+    [departments.research]
+    quota = 4
+
+    [projects.vision]
+    department = "research"
+    quota = 2.5            # devices it deserves; "unlimited"; left out: none
+    limit = 4              # devices it may never exceed; left out: unlimited
+    weight = 2             # its part of what nobody's quota needs; left out: 1
+    users = ["ana", "ben"] # left out: everybody
+
+Without the file there is one project that deserves everything.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
+from scheduler_core.model import GpuQuota, HostQuota, Queue
+from scheduler_core.workload import DEFAULT_QUEUE
+
+FILE = "projects.toml"
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_MIB = 1024
+_MILLI = 1000
+
+Amount: TypeAlias = Annotated[float, Meta(ge=0, lt=1e9)]
+T = TypeVar("T", bound="_Share")
+
+
+class BadProjects(InvalidRequest):
+    """The file says something that cannot be; the message names the line."""
+
+
+class _Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    quota: Amount | str = 0.0
+    limit: Amount | None = None
+    weight: Amount = 1.0
+    priority: Annotated[int, Meta(ge=0, le=1_000_000)] = 100
+    cpu_limit: Amount | None = None
+    memory_limit_gib: Amount | None = None
+    preempt_min_runtime_s: Amount | None = None
+    reclaim_min_runtime_s: Amount | None = None
+
+    def queue(self, name: str, parent: str | None) -> Queue:
+        cores, gib = self.cpu_limit, self.memory_limit_gib
+        return Queue(
+            name=name,
+            parent=parent,
+            priority=self.priority,
+            gpu=GpuQuota(
+                quota=None if isinstance(self.quota, str) else self.quota, limit=self.limit, weight=self.weight
+            ),
+            cpu_milli=HostQuota(limit=None if cores is None else cores * _MILLI),
+            memory_mib=HostQuota(limit=None if gib is None else gib * _MIB),
+            preempt_min_runtime_s=self.preempt_min_runtime_s,
+            reclaim_min_runtime_s=self.reclaim_min_runtime_s,
+        )
+
+
+class _Department(_Share, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class _Project(_Share, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    department: str | None = None
+    users: tuple[str, ...] | None = None
+
+
+class Projects(Struct, frozen=True, kw_only=True):
+    """The queues as the planner takes them, who may submit to each leaf (null: everybody), and the leaf that is taken
+    where a submission names none.
+    """
+
+    queues: tuple[Queue, ...]
+    users: Mapping[str, tuple[str, ...] | None]
+    default: str | None
+
+    def leaf(self, name: str, user: str) -> str:
+        """The project that a submission of this user goes to.
+
+        Raises:
+            InvalidRequest: there is no such project.
+            NotAllowed: it is not theirs.
+        """
+        chosen = self.default if name == DEFAULT_QUEUE and name not in self.users else name
+        known = ", ".join(sorted(self.users))
+        if chosen is None:
+            raise InvalidRequest("The submission names no project, and there is no default.", f"Choose one: {known}.")
+        if chosen not in self.users:
+            raise InvalidRequest(f"There is no project {chosen!r}.", f"This engine has: {known}.")
+        members = self.users[chosen]
+        if members is not None and user not in members:
+            own = ", ".join(sorted(leaf for leaf, users in self.users.items() if users is None or user in users))
+            raise NotAllowed(f"{user} is no member of project {chosen}.", f"Choose one of: {own or 'none'}.")
+        return chosen
+
+
+ONE_PROJECT = Projects(
+    queues=(Queue(name=DEFAULT_QUEUE, gpu=GpuQuota(quota=None)),), users={DEFAULT_QUEUE: None}, default=DEFAULT_QUEUE
+)
+
+
+class ProjectsFile:
+    """The file of one engine; `look` reads it again when it has changed, and keeps what was valid last."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self.problem = ""
+        self._seen = self._mark()
+        try:
+            self.projects = self._read()
+        except BadProjects as error:
+            raise EngineUnavailable(error.message, "Mend or remove the file.") from error
+
+    def look(self) -> bool:
+        """Whether there are other projects, or another problem, than before."""
+        mark = self._mark()
+        if mark == self._seen:
+            return False
+        self._seen = mark
+        before = self.projects, self.problem
+        try:
+            self.projects, self.problem = self._read(), ""
+        except BadProjects as error:
+            self.problem = f"{error.message} What was valid before goes on."
+        return (self.projects, self.problem) != before
+
+    def _mark(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _read(self) -> Projects:
+        try:
+            text = self._path.read_text()
+        except FileNotFoundError:
+            return ONE_PROJECT
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadProjects(f"{self._path} cannot be read: {error}.") from None
+        return parse_projects(text, str(self._path))
+
+
+def parse_projects(text: str, name: str = FILE) -> Projects:
+    """The projects of a file with this text; `name` stands in messages.
+
+    Raises:
+        BadProjects: with the line and why.
+    """
+    return _Parser(text, name).projects()
+
+
+class _Parser:
+    def __init__(self, text: str, name: str) -> None:
+        self._name = name
+        self._text = text
+        try:
+            self._content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise BadProjects(f"{name} is not TOML: {error}.") from None
+
+    def projects(self) -> Projects:
+        for key in self._content.keys() - {"default_project", "departments", "projects"}:
+            raise self._bad([key], f"{key!r} is no setting; there are default_project, departments and projects")
+        departments = dict(self._tables("departments", _Department))
+        projects = dict(self._tables("projects", _Project))
+        if not projects:
+            raise BadProjects(f"{self._name} names no project: write a [projects.NAME].")
+        for name, project in projects.items():
+            if name in departments:
+                raise self._bad(["projects", name], f"{name!r} is a department and a project")
+            if project.department is not None and project.department not in departments:
+                raise self._bad(["projects", name, "department"], f"there is no department {project.department!r}")
+        default = self._content.get("default_project")
+        if default is not None and default not in list(projects):
+            raise self._bad(["default_project"], f"there is no project {default!r}")
+        return Projects(
+            queues=(
+                *(department.queue(name, None) for name, department in departments.items()),
+                *(project.queue(name, project.department) for name, project in projects.items()),
+            ),
+            users={name: project.users for name, project in projects.items()},
+            default=next(iter(projects)) if default is None and len(projects) == 1 else default,
+        )
+
+    def _tables(self, kind: str, of: type[T]) -> Iterator[tuple[str, T]]:
+        tables: Any = self._content.get(kind, {})
+        if not isinstance(tables, dict):
+            raise self._bad([kind], f"{kind!r} holds tables: write [{kind}.NAME]")
+        for name, table in tables.items():
+            if not _NAME.fullmatch(name):
+                raise self._bad(
+                    [kind, name], f"a name has lower-case letters, digits and '-', at most 63, not {name!r}"
+                )
+            if not isinstance(table, dict):
+                raise self._bad([kind, name], f"{name!r} is a table: write [{kind}.{name}]")
+            fields = of.__struct_fields__
+            for key in table.keys() - set(fields):
+                nearest = get_close_matches(key, fields, 1)
+                hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(fields)}"
+                raise self._bad([kind, name, key], f"{key!r} is no setting; {hint}")
+            try:
+                share = msgspec.convert(table, of)
+            except msgspec.ValidationError as error:
+                what, _, path = str(error).partition(" - at `$")
+                key = path.strip(".`").partition("[")[0]
+                raise self._bad([kind, name, key], f"{key}: {what[:1].lower()}{what[1:]}") from None
+            if isinstance(share.quota, str) and share.quota != "unlimited":
+                what = f'quota: a number of devices, or "unlimited", not {share.quota!r}'
+                raise self._bad([kind, name, "quota"], what)
+            yield name, share
+
+    def _bad(self, path: Sequence[str], why: str) -> BadProjects:
+        line = line_of(self._text, path)
+        return BadProjects(f"{self._name}{f', line {line}' if line else ''}: {why}.")
+
+
+def line_of(text: str, path: Sequence[str]) -> int | None:
+    """The line on which a key stands, or else the last of the tables around it; null where it is not seen."""
+    table: list[str] = []
+    best, line = 0, None
+    for number, written in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[+([^\]]+)\]", written)
+        if header:
+            found = table = _parts(header[1])
+        else:
+            key = re.match(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=", written)
+            found = [*table, *_parts(key[1])] if key else []
+        if found and len(found) > best and list(path[: len(found)]) == found:
+            best, line = len(found), number
+    return line
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip().strip("\"'") for part in dotted.split(".")]

@@ -184,6 +184,7 @@ class Lifecycle:
             "restarts": record.run,
         }
         await self._book.decide(workload_id, lambda known: replace_workload(known, **changes))
+        self._keep(workload_id)
         try:
             launch = Launch(folder)
         except OSError as error:
@@ -281,7 +282,16 @@ class Lifecycle:
         record = self._book.get(workload_id)
         report = self.run_folder(workload_id).report()
         await self._book.observe(workload_id, lambda known: after_run(known, outcome, report))
+        self._keep(workload_id)
         await self._free(record.workload.allocation)
+
+    def _keep(self, workload_id: str) -> None:
+        """Keep a copy of the record beside its files; the store has it, so a failure is no more than noted."""
+        try:
+            if workload_id in self._book:
+                self.run_folder(workload_id).keep(self._book.get(workload_id))
+        except OSError:
+            _log.exception("The copy of a record is behind")
 
     async def _free(self, allocation: Allocation | None) -> None:
         try:

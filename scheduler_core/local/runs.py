@@ -22,9 +22,11 @@ from msgspec import Struct
 
 from scheduler_core.errors import EngineUnavailable, StorageFull
 from scheduler_core.local.identity import Process, start_of
+from scheduler_core.local.store import Record
 from scheduler_core.workload import Report
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_RECORD = "record.json"
 _LARGEST_REPORT = 1024 * 1024
 _POLL_S = 0.5
 
@@ -63,6 +65,23 @@ class RunFolder:
             self.inputs.mkdir(mode=0o700)
         else:
             inputs.rename(self.inputs)
+
+    def keep(self, record: Record) -> None:
+        """Write the record beside its files, so that it is found again should the store be lost.
+
+        Raises:
+            OSError: it cannot be written; what was kept before still is.
+        """
+        fresh = self.path / f"{_RECORD}.new"
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(msgspec.json.encode(record))
+        fresh.replace(self.path / _RECORD)
+
+    def kept(self) -> Record | None:
+        """The record as it was kept last."""
+        with suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self.path / _RECORD).read_bytes(), type=Record)
+        return None
 
     def give_back_inputs(self, inputs: Path | None) -> None:
         """Undo `make`."""

@@ -27,7 +27,7 @@ from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.paths import ledger_directory
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, Submission
-from scheduler_core.local.runs import explained
+from scheduler_core.local.runs import RunFolder, explained
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
 from scheduler_core.local.sharing import without_secrets
@@ -70,6 +70,7 @@ class Service:
         engine_id = settings.engine_id(directory)
         self._devices = open_devices(settings.simulate, engine_id)
         self._store = Store(self._folder / "store.sqlite")
+        found_again = _find_again(self._store, self._folder / "workloads")
         self._feed = Feed(self._state)
         self._book = Book(self._store, self._feed)
         self._lifecycle = Lifecycle(self._book, self._folder / "workloads", simulated, self._freed)
@@ -88,6 +89,7 @@ class Service:
         self._submitting: dict[str, asyncio.Future[Workload]] = {}
         self._user = user_name()
         self._simulated = simulated
+        self._loss = found_again
         self._shown_devices: tuple[Device, ...] = ()
         self._shown_queues: tuple[QueueStatus, ...] = ()
 
@@ -116,7 +118,7 @@ class Service:
             user=self._user,
             pid=os.getpid(),
             simulated=self._devices.simulated,
-            notice=" ".join(filter(None, (self._devices.notice, self._projects.problem))),
+            notice=" ".join(filter(None, (self._devices.notice, self._loss, self._projects.problem))),
             survives=survived_restarts(),
         )
 
@@ -141,7 +143,9 @@ class Service:
         inputs = self._staged(submission.inputs)
         try:
             folder.make(inputs)
-            await self._book.add(Record(spec=spec, workload=workload))
+            record = Record(spec=spec, workload=workload)
+            folder.keep(record)
+            await self._book.add(record)
         except OSError as error:
             folder.give_back_inputs(inputs)
             raise explained(error, folder.path) from error
@@ -318,6 +322,17 @@ class Service:
         if queues != self._shown_queues:
             self._shown_queues = queues
             self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
+
+
+def _find_again(store: Store, folder: Path) -> str:
+    """Where the store was damaged, fill it from the folders of the workloads; the sentence that tells people."""
+    if store.damaged is None:
+        return ""
+    found = [record for path in folder.iterdir() if (record := RunFolder(path).kept()) is not None]
+    store.restore(found)
+    told = f"The engine's store was damaged and lies in {store.damaged}; {len(found)} workloads were found again."
+    _log.error("%s", told)
+    return told
 
 
 def _check(spec: WorkloadSpec) -> None:

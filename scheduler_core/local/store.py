@@ -10,7 +10,10 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
+from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -21,15 +24,22 @@ from scheduler_core.errors import EngineUnavailable, StorageFull
 from scheduler_core.local.identity import Process
 from scheduler_core.workload import Workload, WorkloadSpec
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE workloads(
-  id TEXT PRIMARY KEY, key TEXT UNIQUE, created REAL NOT NULL, record BLOB NOT NULL
-) STRICT;
-CREATE TABLE transitions(
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, workload TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL
-) STRICT;
-"""
+_MIGRATIONS = (
+    """
+    CREATE TABLE workloads(
+      id TEXT PRIMARY KEY, key TEXT UNIQUE, created REAL NOT NULL, record BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE transitions(
+      seq INTEGER PRIMARY KEY AUTOINCREMENT, workload TEXT NOT NULL, at REAL NOT NULL, state TEXT NOT NULL
+    ) STRICT;
+    """,
+    """
+    DELETE FROM transitions WHERE workload NOT IN (SELECT id FROM workloads);
+    CREATE INDEX transitions_by_workload ON transitions(workload);
+    """,
+)
+"""Each brings a store one version on; a store's version is how many it has seen."""
+
 _LARGEST_BATCH = 256
 
 
@@ -64,10 +74,13 @@ _Write: TypeAlias = _Put | _Remove
 
 
 class Store:
-    """All workloads of one engine. `load` once at the start; writes are awaited until they are on disk."""
+    """All workloads of one engine. `load` once at the start; writes are awaited until they are on disk.
+
+    A file that is damaged is moved aside, never deleted: `damaged` is then where it lies, and the store is empty.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._connection = _open(path)
+        self._connection, self.damaged = _open(path)
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="store", daemon=True)
         self._writer.start()
@@ -77,6 +90,13 @@ class Store:
         rows = self._connection.execute("SELECT record FROM workloads ORDER BY created, id")
         decoder = msgspec.json.Decoder(Record)
         return [decoder.decode(record) for (record,) in rows]
+
+    def restore(self, records: Iterable[Record]) -> None:
+        """Fill an empty store, before anything else is written."""
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for record in records:
+                self._insert(record)
 
     async def put(self, record: Record, transition_at: float | None = None) -> None:
         """Insert or replace a record; `transition_at` also notes its state as a transition at that time.
@@ -132,16 +152,21 @@ class Store:
         for write in batch:
             write.done.set_result(None)
 
-    def _execute(self, write: _Write) -> None:
-        if isinstance(write, _Remove):
-            self._connection.execute("DELETE FROM workloads WHERE id = ?", (write.workload_id,))
-            return
-        workload = write.record.workload
+    def _insert(self, record: Record) -> None:
+        workload = record.workload
         self._connection.execute(
             "INSERT INTO workloads(id, key, created, record) VALUES (?, ?, ?, ?)"
             " ON CONFLICT(id) DO UPDATE SET record = excluded.record",
-            (workload.id, write.record.spec.key, workload.created, msgspec.json.encode(write.record)),
+            (workload.id, record.spec.key, workload.created, msgspec.json.encode(record)),
         )
+
+    def _execute(self, write: _Write) -> None:
+        if isinstance(write, _Remove):
+            self._connection.execute("DELETE FROM workloads WHERE id = ?", (write.workload_id,))
+            self._connection.execute("DELETE FROM transitions WHERE workload = ?", (write.workload_id,))
+            return
+        workload = write.record.workload
+        self._insert(write.record)
         if write.transition_at is not None:
             self._connection.execute(
                 "INSERT INTO transitions(workload, at, state) VALUES (?, ?, ?)",
@@ -149,24 +174,50 @@ class Store:
             )
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
     try:
         path.touch(mode=0o600)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = _sound(path)
+        damaged = None if connection else _moved_aside(path)
+        if connection is None:
+            path.touch(mode=0o600)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        for number, migration in enumerate(_MIGRATIONS[version:], version + 1):
+            connection.executescript(f"BEGIN; {migration} PRAGMA user_version = {number}; COMMIT;")
     except (sqlite3.Error, OSError) as error:
         raise EngineUnavailable(f"The engine's store {path} cannot be opened: {error}.") from error
-    if version > SCHEMA_VERSION:
+    if version > len(_MIGRATIONS):
         connection.close()
         raise EngineUnavailable(
             f"The engine's store {path} was written by a newer jupyter-runai (schema {version}).",
             "Upgrade jupyter-runai in this environment.",
         )
-    return connection
+    return connection, damaged
+
+
+def _sound(path: Path) -> sqlite3.Connection | None:
+    """A connection to the file; null where SQLite finds it damaged."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+            return connection
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+    connection.close()
+    return None
+
+
+def _moved_aside(path: Path) -> Path:
+    """Where the damaged file lies now, what belongs to it beside it."""
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    for ending in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+    return aside
 
 
 def _explained(error: sqlite3.Error) -> Exception:

@@ -1,0 +1,82 @@
+"""The engine's store: damaged, or of an earlier version, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jupyter_runai.client import Client
+from scheduler_core.local import LocalEngine
+from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
+
+
+def garbage(store: Path) -> None:
+    # With its log SQLite would mend it by itself.
+    store.with_name(f"{store.name}-wal").unlink()
+    store.write_bytes(b"no database " * 1000)
+
+
+def torn(store: Path) -> None:
+    """A page in the middle is overwritten."""
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with store.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(8192))
+
+
+@pytest.mark.parametrize("damage", [garbage, torn])
+def test_a_damaged_store_is_put_aside_and_every_workload_is_found_again(
+    client: Client, simulated: Path, damage: Callable[[Path], None]
+) -> None:
+    done = client.submit(spec("print('done')", key="once"))
+    outcome(client, done.id)
+    runs = client.submit(spec(UNTIL_STOPPED, gpu=2))
+    until(client, runs.id, running)
+    waits = client.submit(spec(gpu=2))
+    kill_daemon(client)
+    store = simulated / "simulated" / "store.sqlite"
+    damage(store)
+    again = Client()
+    notice = again.info().notice
+    assert "3 workloads were found again" in notice
+    (aside,) = (
+        found for found in store.parent.glob("store.sqlite.damaged-*") if not found.name.endswith(("-wal", "-shm"))
+    )
+    assert str(aside) in notice
+    assert aside.stat().st_size > 0
+    until(again, runs.id, running)
+    assert {(known.id, known.state) for known in again.list()} == {
+        (done.id, "completed"),
+        (runs.id, "running"),
+        (waits.id, "pending"),
+    }
+    assert [sum(holder.portion_milli for holder in device.holders) for device in again.devices()] == [1000, 1000]
+    assert again.submit(spec(key="once")).id == done.id
+    assert b"".join(again.logs(done.id)) == b"done\n"
+    again.close()
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simulated: Path) -> None:
+    workload = client.submit(spec())
+    outcome(client, workload.id)
+    asyncio.run(LocalEngine().shutdown())
+    path = simulated / "simulated" / "store.sqlite"
+    with closing(sqlite3.connect(path)) as store, store:
+        store.executescript(
+            "DROP INDEX transitions_by_workload; PRAGMA user_version = 1;"
+            "INSERT INTO transitions(workload, at, state) VALUES ('gone', 0, 'failed');"
+        )
+    again = Client()
+    assert [known.id for known in again.list()] == [workload.id]
+    again.delete(workload.id)
+    with closing(sqlite3.connect(path)) as store:
+        assert store.execute("PRAGMA user_version").fetchone() == (2,)
+        assert store.execute("SELECT count(*) FROM transitions").fetchone() == (0,)
+    again.close()

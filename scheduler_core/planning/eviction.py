@@ -17,7 +17,7 @@ from scheduler_core.planning.gangs import Gang
 from scheduler_core.planning.order import PoolOrder
 from scheduler_core.planning.pile import Pile, may_stay
 from scheduler_core.planning.promises import Promises
-from scheduler_core.planning.state import Cause, State
+from scheduler_core.planning.state import Cause, Placement, State
 from scheduler_core.planning.step import Step, attempt, gate, is_exact
 from scheduler_core.planning.victims import Batch, VictimOrder
 
@@ -286,20 +286,32 @@ class Search:
         return False
 
     def _send_home(self, victims: Sequence[Batch]) -> None:
-        """Let victims stay whose place nobody has taken in the end."""
-        state = self.state
-        moved = {(id(p.gang), p.task): p for p in state.settled()}
+        """Let victims stay whose place nobody has taken in the end; what has to stand together goes home together."""
+        moved = {(id(p.gang), p.task): p for p in self.state.settled()}
+        away: dict[object, list[Placement]] = {}
         for batch in victims:
             for k in batch.tasks:
-                placement, home = moved.get((id(batch.gang), k)), state.evicted[batch.gang.id][k]
-                if placement is not None and not state.is_back(batch.gang, k):
-                    mark = state.mark()
-                    state.withdraw(placement)
-                    if state.may_return(batch.gang, k):
-                        state.place(batch.gang, k, home.place, later=True, pool=home.pool)
-                        state.commit(mark)
-                    else:
-                        state.rollback(mark)
+                placement = moved.get((id(batch.gang), k))
+                if placement is not None and not self.state.is_back(batch.gang, k):
+                    group = id(batch.gang) if batch.gang.has_topology else (id(batch.gang), k)
+                    away.setdefault(group, []).append(placement)
+        for placements in away.values():
+            self._take_home(placements)
+
+    def _take_home(self, placements: Sequence[Placement]) -> None:
+        """All of them, or none."""
+        state = self.state
+        mark = state.mark()
+        for placement in placements:
+            state.withdraw(placement)
+        for placement in placements:
+            gang, k = placement.gang, placement.task
+            if not state.may_return(gang, k):
+                state.rollback(mark)
+                return
+            home = state.evicted[gang.id][k]
+            state.place(gang, k, home.place, later=True, pool=home.pool)
+        state.commit(mark)
 
     def _leave_alone_who_is_back(self, victims: Sequence[Batch]) -> None:
         """Do the same again without touching those that ended where they were: others may still take them."""

@@ -50,8 +50,21 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
     return Application(routes, default_handler_class=UnknownHandler, default_handler_args=known)
 
 
-class Handler(RequestHandler):
-    """JSON in, JSON out; errors leave as records of the exception tree."""
+class _Answering(RequestHandler):
+    """Errors leave as records of the exception tree."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = _explained(kwargs.get("exc_info", (None, None, None))[1], status_code)
+        self.set_status(error.status)
+        self.finish(msgspec.json.encode(error.record()))
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        if not isinstance(value, RunaiError):
+            _log.error("A request failed: %s", self.request.path, exc_info=value)
+
+
+class Handler(_Answering):
+    """JSON in, JSON out."""
 
     def initialize(self, service: Service, restart: Callable[[], None]) -> None:
         self.service = service
@@ -73,15 +86,6 @@ class Handler(RequestHandler):
             return msgspec.json.decode(self.request.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise InvalidRequest(f"The request is not valid: {error}.") from None
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = _explained(kwargs.get("exc_info", (None, None, None))[1], status_code)
-        self.set_status(error.status)
-        self.finish(msgspec.json.encode(error.record()))
-
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        if not isinstance(value, RunaiError):
-            _log.error("A request failed: %s", self.request.path, exc_info=value)
 
 
 class InfoHandler(Handler):
@@ -194,11 +198,15 @@ class UnknownHandler(Handler):
         raise NotFound(f"The engine has no {self.request.path}.")
 
 
-class StreamHandler(WebSocketHandler):
+class StreamHandler(_Answering, WebSocketHandler):
     """A stream of messages that ends by itself, or when the client goes."""
 
     def initialize(self, service: Service, restart: Callable[[], None]) -> None:
         self.service = service
+
+    def prepare(self) -> None:
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise InvalidRequest("This is a stream: ask for a WebSocket.")
 
     def check_origin(self, origin: str) -> bool:
         # A browser cannot reach a Unix socket; whoever can is the owner.

@@ -25,7 +25,7 @@ help:
 	@echo "make lab    JupyterLab with the panel and the demo notebook"
 	@echo "make demo   the same without a browser: run the notebook, print what ran where"
 	@echo "make test   lint, types and every test that needs no cluster"
-	@echo "make test-long  crash and property tests at full size (an hour or two)"
+	@echo "make test-long  crash, soak and property tests at full size (an hour or two)"
 	@echo "make bench  the benchmarks"
 	@echo "make wheel  the package, in dist/"
 
@@ -102,7 +102,7 @@ unit: $(NOW)/linked
 test: lint types browser unit
 
 test-long: $(NOW)/linked
-	RUNAI_CRASH_ROUNDS=300 pytest -rP tests/crash
+	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 pytest -rP tests/crash tests/soak
 	python -m tests.planning.properties $(or $(SEEDS),100000)
 
 bench: $(NOW)/linked

@@ -50,6 +50,8 @@ finally:
     note('over')
 """
 
+pytestmark = pytest.mark.timeout(7200)
+
 
 class Run(NamedTuple):
     """One run as its process has written it down; `portion` of one device, which it left when it was over."""

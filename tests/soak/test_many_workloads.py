@@ -12,6 +12,8 @@ from collections import Counter
 from contextlib import aclosing, suppress
 from pathlib import Path
 
+import pytest
+
 from scheduler_core.errors import Conflict
 from scheduler_core.local import LocalEngine
 from scheduler_core.local.protocol import LOG_FILE
@@ -25,6 +27,9 @@ WARM_UP = 150
 GROWTH_KIB = 20 * 1024
 SHARES = ("0.1", "0.25", "0.5", "0.5", 1, 2)
 PRIORITIES = (25, 40, 40, 65, 125)
+
+
+pytestmark = pytest.mark.timeout(7200)
 
 
 class Soak:
@@ -106,9 +111,8 @@ def test_everything_comes_to_its_end_and_the_daemon_stays_as_it_was(engine_direc
         return run, held
 
     run, held = asyncio.run(soak())
-    print(
-        f"{Counter(w.state for w in run.ended.values())}, {dict(run.told)}; resident KiB {run.resident_kib[0]} to {max(run.resident_kib)}"
-    )
+    print(f"{Counter(w.state for w in run.ended.values())}, {dict(run.told)}")
+    print(f"resident KiB {run.resident_kib[0]}, at most {max(run.resident_kib)}")
     assert len(run.ended) == WORKLOADS
     assert {workload.state for workload in run.ended.values()} <= {"completed", "stopped"}
     assert held == [0] * 8

@@ -1,0 +1,231 @@
+"""What every engine does, whatever it runs on: mix `EngineContract` into a test class with an `engine` fixture.
+
+The engine has two devices. Workloads run `/bin/echo WORDS`, `/bin/sleep 1000` or `/bin/false`, which every engine has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from scheduler_core.engine import Engine
+from scheduler_core.errors import Conflict, InvalidRequest, NotFound
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import (
+    TRANSITIONS,
+    EngineState,
+    State,
+    Workload,
+    WorkloadChanged,
+    WorkloadDeleted,
+    WorkloadSpec,
+)
+
+FAILS = ("/bin/false",)
+RUNS = ("/bin/sleep", "1000")
+
+
+def says(*words: str) -> tuple[str, ...]:
+    return ("/bin/echo", *words)
+
+
+def asked(command: tuple[str, ...], gpu: float | str = 0, **fields: object) -> WorkloadSpec:
+    return WorkloadSpec(command=command, cwd="/", request=TaskRequest(gpu=gpu), grace_s=1, **fields)  # type: ignore[arg-type]
+
+
+async def until(engine: Engine, workload_id: str, *states: State) -> Workload:
+    """Wait until the workload is in one of these states."""
+    async with aclosing(engine.watch()) as events:
+        async for event in events:
+            seen = event.workloads if isinstance(event, EngineState) else ()
+            for workload in (event.workload,) if isinstance(event, WorkloadChanged) else seen:
+                if workload.id == workload_id and workload.state in states:
+                    return workload
+    raise AssertionError("the stream has ended")
+
+
+async def output(engine: Engine, workload_id: str, **options: object) -> bytes:
+    return b"".join([chunk async for chunk in engine.logs(workload_id, **options)])  # type: ignore[arg-type]
+
+
+class EngineContract:
+    """Each engine passes all of it."""
+
+    async def test_a_workload_runs_to_its_end_and_is_remembered(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(says("hello", "you"), "0.5", name="greeting"))
+        assert (workload.name, workload.kind, workload.queue, workload.priority) == (
+            "greeting",
+            "training",
+            "default",
+            40,
+        )
+        ended = await until(engine, workload.id, "completed", "failed")
+        assert (ended.state, ended.exit_code) == ("completed", 0)
+        assert await output(engine, workload.id) == b"hello you\n"
+        assert await engine.get(workload.id) == ended
+        assert [known.id for known in await engine.list()] == [workload.id]
+
+    async def test_one_that_fails_says_so(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(FAILS))
+        ended = await until(engine, workload.id, "completed", "failed")
+        assert (ended.state, ended.exit_code, ended.reason) == ("failed", 1, "exit status 1")
+
+    async def test_one_that_fails_is_tried_again_as_often_as_asked(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(FAILS, retries=2))
+        ended = await until(engine, workload.id, "completed", "failed")
+        assert (ended.state, ended.restarts) == ("failed", 2)
+
+    async def test_the_same_key_is_the_same_workload(self, engine: Engine) -> None:
+        first, again = [await engine.submit(asked(says("x"), key="once")) for _ in range(2)]
+        assert first.id == again.id
+        assert len(await engine.list()) == 1
+
+    async def test_what_it_holds_is_shown_and_given_back(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(RUNS, "0.5"))
+        running = await until(engine, workload.id, "running")
+        assert running.allocation is not None
+        assert [held.portion_milli for held in running.allocation.devices] == [500]
+        holders = [holder for device in await engine.devices() for holder in device.holders]
+        assert [(holder.workload, holder.portion_milli) for holder in holders] == [(workload.id, 500)]
+        await engine.stop(workload.id)
+        ended = await until(engine, workload.id, "stopped")
+        assert ended.stop_requested is not None
+        assert not any(device.holders for device in await engine.devices())
+
+    async def test_one_that_finds_no_room_waits_says_why_and_starts_when_there_is(self, engine: Engine) -> None:
+        first = await engine.submit(asked(RUNS, 2))
+        await until(engine, first.id, "running")
+        second = await engine.submit(asked(RUNS, 1))
+        while (verdict := (await engine.get(second.id)).verdict) is None:
+            await asyncio.sleep(0)
+        assert (verdict.state, verdict.position) == ("pending", 1)
+        assert verdict.message
+        explained = await engine.explain(second.id)
+        assert explained.workload.id == second.id
+        assert explained.queue is not None
+        assert explained.queue.name == "default"
+        await engine.stop(first.id)
+        await until(engine, second.id, "running")
+
+    async def test_a_preview_submits_nothing(self, engine: Engine) -> None:
+        assert (await engine.preview(asked(RUNS, "0.5"))).state == "placed"
+        assert (await engine.preview(asked(RUNS, 3))).code == "never_fits"
+        assert await engine.list() == ()
+
+    async def test_a_suspended_one_gives_all_back_and_starts_again(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(RUNS, 2))
+        await until(engine, workload.id, "running")
+        await engine.suspend(workload.id)
+        suspended = await until(engine, workload.id, "suspended")
+        assert (suspended.allocation, suspended.ended) == (None, None)
+        assert not any(device.holders for device in await engine.devices())
+        await engine.resume(workload.id)
+        assert (await until(engine, workload.id, "running")).restarts == 1
+
+    async def test_urgent_work_takes_the_place_of_other_work_which_comes_back(self, engine: Engine) -> None:
+        training = await engine.submit(asked(RUNS, 2))
+        await until(engine, training.id, "running")
+        urgent = await engine.submit(asked(RUNS, 2, kind="interactive"))
+        await until(engine, urgent.id, "running")
+        evicted = await engine.get(training.id)
+        assert evicted.state == "pending"
+        assert evicted.reason.startswith("preempt: ")
+        await engine.stop(urgent.id)
+        assert (await until(engine, training.id, "running")).restarts == 1
+
+    async def test_stopping_is_final(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(RUNS))
+        await until(engine, workload.id, "running")
+        await engine.stop(workload.id)
+        await until(engine, workload.id, "stopped")
+        assert (await engine.stop(workload.id)).state == "stopped"
+        for change in (engine.suspend, engine.resume):
+            with pytest.raises(Conflict):
+                await change(workload.id)
+
+    async def test_only_what_has_ended_is_deleted(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(RUNS))
+        with pytest.raises(Conflict):
+            await engine.delete(workload.id)
+        await engine.stop(workload.id)
+        await until(engine, workload.id, "stopped")
+        await engine.delete(workload.id)
+        with pytest.raises(NotFound):
+            await engine.get(workload.id)
+        assert await engine.list() == ()
+
+    async def test_a_log_is_read_from_anywhere_and_followed_to_the_end(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(says("0123456789")))
+        assert await output(engine, workload.id, follow=True) == b"0123456789\n"
+        assert await output(engine, workload.id, offset=8) == b"89\n"
+        assert await output(engine, workload.id, offset=1000) == b""
+
+    async def test_each_change_is_an_event_and_none_is_missed(self, engine: Engine) -> None:
+        states: list[State] = []
+        async with aclosing(engine.watch()) as events:
+            first = await anext(events)
+            assert isinstance(first, EngineState)
+            workload = await engine.submit(asked(says("x"), "0.5"))
+            last = first.seq
+            async for event in events:
+                assert event.epoch == first.epoch
+                assert event.seq in (last, last + 1)
+                last = event.seq
+                if isinstance(event, WorkloadChanged) and event.workload.id == workload.id:
+                    states.append(event.workload.state)
+                    if event.workload.has_ended:
+                        break
+        passed = list(dict.fromkeys(states))
+        assert passed[0] == "pending"
+        assert passed[-1] == "completed"
+        assert all(after in TRANSITIONS[before] for before, after in pairwise(passed))
+        await self._resumes_a_stream(engine, (first.epoch, first.seq), workload)
+
+    async def _resumes_a_stream(self, engine: Engine, since: tuple[str, int], workload: Workload) -> None:
+        async with aclosing(engine.watch(since)) as events:
+            missed = await anext(events)
+        assert isinstance(missed, WorkloadChanged)
+        assert (missed.seq, missed.workload.id) == (since[1] + 1, workload.id)
+
+    async def test_a_deletion_is_an_event(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(says("x")))
+        await until(engine, workload.id, "completed")
+        async with aclosing(engine.watch()) as events:
+            await anext(events)
+            await engine.delete(workload.id)
+            async for event in events:
+                if isinstance(event, WorkloadDeleted):
+                    assert event.id == workload.id
+                    return
+
+    async def test_inputs_travel_and_results_have_a_place(self, engine: Engine) -> None:
+        with engine.staging() as folder:
+            (folder / "value").write_text("1")
+            workload = await engine.submit(asked(says("x")), folder)
+        assert not folder.exists()
+        await until(engine, workload.id, "completed")
+        assert isinstance(await engine.results(workload.id), Path)
+
+    async def test_what_is_not_there_is_not_found(self, engine: Engine) -> None:
+        calls: list[Callable[[str], object]] = [engine.get, engine.stop, engine.suspend, engine.resume]
+        for call in (*calls, engine.delete, engine.explain, engine.results):
+            with pytest.raises(NotFound):
+                await call("0badc0de")  # type: ignore[misc]
+        with pytest.raises(NotFound):
+            await output(engine, "0badc0de")
+
+    async def test_a_project_that_is_not_there_is_refused(self, engine: Engine) -> None:
+        for call in (engine.submit, engine.preview):
+            with pytest.raises(InvalidRequest, match="There is no project 'nobody'"):
+                await call(asked(says("x"), queue="nobody"))
+
+    async def test_it_says_what_it_is(self, engine: Engine) -> None:
+        info = await engine.info()
+        assert info.simulated == "2xA100-80GB"
+        assert [device.simulated for device in await engine.devices()] == [True, True]
+        assert [queue.name for queue in await engine.queues()] == ["default"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
@@ -202,6 +203,7 @@ class TaskRequest(Strict, frozen=True, kw_only=True):
         return gpu_amount(self.gpu)[1]
 
 
+@lru_cache(maxsize=4096, typed=True)
 def gpu_amount(value: int | float | str) -> tuple[int, int]:
     """Split a request into (whole devices, thousandths of a device); one of them is 0.
 

@@ -65,11 +65,11 @@ WorkloadName: TypeAlias = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9._-]{0
 """Lower-case letters, digits, '-', '_' and '.', at most 63; empty where the engine may choose."""
 
 
-class _Submitted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Submitted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What comes in from outside: unknown fields are refused."""
 
 
-class _Seen(Struct, frozen=True, kw_only=True):
+class _Seen(Struct, frozen=True, kw_only=True, gc=False):
     """What goes out: a newer engine may add fields that an older client leaves aside."""
 
 

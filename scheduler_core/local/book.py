@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -30,6 +31,8 @@ class Book:
         self._feed = feed
         self._records = {record.workload.id: record for record in store.load()}
         self._by_key = {record.spec.key: record for record in self if record.spec.key}
+        self._names = Counter(record.workload.name for record in self)
+        self._numbers: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Record]:
         return iter(list(self._records.values()))
@@ -51,12 +54,21 @@ class Book:
     def by_key(self, key: str | None) -> Record | None:
         return None if key is None else self._by_key.get(key)
 
+    def free_name(self, hint: str) -> str:
+        """The hint with a number that makes it a name nobody has."""
+        number = self._numbers.get(hint, 0) + 1
+        while self._names[f"{hint}-{number}"]:
+            number += 1
+        self._numbers[hint] = number
+        return f"{hint}-{number}"
+
     def live(self) -> list[Record]:
         return [record for record in self if not record.workload.has_ended]
 
     async def add(self, record: Record) -> None:
         """A new workload; it exists from when this returns."""
         await self._store.put(record, time.time())
+        self._names[record.workload.name] += 1
         if record.spec.key:
             self._by_key[record.spec.key] = record
         self._show(record)
@@ -110,12 +122,15 @@ class Book:
             self._records[verdict.workload] = record = replace_workload(record, verdict=verdict)
             self._show(record)
 
-    async def remove(self, workload_id: str) -> None:
+    async def remove(self, workload_id: str, clear: Callable[[], None]) -> None:
+        """Forget a workload, clear away what is left of it, and tell everyone that it is gone."""
         record = self.get(workload_id)
         await self._store.remove(workload_id)
         self._records.pop(workload_id, None)
+        self._names[record.workload.name] -= 1
         if record.spec.key:
             self._by_key.pop(record.spec.key, None)
+        await asyncio.to_thread(clear)
         self._feed.publish(lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=workload_id))
 
     def _show(self, record: Record) -> None:

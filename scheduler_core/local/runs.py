@@ -56,14 +56,10 @@ class RunFolder:
         self.report_file = path / "report.json"
 
     def make(self, inputs: Path | None) -> None:
-        """Make the folder and take over the inputs, by renaming: nothing is copied."""
+        """Make the folder and take over the inputs, by renaming: nothing is copied. The rest is made when it starts."""
         self.path.mkdir(mode=0o700, parents=True)
-        self.results.mkdir(mode=0o700)
-        self.checkpoint.mkdir(mode=0o700)
         self.log.touch(mode=0o600)
-        if inputs is None:
-            self.inputs.mkdir(mode=0o700)
-        else:
+        if inputs is not None:
             inputs.rename(self.inputs)
 
     def keep(self, record: Record) -> None:
@@ -72,10 +68,11 @@ class RunFolder:
         Raises:
             OSError: it cannot be written; what was kept before still is.
         """
-        fresh = self.path / f"{_RECORD}.new"
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(msgspec.json.encode(record))
-        fresh.replace(self.path / _RECORD)
+        fresh = f"{self.path}/{_RECORD}.new"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(record))
+        Path(fresh).replace(self.path / _RECORD)
 
     def kept(self) -> Record | None:
         """The record as it was kept last."""
@@ -95,7 +92,8 @@ class RunFolder:
 
     def prepare(self) -> None:
         """Make ready for this run: what those before left stays, but for what they said of their end."""
-        self.checkpoint.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self.inputs, self.results, self.checkpoint):
+            folder.mkdir(mode=0o700, exist_ok=True)
         if self._run:
             self.run_path.mkdir(mode=0o700, exist_ok=True)
             self.report_file.unlink(missing_ok=True)

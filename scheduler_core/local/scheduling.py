@@ -43,6 +43,7 @@ class Scheduling:
         self._simulated = simulated
         self._applied = applied
         self._changed = asyncio.Event()
+        self._planned_for_s = 0.0
         self.queues: tuple[QueueStatus, ...] = ()
 
     def wake(self) -> None:
@@ -50,7 +51,10 @@ class Scheduling:
         self._changed.set()
 
     async def run(self) -> None:
-        """Plan for ever; a defect of ours in one cycle is logged and the next change tries again."""
+        """Plan for ever; a defect of ours in one cycle is logged and the next change tries again.
+
+        Planning rests for as long as it took: a long queue leaves half of the engine's time for everything else.
+        """
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -58,6 +62,7 @@ class Scheduling:
                 await self._cycle()
             except Exception:
                 _log.exception("A scheduling cycle failed")
+            await asyncio.sleep(self._planned_for_s)
 
     async def preview(self, spec: WorkloadSpec) -> Verdict:
         """The verdict that `spec` would get now."""
@@ -71,7 +76,9 @@ class Scheduling:
         machine = self._machine()
         queues = self._projects.projects.queues
         snapshot = build_snapshot(machine, self._book, queues, time.time())
+        started = time.monotonic()
         made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
+        self._planned_for_s = time.monotonic() - started
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return

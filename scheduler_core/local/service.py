@@ -10,7 +10,6 @@ import secrets
 import shutil
 import socket
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -191,8 +190,7 @@ class Service:
         workload = self.get(workload_id)
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
-        await self._book.remove(workload_id)
-        await asyncio.to_thread(self._lifecycle.run_folder(workload_id).remove)
+        await self._book.remove(workload_id, self._lifecycle.run_folder(workload_id).remove)
 
     def explain(self, workload_id: str) -> Explanation:
         workload = self.get(workload_id)
@@ -252,7 +250,7 @@ class Service:
     def _new_workload(self, spec: WorkloadSpec) -> Workload:
         return Workload(
             id=self._new_id(),
-            name=spec.name or self._free_name(spec.name_hint),
+            name=spec.name or self._book.free_name(spec.name_hint),
             owner=self._user,
             kind=spec.kind,
             queue=spec.queue,
@@ -269,13 +267,6 @@ class Service:
             identifier = secrets.token_hex(4)
             if identifier not in self._book:
                 return identifier
-
-    def _free_name(self, hint: str) -> str:
-        taken = Counter(record.workload.name for record in self._book)
-        number = 1
-        while f"{hint}-{number}" in taken:
-            number += 1
-        return f"{hint}-{number}"
 
     def _staged(self, token: str | None) -> Path | None:
         if token is None:

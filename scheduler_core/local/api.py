@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 from tornado.web import Application, RequestHandler
@@ -267,12 +267,15 @@ async def _encoded(service: Service, since: tuple[str, int] | None) -> AsyncGene
 async def _log_chunks(
     service: Service, workload_id: str, path: Path, offset: int, follow: bool
 ) -> AsyncGenerator[bytes, None]:
-    with path.open("rb") as file:
-        file.seek(offset)
+    with ExitStack() as opened:
+        file: BinaryIO | None = None
         while True:
             # Asked before reading: what is written until the end is then read after it.
             ended = workload_id not in service or service.get(workload_id).has_ended
-            while chunk := file.read(_LOG_CHUNK):
+            if file is None and path.exists():
+                file = opened.enter_context(path.open("rb"))
+                file.seek(offset)
+            while file is not None and (chunk := file.read(_LOG_CHUNK)):
                 yield chunk
             if ended or not follow:
                 return

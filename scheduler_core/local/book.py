@@ -123,14 +123,15 @@ class Book:
             self._show(record)
 
     async def remove(self, workload_id: str, clear: Callable[[], None]) -> None:
-        """Forget a workload, clear away what is left of it, and tell everyone that it is gone."""
+        """Clear away what a workload has left, forget it, and tell everyone; what is cut short can be done again."""
         record = self.get(workload_id)
+        await asyncio.to_thread(clear)
         await self._store.remove(workload_id)
-        self._records.pop(workload_id, None)
+        if self._records.pop(workload_id, None) is None:
+            return
         self._names[record.workload.name] -= 1
         if record.spec.key:
             self._by_key.pop(record.spec.key, None)
-        await asyncio.to_thread(clear)
         self._feed.publish(lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=workload_id))
 
     def _show(self, record: Record) -> None:

@@ -184,7 +184,6 @@ class Lifecycle:
             "restarts": record.run,
         }
         await self._book.decide(workload_id, lambda known: replace_workload(known, **changes))
-        self._keep(workload_id)
         try:
             launch = Launch(folder)
         except OSError as error:
@@ -193,6 +192,7 @@ class Lifecycle:
                 raise
             await self._finish(workload_id, Exit(1, str(error), time.time()))
             return
+        self._keep(workload_id)
         self.spawn(self._follow_launch(workload_id, launch))
 
     async def _follow_launch(self, workload_id: str, launch: Launch) -> None:

@@ -58,7 +58,6 @@ class RunFolder:
     def make(self, inputs: Path | None) -> None:
         """Make the folder and take over the inputs, by renaming: nothing is copied. The rest is made when it starts."""
         self.path.mkdir(mode=0o700, parents=True)
-        self.log.touch(mode=0o600)
         if inputs is not None:
             inputs.rename(self.inputs)
 
@@ -68,11 +67,13 @@ class RunFolder:
         Raises:
             OSError: it cannot be written; what was kept before still is.
         """
-        fresh = f"{self.path}/{_RECORD}.new"
+        place, fresh = f"{self.path}/{_RECORD}", f"{self.path}/{_RECORD}.new"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(record))
-        Path(fresh).replace(self.path / _RECORD)
+        try:
+            os.write(descriptor, msgspec.json.encode(record))
+        finally:
+            os.close(descriptor)
+        os.rename(fresh, place)  # noqa: PTH104 (pathlib's part of a submission can be measured)
 
     def kept(self) -> Record | None:
         """The record as it was kept last."""
@@ -94,6 +95,7 @@ class RunFolder:
         """Make ready for this run: what those before left stays, but for what they said of their end."""
         for folder in (self.inputs, self.results, self.checkpoint):
             folder.mkdir(mode=0o700, exist_ok=True)
+        self.log.touch(mode=0o600)
         if self._run:
             self.run_path.mkdir(mode=0o700, exist_ok=True)
             self.report_file.unlink(missing_ok=True)

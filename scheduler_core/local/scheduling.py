@@ -89,6 +89,9 @@ class Scheduling:
                 self._book.note_verdict(verdict)
         await asyncio.gather(*(self._evict(eviction) for eviction in made.evictions))
         await asyncio.gather(*(self._bind(bind, machine) for bind in made.binds))
+        if made.binds and any(verdict.state == "pending" for verdict in made.verdicts):
+            # Who is left has moved up.
+            self.wake()
         self._applied()
 
     async def _evict(self, eviction: Eviction) -> None:

@@ -261,12 +261,15 @@ class State:
         return (entry for entry in self._journal[mark:] if type(entry) is Removal)
 
     def leaving(self, pool: str) -> dict[str, Vector]:
-        """By queue, parents too, what is charged for victims that have not been placed again."""
+        """By queue, parents too, what victims were charged beyond what they are charged where they are placed again."""
         sums: dict[str, Vector] = {}
         for entry in self.removals():
-            if entry.home.pool == pool and entry.task not in entry.gang.homes:
+            if entry.home.pool == pool:
+                home, (gpu, cpu, memory) = entry.gang.homes.get(entry.task), entry.home.charge
+                now = NOTHING if home is None or home.pool != pool else home.charge
+                more = max(0, gpu - now[0]), max(0, cpu - now[1]), max(0, memory - now[2])
                 for name in self.books[pool].path(entry.gang.queue):
-                    sums[name] = add(sums.get(name, NOTHING), entry.home.charge)
+                    sums[name] = add(sums.get(name, NOTHING), more)
         return sums
 
     def is_back(self, gang: Gang, task: int) -> bool:

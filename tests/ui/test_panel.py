@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from jupyter_runai.client import Client
-from tests.helpers import UNTIL_STOPPED, spec, until, waits
+from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
 from tests.notebook.cells import run_cells
 from tests.ui.conftest import Lab
 
@@ -111,3 +111,20 @@ def test_a_killed_daemon_is_only_a_moment(lab: Lab, page: Page) -> None:
     expect(panel.locator('.jp-Runai-workload[data-state="running"]')).to_contain_text("steady")
     client.stop(workload.id)
     expect(panel.locator('.jp-Runai-workload[data-state="stopped"]')).to_contain_text("steady")
+
+
+def test_what_is_suspended_or_was_evicted_is_told_apart(lab: Lab, page: Page) -> None:
+    client = Client()
+    evicted = client.submit(spec(UNTIL_STOPPED, gpu=2, name="training", grace_s=0))
+    until(client, evicted.id, running)
+    paused = client.submit(spec(UNTIL_STOPPED, name="paused", grace_s=0))
+    until(client, paused.id, running)
+    urgent = client.submit(spec(UNTIL_STOPPED, gpu=1, name="urgent", kind="interactive", grace_s=0))
+    client.suspend(paused.id)
+    until(client, urgent.id, running)
+    until(client, evicted.id, waits)
+    panel = page.get_by_role("region", name="GPU", exact=True)
+    expect(panel.locator('.jp-Runai-workload[data-state="suspended"]')).to_contain_text("paused")
+    expect(panel.locator('.jp-Runai-workload[data-state="pending"]')).to_contain_text("training")
+    expect(panel.get_by_role("img", name="Device 0, A100 80GB: 1 of 1 used, urgent 1, simulated")).to_be_visible()
+    shoot(page, "suspended")

@@ -19,6 +19,7 @@ from tests.helpers import stop_everything
 
 ROOT = Path(__file__).parents[2]
 LONGEST_WAIT_MS = 60_000
+LONGEST_END_S = 20
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -64,7 +65,12 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         yield Lab(folder, process)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.communicate()
+        try:
+            process.communicate(timeout=LONGEST_END_S)
+        except subprocess.TimeoutExpired:
+            # Ended within seconds of opening a file, JupyterLab waits for ever for an idle thread of anyio's.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
         stop_everything()
         shutil.rmtree(folder, ignore_errors=True)
 

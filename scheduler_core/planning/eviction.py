@@ -306,10 +306,13 @@ class Search:
             state.withdraw(placement)
         for placement in placements:
             gang, k = placement.gang, placement.task
-            if not state.may_return(gang, k):
+            home = state.evicted[gang.id][k]
+            # At home it may be charged more than where it was placed within the limits.
+            books, dearer = state.books[home.pool], home.charge[0] > placement.charge[0]
+            over = dearer and books.gate(gang.queue, home.charge, gang.preemptible) is not None
+            if over or not state.may_return(gang, k):
                 state.rollback(mark)
                 return
-            home = state.evicted[gang.id][k]
             state.place(gang, k, home.place, later=True, pool=home.pool)
         state.commit(mark)
 

@@ -319,7 +319,15 @@ def _find_again(store: Store, folder: Path) -> str:
     """Where the store was damaged, fill it from the folders of the workloads; the sentence that tells people."""
     if store.damaged is None:
         return ""
-    found = [record for path in folder.iterdir() if (record := RunFolder(path).kept()) is not None]
+    found, unknown = [], store.damaged.with_name(f"{store.damaged.name}.workloads")
+    for path in sorted(folder.iterdir()):
+        record = RunFolder(path).kept()
+        if record is not None:
+            found.append(record)
+        else:
+            # Nobody knows any more whose it is; what belongs to no workload would be cleared away.
+            unknown.mkdir(mode=0o700, exist_ok=True)
+            path.rename(unknown / path.name)
     store.restore(found)
     told = f"The engine's store was damaged and lies in {store.damaged}; {len(found)} workloads were found again."
     _log.error("%s", told)

@@ -76,11 +76,13 @@ _Write: TypeAlias = _Put | _Remove
 class Store:
     """All workloads of one engine. `load` once at the start; writes are awaited until they are on disk.
 
-    A file that is damaged is moved aside, never deleted: `damaged` is then where it lies, and the store is empty.
+    A file that is damaged is moved aside, never deleted: `damaged` is then where it lies, and the store is empty until
+    `restore` has filled it, whatever dies in between.
     """
 
     def __init__(self, path: Path) -> None:
         self._connection, self.damaged = _open(path)
+        self._unrestored = _unrestored(path)
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="store", daemon=True)
         self._writer.start()
@@ -97,6 +99,7 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             for record in records:
                 self._insert(record)
+        self._unrestored.unlink(missing_ok=True)
 
     async def put(self, record: Record, transition_at: float | None = None) -> None:
         """Insert or replace a record; `transition_at` also notes its state as a transition at that time.
@@ -178,8 +181,8 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
     try:
         path.touch(mode=0o600)
         connection = _sound(path)
-        damaged = None if connection else _moved_aside(path)
         if connection is None:
+            _move_aside(path)
             path.touch(mode=0o600)
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -195,7 +198,8 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
             f"The engine's store {path} was written by a newer jupyter-runai (schema {version}).",
             "Upgrade jupyter-runai in this environment.",
         )
-    return connection, damaged
+    note = _unrestored(path)
+    return connection, Path(note.read_text()) if note.exists() else None
 
 
 def _sound(path: Path) -> sqlite3.Connection | None:
@@ -211,13 +215,19 @@ def _sound(path: Path) -> sqlite3.Connection | None:
     return None
 
 
-def _moved_aside(path: Path) -> Path:
-    """Where the damaged file lies now, what belongs to it beside it."""
+def _unrestored(path: Path) -> Path:
+    """A note of where the damaged file lies, as long as the store has not been filled again."""
+    return path.with_name(f"{path.name}.unrestored")
+
+
+def _move_aside(path: Path) -> None:
+    """Move the damaged file and what belongs to it, the note first."""
     aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    _unrestored(path).touch(mode=0o600)
+    _unrestored(path).write_text(str(aside))
     for ending in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
-    return aside
 
 
 def _explained(error: sqlite3.Error) -> Exception:

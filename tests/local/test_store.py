@@ -42,15 +42,18 @@ def test_a_damaged_store_is_put_aside_and_every_workload_is_found_again(
     waits = client.submit(spec(gpu=2))
     kill_daemon(client)
     store = simulated / "simulated" / "store.sqlite"
+    unknown = store.parent / "workloads" / "unknown"
+    unknown.mkdir()
+    (unknown / "output.log").write_text("old")
     damage(store)
     again = Client()
     notice = again.info().notice
     assert "3 workloads were found again" in notice
-    (aside,) = (
-        found for found in store.parent.glob("store.sqlite.damaged-*") if not found.name.endswith(("-wal", "-shm"))
-    )
+    (aside,) = (found for found in store.parent.glob("store.sqlite.damaged-*") if found.name[-1].isdigit())
     assert str(aside) in notice
     assert aside.stat().st_size > 0
+    assert (store.parent / f"{aside.name}.workloads" / "unknown" / "output.log").read_text() == "old"
+    assert not (store.parent / "store.sqlite.unrestored").exists()
     until(again, runs.id, running)
     assert {(known.id, known.state) for known in again.list()} == {
         (done.id, "completed"),
@@ -79,4 +82,22 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simu
     with closing(sqlite3.connect(path)) as store:
         assert store.execute("PRAGMA user_version").fetchone() == (2,)
         assert store.execute("SELECT count(*) FROM transitions").fetchone() == (0,)
+    again.close()
+
+
+def test_a_daemon_that_died_before_it_had_found_them_again_finds_them_at_its_next_start(
+    client: Client, simulated: Path
+) -> None:
+    workload = client.submit(spec("print('done')"))
+    outcome(client, workload.id)
+    kill_daemon(client)
+    store = simulated / "simulated" / "store.sqlite"
+    aside = store.with_name("store.sqlite.damaged-1")
+    for ending in ("", "-wal", "-shm"):
+        (store.parent / f"{store.name}{ending}").rename(f"{aside}{ending}")
+    store.with_name("store.sqlite.unrestored").write_text(str(aside))
+    again = Client()
+    assert [known.id for known in again.list()] == [workload.id]
+    assert str(aside) in again.info().notice
+    assert b"".join(again.logs(workload.id)) == b"done\n"
     again.close()

@@ -28,8 +28,9 @@ from shape import arguments, report
 
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
+from scheduler_core.local.records import new_record
 from scheduler_core.local.settings import Settings
-from scheduler_core.local.store import Record, Store
+from scheduler_core.local.store import Store
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 
@@ -123,7 +124,7 @@ def long_list() -> None:
     with engine() as folder:
         (folder / "simulated").mkdir()
         store = Store(folder / "simulated" / "store.sqlite")
-        store.restore(Record(spec=asked(LONG), workload=ended(number)) for number in range(LISTED))
+        store.restore(new_record(asked(LONG), ended(number)) for number in range(LISTED))
         store.close()
         client = Client()
         times = [timed(client.list) for _ in range(7)]

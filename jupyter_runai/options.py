@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import gpu_amount
-from scheduler_core.workload import MOST_RETRIES, PRIORITIES
+from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
@@ -58,6 +58,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     parsers["list"].add_argument("--all", action="store_true", help="those that have ended too")
     for verb in ("logs", "suspend", "resume", "stop", "explain", "delete"):
         parsers[verb].add_argument("workload", help="its name or id")
+    parsers["logs"].add_argument("--task", type=_index, default=0, metavar="N", help="of several tasks this one's")
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
     config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
@@ -71,6 +72,9 @@ def cell_parser() -> Parser:
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
     amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+    number = parser.add_mutually_exclusive_group()
+    number.add_argument("--workers", type=_workers, metavar="N", help="so many tasks as one distributed training")
+    number.add_argument("--elastic", type=_elastic, metavar="MIN:MAX", help="as many as there is room for, such as 2:8")
     parser.add_argument("--name", type=_name, help="what to call the workload")
     parser.add_argument("-p", "--project", help="whose quota it takes")
     parser.add_argument("--priority", choices=list(PRIORITIES), help="its place in the queue")
@@ -121,6 +125,25 @@ def _memory(text: str) -> int:
 def _retries(text: str) -> int:
     if not text.isdecimal() or int(text[:9]) > MOST_RETRIES:
         raise argparse.ArgumentTypeError(f"a number from 0 to {MOST_RETRIES}, not {text}")
+    return int(text)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= MOST_TASKS:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST_TASKS}, not {text}")
+    return int(text)
+
+
+def _elastic(text: str) -> tuple[int, int]:
+    fewest, _, most = text.partition(":")
+    if not most or not 1 <= _workers(fewest) <= _workers(most):
+        raise argparse.ArgumentTypeError(f"the fewest and the most workers are written like 2:8, not {text}")
+    return int(fewest), int(most)
+
+
+def _index(text: str) -> int:
+    if not text.isdecimal() or int(text[:9]) >= MOST_TASKS:
+        raise argparse.ArgumentTypeError(f"tasks are numbered from 0, not {text}")
     return int(text)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_runai.client import Client
 from jupyter_runai.options import VERBS
-from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word
+from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
 from scheduler_core.workload import DEFAULT_GRACE_S, Device, Explanation
@@ -30,7 +30,7 @@ def _list(client: Client, options: Namespace) -> str:
         return "Nothing runs or waits." if not options.all else "Nothing was submitted yet."
     now = time.time()
     rows = [
-        (workload.name, workload.id, asked(workload.request), state_word(workload), elapsed(duration(workload, now)))
+        (workload.name, workload.id, asked(workload), state_words(workload), elapsed(duration(workload, now)))
         for workload in reversed(chosen)
     ]
     return table(("name", "id", "gpu", "state", "time"), rows)
@@ -38,8 +38,9 @@ def _list(client: Client, options: Namespace) -> str:
 
 def _logs(client: Client, options: Namespace) -> str:
     workload = client.find(options.workload)
-    text = _last_output(client.logs(workload.id), workload.id)
-    raised = workload.report.error if workload.report is not None else None
+    text = _last_output(client.logs(workload.id, options.task), workload.id)
+    report = client.tasks(workload.id)[options.task].report
+    raised = report.error if report is not None else None
     return text + raised.traceback if raised is not None else text
 
 
@@ -150,7 +151,7 @@ def explanation_text(explanation: Explanation) -> str:
         if verdict.queue_position is not None:
             figures["position"] = f"{ordinal(verdict.queue_position)} in project {workload.queue}"
     rows = [(f"  {name}", text) for name, text in figures.items() if text]
-    return "\n".join([f"{workload.name} is {state_word(workload)}{place}.", table(("", ""), rows)]).rstrip()
+    return "\n".join([f"{workload.name} is {state_words(workload)}{place}.", table(("", ""), rows)]).rstrip()
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler_core.model import MILLI, TaskRequest
+from scheduler_core.model import MILLI
 from scheduler_core.workload import Allocation, HeldDevice, Workload
 
 _KILO = 1000
@@ -30,12 +30,15 @@ def share(milli: int) -> str:
     return f"{milli / MILLI:g}"
 
 
-def asked(request: TaskRequest) -> str:
-    """What a request asks for: 0.5, 2, 20 GB, or - for none."""
+def asked(workload: Workload) -> str:
+    """What a workload asks for: 0.5, 2, 20 GB, 4 x 0.5 for four tasks, or - for none."""
+    request = workload.request
     if request.gpu_memory_mib:
-        return f"{request.gpu_memory_mib / 1024:g} GB"
-    amount = request.whole_devices * MILLI + request.portion_milli
-    return share(amount) if amount else "-"
+        one = f"{request.gpu_memory_mib / 1024:g} GB"
+    else:
+        amount = request.whole_devices * MILLI + request.portion_milli
+        one = share(amount) if amount else "-"
+    return f"{workload.tasks} x {one}" if workload.tasks > 1 else one
 
 
 def held(allocation: Allocation, simulated: bool) -> str:
@@ -58,6 +61,15 @@ def state_word(workload: Workload) -> str:
     if workload.stop_requested is not None and not workload.has_ended:
         return "stopping"
     return "starting" if workload.state == "initializing" else workload.state
+
+
+def state_words(workload: Workload) -> str:
+    """The state, and of several tasks how many are where: running (3 running, 1 waiting)."""
+    states = workload.task_states
+    if len(states) < 2:
+        return state_word(workload)
+    counts = ", ".join(f"{count} {'waiting' if state == 'pending' else state}" for state, count in states.items())
+    return f"{state_word(workload)} ({counts})"
 
 
 def duration(workload: Workload, now: float) -> float:

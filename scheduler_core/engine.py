@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Protocol
 
 from scheduler_core.model import Verdict
-from scheduler_core.workload import Device, EngineInfo, Event, Explanation, QueueStatus, Workload, WorkloadSpec
+from scheduler_core.workload import (
+    Device,
+    EngineInfo,
+    Event,
+    Explanation,
+    QueueStatus,
+    TaskStatus,
+    Workload,
+    WorkloadSpec,
+)
 
 
 class Engine(Protocol):
@@ -40,12 +49,16 @@ class Engine(Protocol):
         """Events after `since` (epoch, seq) where the engine still has them, else from a full state on."""
         ...
 
-    def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
-        """The workload's output from byte `offset`; `follow` goes on until the workload has ended."""
+    async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]: ...
+
+    def logs(
+        self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
+    ) -> AsyncGenerator[bytes, None]:
+        """A task's output from byte `offset`; `follow` goes on until the workload has ended."""
         ...
 
-    async def results(self, workload_id: str) -> Path:
-        """The local folder in which the workload's results lie."""
+    async def results(self, workload_id: str, task: int = 0) -> Path:
+        """The local folder in which a task's results lie; those of a gang share one."""
         ...
 
     async def suspend(self, workload_id: str) -> Workload:

@@ -30,7 +30,7 @@ ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     "creating": frozenset({"pending", "failed", "stopped", "deleting"}),
     "pending": frozenset({"initializing", "suspended", "failed", "stopped"}),
-    "initializing": frozenset({"running", "pending", "suspending", "completed", "failed", "stopped"}),
+    "initializing": frozenset({"running", "degraded", "pending", "suspending", "completed", "failed", "stopped"}),
     "running": frozenset({"degraded", "suspending", "pending", "completed", "failed", "stopped"}),
     "degraded": frozenset({"running", "suspending", "pending", "completed", "failed", "stopped"}),
     "suspending": frozenset({"suspended", "pending", "completed", "failed", "stopped"}),
@@ -60,6 +60,7 @@ KIND_PRIORITY: Mapping[Kind, int] = {
 DEFAULT_QUEUE = "default"
 DEFAULT_GRACE_S = 30.0
 MOST_RETRIES = 100
+MOST_TASKS = 1000
 
 WorkloadName: TypeAlias = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?)?$")]
 """Lower-case letters, digits, '-', '_' and '.', at most 63; empty where the engine may choose."""
@@ -81,6 +82,10 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     idempotent: the same key answers with the same workload. `grace_s` is the time between SIGTERM and SIGKILL. A run
     that fails is followed by another up to `retries` times; what has run for `max_run_s` seconds in all, waiting not
     counted, is stopped.
+
+    Each of its `tasks` runs the command on a `request` of its own. A gang starts together, `min_tasks` of it at least,
+    and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
+    tried again by itself.
     """
 
     command: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -93,10 +98,22 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     priority: int | None = None
     preemptible: bool | None = None
     request: TaskRequest = TaskRequest()
+    tasks: Annotated[int, Meta(ge=1, le=MOST_TASKS)] = 1
+    min_tasks: Annotated[int, Meta(ge=1)] | None = None
+    gang: bool = True
     grace_s: Annotated[float, Meta(ge=0, le=300)] = DEFAULT_GRACE_S
     retries: Annotated[int, Meta(ge=0, le=MOST_RETRIES)] = 0
     max_run_s: Annotated[float, Meta(gt=0)] | None = None
     key: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_tasks is not None and (not self.gang or self.min_tasks > self.tasks):
+            raise ValueError("min_tasks is at most tasks, and goes with a gang")
+
+    @property
+    def fewest_tasks(self) -> int:
+        """So many of its tasks start together or not at all."""
+        return (self.tasks if self.min_tasks is None else self.min_tasks) if self.gang else 1
 
     @property
     def effective_priority(self) -> int:
@@ -158,12 +175,30 @@ class Report(_Seen, frozen=True, kw_only=True):
     error: RaisedError | None = None
 
 
+class TaskStatus(_Seen, frozen=True, kw_only=True):
+    """One task of a workload, by its `index` from 0; all else is what `Workload` says of the whole."""
+
+    index: int
+    state: State
+    allocation: Allocation | None = None
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    report: Report | None = None
+    restarts: int = 0
+
+
 class Workload(_Seen, frozen=True, kw_only=True):
     """A workload as everyone sees it. Times are seconds since the epoch.
 
     `exit_code` is the process's, negative for a signal; `reason` says in a sentence why it ended, or was taken off its
     devices, if not by itself; `stop_requested` is when somebody asked to stop it while it was running; `restarts` is
     how often it was started again, after a suspension, an eviction or a failure.
+
+    Of several tasks `allocation` is all that they hold together, `request` what one of them asks for, `exit_code` and
+    `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
+    there is but one.
     """
 
     id: str
@@ -186,6 +221,10 @@ class Workload(_Seen, frozen=True, kw_only=True):
     reason: str = ""
     report: Report | None = None
     restarts: int = 0
+    tasks: int = 1
+    min_tasks: int = 1
+    gang: bool = True
+    task_states: Mapping[State, int] = {}
 
     @property
     def has_ended(self) -> bool:

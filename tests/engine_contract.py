@@ -49,6 +49,14 @@ async def until(engine: Engine, workload_id: str, *states: State) -> Workload:
     raise AssertionError("the stream has ended")
 
 
+async def until_tasks(engine: Engine, workload_id: str, *states: State) -> None:
+    """Wait until the tasks of a workload are in these states."""
+    async with aclosing(engine.watch()) as events:
+        async for _ in events:
+            if tuple(task.state for task in await engine.tasks(workload_id)) == states:
+                return
+
+
 async def output(engine: Engine, workload_id: str, **options: object) -> bytes:
     return b"".join([chunk async for chunk in engine.logs(workload_id, **options)])  # type: ignore[arg-type]
 
@@ -137,6 +145,78 @@ class EngineContract:
         assert evicted.reason.startswith("preempt: ")
         await engine.stop(urgent.id)
         assert (await until(engine, training.id, "running")).restarts == 1
+
+    async def test_a_gang_starts_together_and_is_one_workload(self, engine: Engine) -> None:
+        gang = await engine.submit(asked(RUNS, 1, tasks=2))
+        running = await until(engine, gang.id, "running")
+        assert (running.tasks, running.min_tasks, running.gang) == (2, 2, True)
+        await until_tasks(engine, gang.id, "running", "running")
+        whole = await engine.get(gang.id)
+        assert whole.allocation is not None
+        assert len({held.id for held in whole.allocation.devices}) == 2
+        assert whole.task_states == {"running": 2}
+        await engine.stop(gang.id)
+        await until(engine, gang.id, "stopped")
+        assert [task.state for task in await engine.tasks(gang.id)] == ["stopped", "stopped"]
+
+    async def test_a_gang_waits_until_all_of_it_finds_room(self, engine: Engine) -> None:
+        first = await engine.submit(asked(RUNS, 1))
+        await until(engine, first.id, "running")
+        gang = await engine.submit(asked(RUNS, 1, tasks=2))
+        while (verdict := (await engine.get(gang.id)).verdict) is None:
+            await asyncio.sleep(0)
+        assert verdict.state == "pending"
+        assert [task.state for task in await engine.tasks(gang.id)] == ["pending", "pending"]
+        await engine.stop(first.id)
+        await until(engine, gang.id, "running")
+
+    async def test_a_gang_fails_as_one(self, engine: Engine) -> None:
+        gang = await engine.submit(asked(FAILS, "0.5", tasks=3, retries=1))
+        ended = await until(engine, gang.id, "failed", "completed")
+        assert (ended.state, ended.exit_code, ended.restarts) == ("failed", 1, 1)
+        assert ended.reason.endswith("exit status 1")
+        assert {task.state for task in await engine.tasks(gang.id)} <= {"failed", "stopped"}
+
+    async def test_more_of_an_elastic_gang_starts_when_there_is_room(self, engine: Engine) -> None:
+        first = await engine.submit(asked(RUNS, 1))
+        await until(engine, first.id, "running")
+        gang = await engine.submit(asked(RUNS, 1, tasks=2, min_tasks=1))
+        assert (await until(engine, gang.id, "running")).task_states == {"pending": 1, "running": 1}
+        await engine.stop(first.id)
+        await until_tasks(engine, gang.id, "running", "running")
+
+    async def test_what_an_elastic_gang_has_beyond_its_minimum_gives_way(self, engine: Engine) -> None:
+        gang = await engine.submit(asked(RUNS, 1, tasks=2, min_tasks=1))
+        await until_tasks(engine, gang.id, "running", "running")
+        urgent = await engine.submit(asked(RUNS, 1, kind="interactive"))
+        await until(engine, urgent.id, "running")
+        await until_tasks(engine, gang.id, "running", "pending")
+        assert (await engine.get(gang.id)).state == "running"
+
+    async def test_the_tasks_of_an_array_run_as_room_comes_up(self, engine: Engine) -> None:
+        array = await engine.submit(asked(says("x"), 1, tasks=5, gang=False))
+        ended = await until(engine, array.id, "completed", "failed")
+        assert (ended.state, ended.task_states, ended.exit_code) == ("completed", {"completed": 5}, 0)
+        for index in range(5):
+            assert await output(engine, array.id, task=index) == b"x\n"
+        for reading in (engine.results(array.id, 5), output(engine, array.id, task=5)):
+            with pytest.raises(NotFound):
+                await reading
+
+    async def test_an_array_counts_what_failed(self, engine: Engine) -> None:
+        array = await engine.submit(asked(FAILS, "0.5", tasks=3, gang=False, retries=1))
+        ended = await until(engine, array.id, "completed", "failed")
+        assert (ended.state, ended.restarts) == ("failed", 3)
+        assert ended.reason == "3 of 3 tasks failed: 0, 1, 2"
+
+    async def test_a_suspended_array_goes_on_with_what_is_left(self, engine: Engine) -> None:
+        array = await engine.submit(asked(RUNS, 1, tasks=3, gang=False))
+        await until_tasks(engine, array.id, "running", "running", "pending")
+        await engine.suspend(array.id)
+        suspended = await until(engine, array.id, "suspended")
+        assert suspended.task_states == {"pending": 3}
+        await engine.resume(array.id)
+        await until_tasks(engine, array.id, "running", "running", "pending")
 
     async def test_stopping_is_final(self, engine: Engine) -> None:
         workload = await engine.submit(asked(RUNS))

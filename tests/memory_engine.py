@@ -5,18 +5,42 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-
-from msgspec.structs import replace
+from typing import Any
 
 from scheduler_core import plan
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.local.feed import Feed
-from scheduler_core.model import MILLI, Gpu, GpuQuota, Node, Plan, PlannedWorkload, Queue, Snapshot, Task, Verdict
+from scheduler_core.local.identity import Process
+from scheduler_core.local.records import Record, TaskId, TaskRecord, new_record
+from scheduler_core.local.runs import Exit
+from scheduler_core.local.tasks import (
+    after_run,
+    launched,
+    replace_workload,
+    seen_running,
+    some_told_to_go,
+    stopped_where_it_waits,
+    task_statuses,
+    told_to_go,
+)
+from scheduler_core.model import (
+    MILLI,
+    Bind,
+    Gpu,
+    GpuQuota,
+    Group,
+    Node,
+    Plan,
+    PlannedWorkload,
+    Queue,
+    Snapshot,
+    Task,
+    Verdict,
+)
 from scheduler_core.workload import (
     Allocation,
     Device,
@@ -27,6 +51,7 @@ from scheduler_core.workload import (
     HeldDevice,
     Holder,
     QueueStatus,
+    TaskStatus,
     Workload,
     WorkloadChanged,
     WorkloadDeleted,
@@ -41,10 +66,8 @@ class MemoryEngine:
 
     def __init__(self) -> None:
         self._feed = Feed(self._state)
-        self._specs: dict[str, WorkloadSpec] = {}
-        self._known: dict[str, Workload] = {}
-        self._output: dict[str, bytes] = {}
-        self._runs = Counter[str]()
+        self._known: dict[str, Record] = {}
+        self._output: dict[TaskId, bytes] = {}
         self._numbers = count(1)
         self._queues: tuple[QueueStatus, ...] = ()
         self._folder = Path(tempfile.mkdtemp(prefix="runai-"))
@@ -65,8 +88,8 @@ class MemoryEngine:
 
     async def preview(self, spec: WorkloadSpec) -> Verdict:
         self._check(spec)
-        asked = self._planned("preview", spec, time.time(), None)
-        made = plan(self._snapshot((asked,)))
+        asked = new_record(spec, self._new("preview", spec))
+        made = plan(self._snapshot((self._planned(asked),)))
         return next(verdict for verdict in made.verdicts if verdict.workload == "preview")
 
     @contextmanager
@@ -79,13 +102,22 @@ class MemoryEngine:
 
     async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
         self._check(spec)
-        for known, other in self._specs.items():
-            if spec.key is not None and other.key == spec.key:
-                return self._known[known]
-        number = next(self._numbers)
-        workload = Workload(
-            id=f"{number:08x}",
-            name=spec.name or f"{spec.name_hint}-{number}",
+        for record in self._known.values():
+            if spec.key is not None and record.spec.key == spec.key:
+                return record.workload
+        workload = self._new(f"{next(self._numbers):08x}", spec)
+        results = self._folder / workload.id
+        results.mkdir()
+        if inputs is not None:
+            inputs.rename(results / "inputs")
+        self._show(new_record(spec, workload))
+        self._plan()
+        return workload
+
+    def _new(self, workload_id: str, spec: WorkloadSpec) -> Workload:
+        return Workload(
+            id=workload_id,
+            name=spec.name or f"{spec.name_hint}-{workload_id}",
             owner="somebody",
             kind=spec.kind,
             queue=spec.queue,
@@ -95,70 +127,70 @@ class MemoryEngine:
             request=spec.request,
             created=time.time(),
             simulated=True,
+            tasks=spec.tasks,
+            min_tasks=spec.fewest_tasks,
+            gang=spec.gang,
         )
-        results = self._folder / workload.id
-        results.mkdir()
-        if inputs is not None:
-            inputs.rename(results / "inputs")
-        self._specs[workload.id], self._output[workload.id] = spec, b""
-        self._show(workload)
-        self._plan()
-        return workload
 
     async def list(self) -> tuple[Workload, ...]:
-        return tuple(self._known.values())
+        return tuple(record.workload for record in self._known.values())
 
     async def get(self, workload_id: str) -> Workload:
-        return self._find(workload_id)
+        return self._find(workload_id).workload
+
+    async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
+        return task_statuses(self._find(workload_id))
 
     def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
         return self._feed.subscribe(since)
 
-    async def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
-        self._find(workload_id)
+    async def logs(
+        self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
+    ) -> AsyncGenerator[bytes, None]:
+        name = self._task(workload_id, task)
         if follow:
             async for _ in self._feed.subscribe(None):
-                if workload_id not in self._known or self._known[workload_id].has_ended:
+                if workload_id not in self._known or self._known[workload_id].workload.has_ended:
                     break
-        yield self._output.get(workload_id, b"")[offset:]
+        yield self._output.get(name, b"")[offset:]
 
-    async def results(self, workload_id: str) -> Path:
-        return self._folder / self._find(workload_id).id
+    async def results(self, workload_id: str, task: int = 0) -> Path:
+        return self._folder / self._task(workload_id, task).workload
 
     async def stop(self, workload_id: str) -> Workload:
-        workload = self._find(workload_id)
-        if workload.has_ended:
-            return workload
-        if workload.state == "running":
-            self._change(workload_id, stop_requested=time.time())
-        self._end(workload_id, "stopped")
-        return self._known[workload_id]
+        record = self._find(workload_id)
+        if record.workload.has_ended:
+            return record.workload
+        if not any(record.alive()):
+            return self._show(stopped_where_it_waits(record, time.time(), "stopped while it waited"))
+        self._show(told_to_go(record, "stopped", "", time.time()))
+        return self._gone(workload_id)
 
     async def suspend(self, workload_id: str) -> Workload:
-        workload = self._unended(workload_id)
-        if workload.state == "running":
-            self._change(workload_id, state="suspending")
-        if workload.state != "suspended":
-            self._change(workload_id, state="suspended", allocation=None, started=None, verdict=None)
-        self._plan()
-        return self._known[workload_id]
+        record = self._unended(workload_id)
+        if record.workload.state == "pending":
+            return self._show(replace_workload(record, state="suspended", verdict=None))
+        if record.workload.state == "suspended":
+            return record.workload
+        self._show(told_to_go(record, "suspended", "", time.time()))
+        return self._gone(workload_id)
 
     async def resume(self, workload_id: str) -> Workload:
-        if self._unended(workload_id).state == "suspended":
-            self._change(workload_id, state="pending")
+        record = self._unended(workload_id)
+        if record.workload.state == "suspended":
+            self._show(replace_workload(record, state="pending"))
             self._plan()
-        return self._known[workload_id]
+        return self._known[workload_id].workload
 
     async def delete(self, workload_id: str) -> None:
-        workload = self._find(workload_id)
+        workload = self._find(workload_id).workload
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.")
-        for kept in (self._known, self._specs, self._output):
-            del kept[workload_id]  # type: ignore[attr-defined]
+        del self._known[workload_id]
         self._feed.publish(lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=workload_id))
 
     async def explain(self, workload_id: str) -> Explanation:
-        workload = self._find(workload_id)
+        workload = self._find(workload_id).workload
         return Explanation(workload=workload, verdict=workload.verdict, queue=self._queues[0])
 
     async def queues(self) -> tuple[QueueStatus, ...]:
@@ -201,22 +233,27 @@ class MemoryEngine:
             if share.resource == "gpu"
         )
         for verdict in made.verdicts:
-            if verdict.state == "pending" or self._known[verdict.workload].state == "pending":
-                self._change(verdict.workload, verdict=verdict)
+            record = self._known[verdict.workload]
+            if record.workload.state == "pending":
+                self._show(replace_workload(record, verdict=verdict))
         self._carry_out(made)
 
     def _carry_out(self, made: Plan) -> None:
-        for eviction in made.evictions:
-            self._change(eviction.workload, state="suspending", reason=f"{eviction.action}: {eviction.reason}")
-            self._again(eviction.workload)
-        for bind in made.binds:
-            self._start(bind.task, bind.node, bind.gpu_ids)
+        for workload_id, evictions in _by_workload(made.evictions).items():
+            record, reason = self._known[workload_id], f"{made.evictions[0].action}: {made.evictions[0].reason}"
+            if len(evictions) == len(list(record.alive())):
+                self._show(told_to_go(record, "pending", reason, time.time()))
+            else:
+                self._show(some_told_to_go(record, list(evictions), "pending", reason))
+            for index in evictions:
+                self._end(TaskId(workload_id, index), 143)
+        for workload_id, binds in _by_workload(made.binds).items():
+            self._start(workload_id, {index: self._allocation(workload_id, bind) for index, bind in binds.items()})
         if made.evictions or made.binds:
             self._plan()
 
-    def _start(self, workload_id: str, node: str, gpu_ids: tuple[str, ...]) -> None:
-        spec = self._specs[workload_id]
-        milli = spec.request.portion_milli or MILLI
+    def _allocation(self, workload_id: str, bind: Bind) -> Allocation:
+        milli = self._known[workload_id].spec.request.portion_milli or MILLI
         held = tuple(
             HeldDevice(
                 id=gpu.id,
@@ -226,54 +263,65 @@ class MemoryEngine:
                 memory_mib=gpu.memory_mib * milli // MILLI,
             )
             for index, gpu in enumerate(_GPUS)
-            if gpu.id in gpu_ids
+            if gpu.id in bind.gpu_ids
         )
-        allocation = Allocation(node=node, devices=held)
-        changes = {"allocation": allocation, "started": time.time(), "verdict": None, "reason": ""}
-        self._change(workload_id, state="initializing", restarts=self._runs[workload_id], **changes)
-        self._runs[workload_id] += 1
-        self._change(workload_id, state="running")
-        if spec.command[0] == "/bin/echo":
-            self._output[workload_id] += " ".join(spec.command[1:]).encode() + b"\n"
-            self._end(workload_id, "completed", 0)
-        elif spec.command[0] == "/bin/false":
-            if self._known[workload_id].restarts < spec.retries:
-                self._again(workload_id)
-            else:
-                self._end(workload_id, "failed", 1)
+        return Allocation(node=bind.node, devices=held)
 
-    def _again(self, workload_id: str) -> None:
-        self._change(workload_id, state="pending", allocation=None, started=None)
+    def _start(self, workload_id: str, allocations: dict[int, Allocation]) -> None:
+        self._show(launched(self._known[workload_id], allocations, time.time(), 1))
+        for index in allocations:
+            self._show(seen_running(self._known[workload_id], index, Process(0, "")))
+        command = self._known[workload_id].spec.command
+        for index in allocations:
+            task = TaskId(workload_id, index)
+            if self._known[workload_id].tasks[index].is_alive and command[0] == "/bin/echo":
+                self._output[task] = self._output.get(task, b"") + " ".join(command[1:]).encode() + b"\n"
+                self._end(task, 0)
+            elif self._known[workload_id].tasks[index].is_alive and command[0] == "/bin/false":
+                self._end(task, 1)
 
-    def _end(self, workload_id: str, state: str, code: int | None = None) -> None:
-        reason = f"exit status {code}" if code else ""
-        self._change(workload_id, state=state, ended=time.time(), exit_code=code, reason=reason)
+    def _end(self, task: TaskId, code: int) -> None:
+        """A task's process ends so; a gang goes with one that fails."""
+        told = self._known[task.workload].then is not None
+        self._show(after_run(self._known[task.workload], task.index, Exit(code, "", time.time()), None))
+        if not told and self._known[task.workload].then is not None:
+            self._gone(task.workload)
+
+    def _gone(self, workload_id: str) -> Workload:
+        """What was told to go has gone."""
+        for task, _ in list(self._known[workload_id].alive()):
+            self._end(task, 143)
         self._plan()
+        return self._known[workload_id].workload
 
-    def _change(self, workload_id: str, **changes: object) -> None:
-        self._show(replace(self._known[workload_id], **changes))
-
-    def _show(self, workload: Workload) -> None:
-        self._known[workload.id] = workload
+    def _show(self, record: Record) -> Workload:
+        workload = record.workload
+        self._known[workload.id] = record
         self._feed.publish(lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload))
+        return workload
 
-    def _find(self, workload_id: str) -> Workload:
+    def _find(self, workload_id: str) -> Record:
         if workload_id not in self._known:
             raise NotFound(f"There is no workload {workload_id!r}.")
         return self._known[workload_id]
 
-    def _unended(self, workload_id: str) -> Workload:
-        workload = self._find(workload_id)
-        if workload.has_ended:
-            raise Conflict(f"{workload.name} is {workload.state}.")
-        return workload
+    def _task(self, workload_id: str, index: int) -> TaskId:
+        if not 0 <= index < len(self._find(workload_id).tasks):
+            raise NotFound(f"There is no task {index}.")
+        return TaskId(workload_id, index)
+
+    def _unended(self, workload_id: str) -> Record:
+        record = self._find(workload_id)
+        if record.workload.has_ended:
+            raise Conflict(f"{record.workload.name} is {record.workload.state}.")
+        return record
 
     def _check(self, spec: WorkloadSpec) -> None:
         if spec.queue != "default":
             raise InvalidRequest(f"There is no project {spec.queue!r}.")
 
     def _holders(self, gpu_id: str) -> Iterator[Holder]:
-        for workload in self._known.values():
+        for workload in (record.workload for record in self._known.values()):
             for held in workload.allocation.devices if workload.allocation and not workload.has_ended else ():
                 if held.id == gpu_id:
                     yield Holder(
@@ -287,9 +335,9 @@ class MemoryEngine:
 
     def _snapshot(self, extra: tuple[PlannedWorkload, ...] = ()) -> Snapshot:
         planned = tuple(
-            self._planned(workload.id, self._specs[workload.id], workload.created, workload.allocation)
-            for workload in self._known.values()
-            if workload.state in ("pending", "running")
+            self._planned(record)
+            for record in self._known.values()
+            if record.workload.state in ("pending", "running", "degraded")
         )
         return Snapshot(
             time=time.time(),
@@ -298,22 +346,28 @@ class MemoryEngine:
             workloads=planned + extra,
         )
 
-    def _planned(
-        self, workload_id: str, spec: WorkloadSpec, created: float, allocation: Allocation | None
-    ) -> PlannedWorkload:
-        task = Task(id=workload_id, request=spec.request)
-        if allocation is not None:
-            gpu_ids = tuple(held.id for held in allocation.devices)
-            task = replace(task, state="running", node="memory", gpu_ids=gpu_ids)
+    def _planned(self, record: Record) -> PlannedWorkload:
+        spec, workload = record.spec, record.workload
         return PlannedWorkload(
-            id=workload_id,
+            id=workload.id,
             queue=spec.queue,
-            created=created,
+            created=workload.created,
             priority=spec.effective_priority,
             preemptible=spec.effective_preemptible,
-            started=None if allocation is None else created,
-            tasks=(task,),
+            started=workload.started,
+            groups=(Group(name="default", min_members=spec.fewest_tasks),),
+            tasks=tuple(
+                self._planned_task(spec, TaskId(workload.id, index), task)
+                for index, task in enumerate(record.tasks)
+                if not task.has_ended
+            ),
         )
+
+    def _planned_task(self, spec: WorkloadSpec, name: TaskId, task: TaskRecord) -> Task:
+        if task.allocation is None:
+            return Task(id=str(name), request=spec.request)
+        gpu_ids = tuple(held.id for held in task.allocation.devices)
+        return Task(id=str(name), request=spec.request, state="running", node="memory", gpu_ids=gpu_ids)
 
     def _state(self, epoch: str, seq: int) -> EngineState:
         return EngineState(
@@ -322,11 +376,19 @@ class MemoryEngine:
             info=_run(self.info()),
             devices=_run(self.devices()),
             queues=self._queues,
-            workloads=tuple(self._known.values()),
+            workloads=tuple(record.workload for record in self._known.values()),
         )
 
 
-def _run(answer: object) -> object:
+def _by_workload(parts: Iterable[Any]) -> dict[str, dict[int, Any]]:
+    found: dict[str, dict[int, Any]] = {}
+    for part in parts:
+        task = TaskId.parse(part.task)
+        found.setdefault(task.workload, {})[task.index] = part
+    return found
+
+
+def _run(answer: object) -> Any:
     """What a coroutine that waits for nothing returns."""
     try:
         answer.send(None)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from jupyter_runai.client.aio import AsyncClient
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.engine import Engine
 from scheduler_core.model import Verdict
-from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Workload, WorkloadSpec
+from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, TaskStatus, Workload, WorkloadSpec
 
 
 @cache
@@ -53,13 +53,16 @@ class Client:
         """The workload at each change and its output as it comes; null after `tick_s` seconds without either."""
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
 
-    def logs(self, workload_id: str) -> Iterator[bytes]:
-        """The output so far."""
-        chunks = self._runtime.iterate(self._engine.logs(workload_id))
+    def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
+        return self._runtime.run(self._engine.tasks(workload_id))
+
+    def logs(self, workload_id: str, task: int = 0) -> Iterator[bytes]:
+        """A task's output so far."""
+        chunks = self._runtime.iterate(self._engine.logs(workload_id, task=task))
         return (chunk for chunk in chunks if chunk is not None)
 
-    def results(self, workload_id: str) -> Path:
-        return self._runtime.run(self._engine.results(workload_id))
+    def results(self, workload_id: str, task: int = 0) -> Path:
+        return self._runtime.run(self._engine.results(workload_id, task))
 
     def suspend(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.suspend(workload_id))

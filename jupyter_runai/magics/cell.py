@@ -39,6 +39,8 @@ class CellOptions(Struct, frozen=True, kw_only=True):
     name: str | None = None
     project: str | None = None
     priority: str | None = None
+    workers: int | None = None
+    elastic: tuple[int, int] | None = None
     retries: int = 0
     max_time: float | None = None
     detach: bool = False
@@ -122,6 +124,7 @@ def _is_builtin(name: str, value: Any) -> bool:
 
 
 def _specification(options: CellOptions) -> WorkloadSpec:
+    fewest, most = options.elastic or (options.workers or 1,) * 2
     return WorkloadSpec(
         command=(sys.executable, "-P", "-u", str(_RUNNER)),
         cwd=_working_folder(),
@@ -130,6 +133,8 @@ def _specification(options: CellOptions) -> WorkloadSpec:
         name_hint=_name_hint(),
         kind="training",
         queue=options.project or DEFAULT_QUEUE,
+        tasks=most,
+        min_tasks=fewest,
         retries=options.retries,
         max_run_s=options.max_time,
         priority=None if options.priority is None else PRIORITIES[options.priority],

@@ -7,7 +7,7 @@ from html import escape
 
 from IPython.display import DisplayHandle, display
 
-from jupyter_runai.words import duration, elapsed, held, ordinal, size, state_word
+from jupyter_runai.words import duration, elapsed, held, ordinal, size, state_words
 from scheduler_core.workload import Workload
 
 _GLYPHS = {"completed": "✓", "failed": "✗", "stopped": "■"}
@@ -48,7 +48,7 @@ def describe(workload: Workload, now: float, returned: tuple[tuple[str, str, int
         words.append(_ending(workload, clock))
         words += [f"{name} ← {kind} ({size(count)})" for name, kind, count in returned]
         return f"{_GLYPHS[workload.state]} {' · '.join(words)}", ""
-    words.append(state_word(workload))
+    words.append(state_words(workload))
     if workload.state == "pending" and workload.verdict is not None:
         position = workload.verdict.queue_position
         if position is not None:

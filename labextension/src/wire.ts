@@ -131,6 +131,10 @@ export interface IWorkload {
   readonly exit_code: number | null;
   readonly reason: string;
   readonly report: IReport | null;
+  readonly tasks: number;
+  readonly min_tasks: number;
+  readonly gang: boolean;
+  readonly task_states: Readonly<Partial<Record<WorkloadState, number>>>;
 }
 
 /** Who holds a share of a device. */

@@ -3,6 +3,7 @@ import { nullTranslator } from '@jupyterlab/translation';
 import { shortModel } from '../src/format/device';
 import {
   formatAlignedShare,
+  formatAsked,
   formatCharacters,
   formatDevices,
   formatMemory,
@@ -299,4 +300,9 @@ describe('the order of workloads', () => {
     expect(isStoppable(workload({ state: 'failed' }))).toBe(false);
     expect(isStoppable(workload({ state: 'deleting' }))).toBe(false);
   });
+});
+
+it('says how many tasks ask for it', () => {
+  expect(formatAsked(workload({ tasks: 4 }))).toBe('4 × 0.5');
+  expect(formatAsked(workload())).toBe('0.5');
 });

@@ -41,6 +41,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (rf"{workload}/resume", ResumeHandler, known),
         (rf"{workload}/stop", StopHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
+        (rf"{workload}/tasks", TasksHandler, known),
         (rf"{workload}/results", ResultsHandler, known),
         (rf"{workload}/logs", LogsHandler, known),
         (r"/v1/events", EventsHandler, known),
@@ -167,11 +168,18 @@ class ExplainHandler(Handler):
         self.answer(self.service.explain(workload_id))
 
 
-class ResultsHandler(Handler):
-    """The folder of a workload's results."""
+class TasksHandler(Handler):
+    """Each task of a workload."""
 
     def get(self, workload_id: str) -> None:
-        self.answer(str(self.service.results(workload_id)))
+        self.answer(self.service.tasks(workload_id))
+
+
+class ResultsHandler(Handler):
+    """The folder of a task's results."""
+
+    def get(self, workload_id: str) -> None:
+        self.answer(str(self.service.results(workload_id, _number(self.get_query_argument("task", "0")))))
 
 
 class SimulateHandler(Handler):
@@ -244,18 +252,23 @@ class EventsHandler(StreamHandler):
 
 
 class LogsHandler(StreamHandler):
-    """A workload's output from byte `offset`; with `follow`, until the workload has ended."""
+    """A task's output from byte `offset`; with `follow`, until the workload has ended."""
 
     async def open(self, workload_id: str) -> None:
         offset = self.get_query_argument("offset", "0")
         follow = self.get_query_argument("follow", "0") == "1"
         try:
-            path = self.service.log(workload_id)
+            path = self.service.log(workload_id, _number(self.get_query_argument("task", "0")))
         except NotFound as error:
             self.close(4000 + error.status, error.message)
             return
-        start = min(int(offset[:18]), path.stat().st_size) if offset.isdecimal() and path.exists() else 0
+        start = min(_number(offset), path.stat().st_size) if path.exists() else 0
         self.relay(_log_chunks(self.service, workload_id, path, start, follow), binary=True)
+
+
+def _number(text: str) -> int:
+    """A whole number as it comes in a query; 0 for anything else."""
+    return int(text[:18]) if text.isdecimal() and text.isascii() else 0
 
 
 async def _encoded(service: Service, since: tuple[str, int] | None) -> AsyncGenerator[bytes, None]:

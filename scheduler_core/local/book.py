@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import EngineDefect, NotFound, RunaiError
 from scheduler_core.local.feed import Feed
-from scheduler_core.local.store import Record, Store
+from scheduler_core.local.records import Record
+from scheduler_core.local.store import Store
 from scheduler_core.model import Verdict
 from scheduler_core.workload import TRANSITIONS, Workload, WorkloadChanged, WorkloadDeleted
 
@@ -119,7 +120,8 @@ class Book:
         """Show a new verdict of a workload that waits; verdicts are worked out anew at each start, so not stored."""
         record = self._records.get(verdict.workload)
         if record is not None and record.workload.state == "pending" and record.workload.verdict != verdict:
-            self._records[verdict.workload] = record = replace_workload(record, verdict=verdict)
+            record = replace(record, workload=replace(record.workload, verdict=verdict))
+            self._records[verdict.workload] = record
             self._show(record)
 
     async def remove(self, workload_id: str, clear: Callable[[], None]) -> None:
@@ -138,8 +140,3 @@ class Book:
         self._records[record.workload.id] = record
         workload = record.workload
         self._feed.publish(lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload))
-
-
-def replace_workload(record: Record, **changes: object) -> Record:
-    """A record whose workload has these fields."""
-    return replace(record, workload=replace(record.workload, **changes))

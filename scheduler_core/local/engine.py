@@ -33,7 +33,16 @@ from scheduler_core.local.protocol import COMPLETE, PROTOCOL, Endpoint, Simulate
 from scheduler_core.local.runs import ended
 from scheduler_core.local.start import find_daemon, start_daemon
 from scheduler_core.model import Verdict
-from scheduler_core.workload import Device, EngineInfo, Event, Explanation, QueueStatus, Workload, WorkloadSpec
+from scheduler_core.workload import (
+    Device,
+    EngineInfo,
+    Event,
+    Explanation,
+    QueueStatus,
+    TaskStatus,
+    Workload,
+    WorkloadSpec,
+)
 
 T = TypeVar("T")
 
@@ -95,14 +104,19 @@ class LocalEngine:
             async for message in messages:
                 yield decoder.decode(message)
 
-    async def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
-        path = f"workloads/{quote(workload_id, safe='')}/logs?offset={offset}&follow={int(follow)}"
+    async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
+        return await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/tasks", tuple[TaskStatus, ...])
+
+    async def logs(
+        self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
+    ) -> AsyncGenerator[bytes, None]:
+        path = f"workloads/{quote(workload_id, safe='')}/logs?offset={offset}&follow={int(follow)}&task={task}"
         async with aclosing(self._stream(path)) as messages:
             async for message in messages:
                 yield message if isinstance(message, bytes) else message.encode()
 
-    async def results(self, workload_id: str) -> Path:
-        return Path(await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/results", str))
+    async def results(self, workload_id: str, task: int = 0) -> Path:
+        return Path(await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/results?task={task}", str))
 
     async def suspend(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/suspend", Workload)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-MARK = b"RUNAI_WORKLOAD_ID="
+MARK = b"RUNAI_TASK_ID="
 _PROC = Path("/proc")
 
 
@@ -46,7 +46,7 @@ def start_of(pid: int) -> str | None:
 
 
 def mark_of(pid: int) -> str | None:
-    """The id of the workload that a process belongs to by its environment; null for none, or somebody else's."""
+    """The task that a process belongs to by its environment; null for none, or somebody else's."""
     with suppress(OSError):
         for pair in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
             if pair.startswith(MARK):
@@ -54,8 +54,8 @@ def mark_of(pid: int) -> str | None:
     return None
 
 
-def processes_of(workload_id: str, supervisor: Process) -> list[int]:
-    """The pids of a workload: what bears its mark, and what lives in its supervisor's session but the supervisor.
+def processes_of(task: str, supervisor: Process) -> list[int]:
+    """The pids of a task: what bears its mark, and what lives in its supervisor's session but the supervisor.
 
     Without the supervisor only the mark counts: the number of its session may be somebody else's by now.
     """
@@ -66,14 +66,14 @@ def processes_of(workload_id: str, supervisor: Process) -> list[int]:
         if (led and pid == supervisor.pid) or start_of(pid) is None:
             continue
         with suppress(OSError):
-            if mark_of(pid) == workload_id or (led and os.getsid(pid) == supervisor.pid):
+            if mark_of(pid) == task or (led and os.getsid(pid) == supervisor.pid):
                 found.append(pid)
     return found
 
 
-def signal_workload(workload_id: str, supervisor: Process, number: signal.Signals) -> bool:
-    """Send a signal to all processes of a workload but its supervisor; whether there was any."""
-    pids = processes_of(workload_id, supervisor)
+def signal_task(task: str, supervisor: Process, number: signal.Signals) -> bool:
+    """Send a signal to all processes of a task but its supervisor; whether there was any."""
+    pids = processes_of(task, supervisor)
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from scheduler_core.errors import EngineUnavailable, StorageFull
 from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.store import Record
+from scheduler_core.local.records import Record, decode_record
 from scheduler_core.workload import Report
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -40,20 +40,23 @@ class Exit(Struct, frozen=True):
 
 
 class RunFolder:
-    """The files of one workload and of one of its runs; every one of them is private to its owner.
+    """The files of one task of a workload and of one of its runs; every one of them is private to its owner.
 
-    The files of the first run lie in the workload's folder itself, those of a later one in a folder there.
+    The files of task 0 lie in the workload's folder itself, those of another in a folder there, and the same goes for
+    the runs of a task. A gang shares its checkpoints and results; inputs are everybody's.
     """
 
-    def __init__(self, path: Path, run: int = 0) -> None:
+    def __init__(self, path: Path, index: int = 0, run: int = 0, gang: bool = True) -> None:
         self.path = path
-        self.run_path = path / f"run-{run}" if run else path
+        self._task_path = path / f"task-{index}" if index else path
+        self.run_path = self._task_path / f"run-{run}" if run else self._task_path
         self._run = run
-        self.log = path / "output.log"
-        self.checkpoint = path / "checkpoint"
+        shared = path if gang else self._task_path
+        self.log = self._task_path / "output.log"
+        self.checkpoint = shared / "checkpoint"
         self.inputs = path / "inputs"
-        self.results = path / "results"
-        self.report_file = path / "report.json"
+        self.results = shared / "results"
+        self.report_file = self._task_path / "report.json"
 
     def make(self, inputs: Path | None) -> None:
         """Make the folder and take over the inputs, by renaming: nothing is copied. The rest is made when it starts."""
@@ -78,7 +81,7 @@ class RunFolder:
     def kept(self) -> Record | None:
         """The record as it was kept last."""
         with suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode((self.path / _RECORD).read_bytes(), type=Record)
+            return decode_record((self.path / _RECORD).read_bytes())
         return None
 
     def give_back_inputs(self, inputs: Path | None) -> None:
@@ -93,13 +96,13 @@ class RunFolder:
 
     def prepare(self) -> None:
         """Make ready for this run: what those before left stays, but for what they said of their end."""
-        for folder in (self.inputs, self.results, self.checkpoint):
+        for folder in (self._task_path, self.inputs, self.results, self.checkpoint):
             folder.mkdir(mode=0o700, exist_ok=True)
         self.log.touch(mode=0o600)
         if self._run:
             self.run_path.mkdir(mode=0o700, exist_ok=True)
             self.report_file.unlink(missing_ok=True)
-            shutil.rmtree(self.path / f"run-{self._run - 1}", ignore_errors=True)
+            shutil.rmtree(self._task_path / f"run-{self._run - 1}", ignore_errors=True)
 
     def variables(self) -> dict[str, str]:
         """The variables that show a workload its own folder."""

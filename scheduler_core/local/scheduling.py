@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.projects import ProjectsFile
+from scheduler_core.local.records import TaskId
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.workload import QueueStatus, WorkloadSpec
+
+OfTask = TypeVar("OfTask", Bind, Eviction)
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 0.5
@@ -83,39 +87,51 @@ class Scheduling:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return
         self.queues = _queue_status(made, {queue.name: queue.parent for queue in queues})
-        placed = {bind.task for bind in made.binds}
+        binds, evictions = _by_workload(made.binds), _by_workload(made.evictions)
         for verdict in made.verdicts:
-            if f"{verdict.workload}-0" not in placed:
+            if verdict.workload not in binds:
                 self._book.note_verdict(verdict)
-        await asyncio.gather(*(self._evict(eviction) for eviction in made.evictions))
-        await asyncio.gather(*(self._bind(bind, machine) for bind in made.binds))
+        await asyncio.gather(*(self._evict(workload, of_it) for workload, of_it in evictions.items()))
+        await asyncio.gather(*(self._start(workload, of_it, machine) for workload, of_it in binds.items()))
         if made.binds and any(verdict.state == "pending" for verdict in made.verdicts):
             # Who is left has moved up.
             self.wake()
         self._applied()
 
-    async def _evict(self, eviction: Eviction) -> None:
+    async def _evict(self, workload_id: str, evictions: Mapping[int, Eviction]) -> None:
+        first = next(iter(evictions.values()))
         try:
-            await self._lifecycle.evict(eviction.workload, f"{eviction.action}: {eviction.reason}")
+            await self._lifecycle.evict(workload_id, frozenset(evictions), f"{first.action}: {first.reason}")
         except RunaiError:
-            _log.exception("%s could not be evicted", eviction.workload)
+            _log.exception("%s could not be evicted", workload_id)
 
-    async def _bind(self, bind: Bind, machine: Machine) -> None:
-        workload_id = bind.task.removesuffix("-0")
+    async def _start(self, workload_id: str, binds: Mapping[int, Bind], machine: Machine) -> None:
         if workload_id not in self._book:
             return
         record = self._book.get(workload_id)
-        allocation = allocation_of(bind, record.spec.request, machine, self._simulated)
-        held = {device.id for device in allocation.devices}
+        request = record.spec.request
+        allocations = {
+            index: allocation_of(bind, request, machine, self._simulated) for index, bind in sorted(binds.items())
+        }
+        held = {device.id for allocation in allocations.values() for device in allocation.devices}
         memory_mib = {device.id: device.memory_mib for device in machine.physical if device.id in held}
         try:
-            if await self._lifecycle.start(workload_id, allocation, memory_mib):
+            if await self._lifecycle.start(workload_id, allocations, memory_mib):
                 return
         except (RunaiError, OSError):
             _log.exception("%s could not be started and goes on waiting", record.workload.name)
         # Another user's engine was faster, or the disk is full: look again before trying again.
         await self._look_again()
         asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
+
+
+def _by_workload(parts: Iterable[OfTask]) -> dict[str, dict[int, OfTask]]:
+    """Parts of a plan by the workload and the index of their task."""
+    found: dict[str, dict[int, OfTask]] = {}
+    for part in parts:
+        task = TaskId.parse(part.task)
+        found.setdefault(task.workload, {})[task.index] = part
+    return found
 
 
 def _queue_status(made: Plan, parents: Mapping[str, str | None]) -> tuple[QueueStatus, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import Conflict, InvalidRequest, RunaiError
+from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import open_devices, parse_simulated
 from scheduler_core.local.feed import Feed
@@ -26,13 +26,15 @@ from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.paths import ledger_directory
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, Submission
+from scheduler_core.local.records import TaskId, new_record
 from scheduler_core.local.runs import RunFolder, explained
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
 from scheduler_core.local.sharing import without_secrets
 from scheduler_core.local.snapshot import show_devices
-from scheduler_core.local.store import Record, Store
+from scheduler_core.local.store import Store
 from scheduler_core.local.survival import survived_restarts, user_name
+from scheduler_core.local.tasks import task_statuses
 from scheduler_core.model import Verdict
 from scheduler_core.workload import (
     Device,
@@ -43,6 +45,7 @@ from scheduler_core.workload import (
     Explanation,
     QueuesChanged,
     QueueStatus,
+    TaskStatus,
     Workload,
     WorkloadSpec,
 )
@@ -73,6 +76,7 @@ class Service:
         self._feed = Feed(self._state)
         self._book = Book(self._store, self._feed)
         self._lifecycle = Lifecycle(self._book, self._folder / "workloads", simulated, self._freed)
+        self._runs = self._lifecycle.runs
         ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._machine_changed)
         self._projects = ProjectsFile(directory)
@@ -97,11 +101,11 @@ class Service:
         self._clean()
         await asyncio.to_thread(self._monitor.read)
         self._shown_devices = self.devices()
-        self._lifecycle.adopt()
-        self._lifecycle.spawn(self._monitor.run())
-        self._lifecycle.spawn(self._scheduling.run())
-        self._lifecycle.spawn(self._forget_old())
-        self._lifecycle.spawn(self._watch_projects())
+        self._runs.adopt()
+        self._runs.spawn(self._monitor.run())
+        self._runs.spawn(self._scheduling.run())
+        self._runs.spawn(self._forget_old())
+        self._runs.spawn(self._watch_projects())
         self._scheduling.wake()
 
     def close(self) -> None:
@@ -138,11 +142,11 @@ class Service:
     async def _store_new(self, submission: Submission) -> Workload:
         spec = self._checked(replace(submission.spec, env=without_secrets(submission.spec.env)))
         workload = self._new_workload(spec)
-        folder = self._lifecycle.run_folder(workload.id)
+        folder = self._runs.folder(TaskId(workload.id, 0))
         inputs = self._staged(submission.inputs)
         try:
             folder.make(inputs)
-            record = Record(spec=spec, workload=workload)
+            record = new_record(spec, workload)
             folder.keep(record)
             await self._book.add(record)
         except OSError as error:
@@ -190,7 +194,7 @@ class Service:
         workload = self.get(workload_id)
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
-        await self._book.remove(workload_id, self._lifecycle.run_folder(workload_id).remove)
+        await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove)
 
     def explain(self, workload_id: str) -> Explanation:
         workload = self.get(workload_id)
@@ -203,16 +207,25 @@ class Service:
     def devices(self) -> tuple[Device, ...]:
         return show_devices(self._monitor.machine(), self._book, self._simulated)
 
-    def results(self, workload_id: str) -> Path:
-        self._book.get(workload_id)
-        return self._lifecycle.run_folder(workload_id).results
+    def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
+        return task_statuses(self._book.get(workload_id))
+
+    def results(self, workload_id: str, index: int) -> Path:
+        return self._runs.folder(self._task(workload_id, index)).results
+
+    def _task(self, workload_id: str, index: int) -> TaskId:
+        record = self._book.get(workload_id)
+        if not 0 <= index < len(record.tasks):
+            raise NotFound(
+                f"{record.workload.name} has no task {index}.", f"Its tasks are 0 to {len(record.tasks) - 1}."
+            )
+        return TaskId(workload_id, index)
 
     def watch(self, since: tuple[str, int] | None) -> AsyncGenerator[Event, None]:
         return self._feed.subscribe(since)
 
-    def log(self, workload_id: str) -> Path:
-        self._book.get(workload_id)
-        return self._lifecycle.run_folder(workload_id).log
+    def log(self, workload_id: str, index: int) -> Path:
+        return self._runs.folder(self._task(workload_id, index)).log
 
     def change_devices(self, simulate: str | None) -> None:
         """Write down other devices; they hold from the daemon's next start.
@@ -260,6 +273,9 @@ class Service:
             request=spec.request,
             created=time.time(),
             simulated=self._simulated,
+            tasks=spec.tasks,
+            min_tasks=spec.fewest_tasks,
+            gang=spec.gang,
         )
 
     def _new_id(self) -> str:

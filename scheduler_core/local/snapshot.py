@@ -9,14 +9,15 @@ from msgspec import Struct
 
 from scheduler_core.local.devices import PhysicalDevice, Sample
 from scheduler_core.local.ledger import Claim
+from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.sharing import enforcement
-from scheduler_core.local.store import Record
 from scheduler_core.model import (
     MILLI,
     Bind,
     Config,
     Gpu,
     GpuQuota,
+    Group,
     Node,
     PlannedWorkload,
     Queue,
@@ -91,13 +92,22 @@ def build_snapshot(
 
 def pending_workload(workload_id: str, spec: WorkloadSpec, created: float) -> PlannedWorkload:
     """A workload that waits, as the planner sees it."""
+    tasks = (Task(id=str(TaskId(workload_id, index)), request=spec.request) for index in range(spec.tasks))
+    return _workload(workload_id, spec, created, None, tuple(tasks))
+
+
+def _workload(
+    workload_id: str, spec: WorkloadSpec, created: float, started: float | None, tasks: tuple[Task, ...]
+) -> PlannedWorkload:
     return PlannedWorkload(
         id=workload_id,
         queue=spec.queue,
         created=created,
         priority=spec.effective_priority,
         preemptible=spec.effective_preemptible,
-        tasks=(Task(id=f"{workload_id}-0", request=spec.request),),
+        started=started,
+        groups=(Group(name="default", min_members=spec.fewest_tasks),),
+        tasks=tasks,
     )
 
 
@@ -140,30 +150,30 @@ def show_devices(machine: Machine, records: Iterable[Record], simulated: bool) -
 
 
 def _is_planned(record: Record) -> bool:
-    return record.workload.state in ("pending", "initializing", "running", "suspending")
+    return record.workload.state in ("pending", "initializing", "running", "degraded", "suspending")
 
 
 def _planned(record: Record, node: str) -> PlannedWorkload:
     workload = record.workload
-    waiting = pending_workload(workload.id, record.spec, workload.created)
-    if workload.allocation is None:
-        return waiting
-    task = Task(
-        id=f"{workload.id}-0",
-        state="releasing" if workload.is_leaving else "running",
-        node=node,
-        gpu_ids=tuple(device.id for device in workload.allocation.devices),
-        request=record.spec.request,
-    )
-    return PlannedWorkload(
-        id=waiting.id,
-        queue=waiting.queue,
-        created=waiting.created,
-        priority=waiting.priority,
-        preemptible=waiting.preemptible,
-        started=workload.started,
-        tasks=(task,),
-    )
+    tasks = [_task(record, TaskId(workload.id, index), task, node) for index, task in enumerate(record.tasks)]
+    planned = tuple(task for task in tasks if task is not None)
+    return _workload(workload.id, record.spec, workload.created, workload.started, planned)
+
+
+def _task(record: Record, name: TaskId, task: TaskRecord, node: str) -> Task | None:
+    """A task as the planner sees it: of a gang also one that is done, since the others still count on it."""
+    request = record.spec.request
+    if task.allocation is not None and task.is_alive:
+        return Task(
+            id=str(name),
+            state="running" if record.then is None and task.then is None else "releasing",
+            node=node,
+            gpu_ids=tuple(device.id for device in task.allocation.devices),
+            request=request,
+        )
+    if task.state == "pending":
+        return Task(id=str(name), state="pending" if record.then is None else "gated", request=request)
+    return Task(id=str(name), state="done", request=request) if record.spec.gang else None
 
 
 def _held_by_others(machine: Machine) -> list[PlannedWorkload]:

@@ -15,14 +15,13 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from scheduler_core.errors import EngineUnavailable, StorageFull
-from scheduler_core.local.identity import Process
-from scheduler_core.workload import Workload, WorkloadSpec
+from scheduler_core.local.records import Record, decode_record
 
 _MIGRATIONS = (
     """
@@ -41,22 +40,6 @@ _MIGRATIONS = (
 """Each brings a store one version on; a store's version is how many it has seen."""
 
 _LARGEST_BATCH = 256
-
-
-class Record(Struct, frozen=True, kw_only=True):
-    """A workload as the engine keeps it: what was submitted, what people see, and its supervisor once it started.
-
-    `run` numbers its runs from 0: the present one, or the next; `ran_s` is how long those before it ran, `failures` how
-    many of them failed. `then` is what a workload that is being suspended becomes.
-    """
-
-    spec: WorkloadSpec
-    workload: Workload
-    supervisor: Process | None = None
-    run: int = 0
-    ran_s: float = 0.0
-    failures: int = 0
-    then: Literal["suspended", "pending"] = "suspended"
 
 
 class _Put(Struct):
@@ -90,8 +73,7 @@ class Store:
     def load(self) -> list[Record]:
         """Every record, oldest first."""
         rows = self._connection.execute("SELECT record FROM workloads ORDER BY created, id")
-        decoder = msgspec.json.Decoder(Record)
-        return [decoder.decode(record) for (record,) in rows]
+        return [decode_record(record) for (record,) in rows]
 
     def restore(self, records: Iterable[Record]) -> None:
         """Fill an empty store, before anything else is written."""

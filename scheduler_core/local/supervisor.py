@@ -42,7 +42,7 @@ def main(run: str, log: str) -> int:
     _write(f"{run}/started", f"{pid}\n")
     _announce(str(pid))
     _, status = os.waitpid(pid, 0)
-    _end_leftovers(next((pair for pair in variables if pair.startswith(b"RUNAI_WORKLOAD_ID=")), b""))
+    _end_leftovers(next((pair for pair in variables if pair.startswith(b"RUNAI_TASK_ID=")), b""))
     _finish(run, record, os.waitstatus_to_exitcode(status), "")
     return 0
 
@@ -147,7 +147,7 @@ def _signal_leftovers(mark: bytes, number: int) -> bool:
 
 
 def _is_leftover(pid: int, session: int, mark: bytes) -> bool:
-    """Whether a process lives in our session or bears the workload's mark; one that nobody reaps has ended."""
+    """Whether a process lives in our session or bears the task's mark; one that nobody reaps has ended."""
     if _fields(pid)[0] in "ZX":
         return False
     if os.getsid(pid) == session:

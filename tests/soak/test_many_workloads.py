@@ -26,6 +26,7 @@ MOST_LIVE = 40
 WARM_UP = 150
 GROWTH_KIB = 20 * 1024
 SHARES = ("0.1", "0.25", "0.5", "0.5", 1, 2)
+TASKS = (*[(1, True)] * 6, (2, True), (3, False))
 PRIORITIES = (25, 40, 40, 65, 125)
 
 
@@ -71,11 +72,14 @@ class Soak:
 
     async def _submit(self) -> None:
         self.submitted += 1
+        tasks, gang = self._chance.choice(TASKS)
         workload = await self._engine.submit(
             WorkloadSpec(
                 command=("/bin/sleep", str(self._chance.choice((0, 0.1, 0.4)))),
                 cwd="/",
                 request=TaskRequest(gpu=self._chance.choice(SHARES)),
+                tasks=tasks,
+                gang=gang,
                 priority=self._chance.choice(PRIORITIES),
                 grace_s=1,
             )

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSX } from 'react';
 
-import { formatRequest } from '../format/share';
+import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
 import { detailLine, stateGlyph, stateWord } from '../format/words';
 import { hasEnded } from '../model/workloads';
@@ -83,7 +83,7 @@ function LogHead(props: ILogHeadProps): JSX.Element {
       <span className="jp-Runai-state" role="status">
         {stateWord(workload, trans)}
       </span>
-      <span className="jp-Runai-number">{formatRequest(workload.request)}</span>
+      <span className="jp-Runai-number">{formatAsked(workload)}</span>
       <span className="jp-Runai-detailLine" title={detail}>
         {detail}
       </span>

@@ -3,7 +3,7 @@ import { infoIcon, stopIcon } from '@jupyterlab/ui-components';
 import { memo, useId, useState } from 'react';
 import type { JSX } from 'react';
 
-import { formatRequest } from '../format/share';
+import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
 import { detailLine, stateGlyph, stateWord } from '../format/words';
 import { hasEnded, isStoppable, isWaiting } from '../model/workloads';
@@ -51,9 +51,7 @@ export const WorkloadRow = memo(function WorkloadRow(
         >
           {workload.name}
         </button>
-        <span className="jp-Runai-number">
-          {formatRequest(workload.request)}
-        </span>
+        <span className="jp-Runai-number">{formatAsked(workload)}</span>
         <span className="jp-Runai-number jp-Runai-elapsed">
           {formatElapsed(elapsed(workload, now))}
         </span>

@@ -1,4 +1,4 @@
-import type { ITaskRequest } from '../wire';
+import type { ITaskRequest, IWorkload } from '../wire';
 
 const MILLI = 1000;
 
@@ -45,6 +45,12 @@ export function formatRequest(request: ITaskRequest): string {
   }
   const devices = Number(gpu);
   return devices > 0 ? times(gpu_devices, formatDevices(devices)) : 'CPU';
+}
+
+/** What all tasks of a workload ask for: "4 × 0.5" for four of them. */
+export function formatAsked({ request, tasks }: IWorkload): string {
+  const one = formatRequest(request);
+  return tasks > 1 ? `${tasks} × ${one}` : one;
 }
 
 /** Whether a request is for less than whole devices. */

@@ -32,6 +32,10 @@ export function workload(changes: Partial<IWorkload> = {}): IWorkload {
     exit_code: null,
     reason: '',
     report: null,
+    tasks: 1,
+    min_tasks: 1,
+    gang: true,
+    task_states: {},
     ...changes
   };
 }

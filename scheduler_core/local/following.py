@@ -1,0 +1,222 @@
+"""The runs of tasks: started, told to go, followed to their recorded end, and found again after a daemon that died."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import time
+from collections.abc import Callable, Collection, Coroutine
+from pathlib import Path
+from typing import Any
+
+from scheduler_core.errors import RunaiError
+from scheduler_core.local.book import Book, Change
+from scheduler_core.local.identity import Process, signal_task
+from scheduler_core.local.ledger import Ledger
+from scheduler_core.local.records import Record, TaskId, TaskRecord
+from scheduler_core.local.runs import Exit, Launch, RunFolder, ended
+from scheduler_core.local.tasks import after_run, seen_running, some_told_to_go, told_to_go, waiting_again
+from scheduler_core.workload import Allocation, Workload
+
+_log = logging.getLogger(__name__)
+_STARTING_S = 30.0
+_LEFT_OVER_S = 10.0
+_TRY_LATER = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+class Runs:
+    """Follows every run of one engine's tasks; `freed` is called whenever a device came free."""
+
+    def __init__(self, book: Book, folder: Path, freed: Callable[[], None]) -> None:
+        self._book = book
+        self._folder = folder
+        self._freed = freed
+        self._spawned: set[asyncio.Task[None]] = set()
+
+    def keep_in(self, ledger: Ledger) -> None:
+        """The host's ledger, in which what comes free is written down."""
+        self._ledger = ledger
+
+    def folder(self, task: TaskId) -> RunFolder:
+        """The files of a task and of its present run, or its next."""
+        path = self._folder / task.workload
+        if task.workload not in self._book:
+            return RunFolder(path)
+        record = self._book.get(task.workload)
+        return RunFolder(path, task.index, record.tasks[task.index].run, record.spec.gang)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something beside everything else, keep it from being collected, and log it when it fails."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._spawned.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("A task of the engine failed", exc_info=task.exception())
+
+    async def launch(self, tasks: list[TaskId]) -> None:
+        """Start the supervisors of tasks that are written down as starting.
+
+        Raises:
+            OSError: this machine has no room for a process now; those that are left wait again.
+        """
+        for number, task in enumerate(tasks):
+            try:
+                launch = Launch(self.folder(task))
+            except OSError as error:
+                if error.errno in _TRY_LATER:
+                    for left in tasks[number:]:
+                        await self._wait_again(left)
+                    raise
+                await self.finish(task, Exit(1, str(error), time.time()))
+            else:
+                self.spawn(self._follow(task, launch))
+
+    def adopt(self) -> None:
+        """Take up the runs that an earlier daemon left: follow those that live, record those that ended."""
+        for record in self._book.live():
+            for task, known in record.alive():
+                self.spawn(self._adopt(task, known))
+
+    async def _terminate(self, task: TaskId) -> None:
+        record = self._book.get(task.workload)
+        supervisor = record.tasks[task.index].supervisor
+        if supervisor is None:
+            return
+        await asyncio.to_thread(signal_task, str(task), supervisor, signal.SIGTERM)
+        try:
+            async with asyncio.timeout(record.spec.grace_s):
+                await ended(supervisor)
+        except TimeoutError:
+            await asyncio.to_thread(signal_task, str(task), supervisor, signal.SIGKILL)
+
+    async def finish(self, task: TaskId, outcome: Exit) -> None:
+        """Record that a run has ended so; the rest of a gang goes with one that failed."""
+        record = self._book.get(task.workload)
+        report = self.folder(task).report()
+        await self._book.observe(task.workload, lambda known: after_run(known, task.index, outcome, report))
+        if record.then is None and task.workload in self._book and self._book.get(task.workload).then is not None:
+            self._tell(task.workload)
+        self.keep(task.workload)
+        await self._free(record.tasks[task.index].allocation)
+
+    async def tell_to_go(self, workload_id: str, change: Change, indices: Collection[int] | None = None) -> Workload:
+        """Write down that a workload, or these tasks of it, are to go, and tell their processes."""
+        told_before = self._book.get(workload_id).then is not None
+        workload = await self._book.decide(workload_id, change)
+        if not told_before:
+            self._tell(workload_id, indices)
+        return workload
+
+    def _tell(self, workload_id: str, indices: Collection[int] | None = None) -> None:
+        """SIGTERM for the processes that run; those that still start are told as soon as they do."""
+        for task, known in self._book.get(workload_id).alive():
+            if known.state == "running" and (indices is None or task.index in indices):
+                self.spawn(self._terminate(task))
+
+    def keep(self, workload_id: str) -> None:
+        """Keep a copy of the record beside its files; the store has it, so a failure is no more than noted."""
+        try:
+            if workload_id in self._book:
+                self.folder(TaskId(workload_id, 0)).keep(self._book.get(workload_id))
+        except OSError:
+            _log.exception("The copy of a record is behind")
+
+    async def refresh(self, allocation: Allocation | None) -> None:
+        """Bring the ledger up to date on these devices; what fails is made good by the next reading."""
+        if allocation is None:
+            return
+        try:
+            await asyncio.to_thread(self._ledger.refresh, [device.id for device in allocation.devices])
+        except (RunaiError, OSError):
+            _log.exception("The host's ledger is behind")
+
+    async def _follow(self, task: TaskId, launch: Launch) -> None:
+        failure = await launch.announced()
+        supervisor = self.folder(task).supervisor()
+        if supervisor is not None and supervisor.pid != launch.process.pid:
+            # One that an earlier daemon started was first; ours has left without doing anything.
+            launch.reap()
+            await self._oversee(task, supervisor)
+            return
+        if not failure and self.folder(task).has_started():
+            await self._running(task, launch.process)
+        await ended(launch.process)
+        launch.reap()
+        await self._record_end(task, launch.process)
+
+    async def _adopt(self, task: TaskId, known: TaskRecord) -> None:
+        supervisor = self.folder(task).supervisor()
+        if supervisor is not None:
+            await self._oversee(task, supervisor)
+            return
+        # The daemon died before any supervisor took the run: it waits again, its place in the order unchanged.
+        await self._wait_again(task)
+        await self._free(known.allocation)
+
+    async def _wait_again(self, task: TaskId) -> None:
+        await self._book.observe(task.workload, lambda known: waiting_again(known, task.index, time.time()))
+
+    async def _oversee(self, task: TaskId, supervisor: Process) -> None:
+        """Follow a run that somebody else started, if it has not ended yet."""
+        folder = self.folder(task)
+        if folder.exit() is None and supervisor.is_alive():
+            deadline = time.monotonic() + _STARTING_S
+            while not folder.has_started() and supervisor.is_alive() and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+            await self._running(task, supervisor)
+            await ended(supervisor)
+        await self._record_end(task, supervisor)
+
+    async def _running(self, task: TaskId, supervisor: Process) -> None:
+        await self._book.observe(task.workload, lambda known: seen_running(known, task.index, supervisor))
+        record = self._book.get(task.workload)
+        if record.then is not None or record.tasks[task.index].then is not None:
+            # It was told to go before it ran, when there was nothing to signal yet.
+            self.spawn(self._terminate(task))
+        if record.spec.max_run_s is not None:
+            self.spawn(self._limit_time(task, record, supervisor))
+        # From now on the claims live as long as the supervisor, not as long as this daemon.
+        await self.refresh(record.tasks[task.index].allocation)
+
+    async def _limit_time(self, task: TaskId, record: Record, supervisor: Process) -> None:
+        """End a task when its time is up, unless this run ends before."""
+        limit, known = record.spec.max_run_s or 0.0, record.tasks[task.index]
+        left = limit - known.ran_s - (time.time() - (known.started or time.time()))
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                await ended(supervisor)
+        except TimeoutError:
+            await self._out_of_time(task, f"reached its maximum run time of {limit:g} s")
+
+    async def _out_of_time(self, task: TaskId, reason: str) -> None:
+        record = self._book.get(task.workload)
+        if record.then is not None or record.tasks[task.index].then is not None:
+            return
+        if record.spec.gang:
+            await self.tell_to_go(task.workload, lambda known: told_to_go(known, "stopped", reason, time.time()))
+        else:
+            only = [task.index]
+            await self.tell_to_go(task.workload, lambda known: some_told_to_go(known, only, "failed", reason), only)
+
+    async def _record_end(self, task: TaskId, supervisor: Process) -> None:
+        outcome = self.folder(task).exit()
+        if outcome is None:
+            # Nobody is left to end what the task started, and its devices must be free before they are given on.
+            deadline = time.monotonic() + _LEFT_OVER_S
+            while time.monotonic() < deadline and await asyncio.to_thread(
+                signal_task, str(task), supervisor, signal.SIGKILL
+            ):
+                await asyncio.sleep(0.05)
+            outcome = Exit(-signal.SIGKILL, "its supervisor was killed", time.time())
+        await self.finish(task, outcome)
+
+    async def _free(self, allocation: Allocation | None) -> None:
+        try:
+            await self.refresh(allocation)
+        finally:
+            self._freed()

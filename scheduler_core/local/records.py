@@ -1,0 +1,117 @@
+"""What the engine keeps of each workload: what was submitted, what people see, and where each of its tasks is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from scheduler_core.local.identity import Process
+from scheduler_core.workload import ENDED, Allocation, Report, State, Workload, WorkloadSpec
+
+Ending: TypeAlias = Literal["suspended", "pending", "stopped", "failed"]
+"""What a workload becomes when the last of its processes has gone."""
+
+
+class TaskId(Struct, frozen=True, gc=False):
+    """One task of a workload; as text it is the planner's name for it, and the mark of its processes."""
+
+    workload: str
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.workload}-{self.index}"
+
+    @staticmethod
+    def parse(text: str) -> TaskId:
+        workload, _, index = text.rpartition("-")
+        return TaskId(workload, int(index))
+
+
+class TaskRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One task: its state (pending, initializing, running or ended), what it holds, and its supervisor once it runs.
+
+    `run` numbers its runs from 0: the present one, or the next; `ran_s` is how long those before it ran, `failures` how
+    many of them failed. `then` is set while this task alone is told to go: what it becomes when it has gone.
+    """
+
+    state: State = "pending"
+    allocation: Allocation | None = None
+    supervisor: Process | None = None
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    report: Report | None = None
+    run: int = 0
+    ran_s: float = 0.0
+    failures: int = 0
+    then: State | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it holds its devices."""
+        return self.state in ("initializing", "running")
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """A workload as the engine keeps it.
+
+    `then` is set while its processes are told to go; `failures` counts the runs of a gang that failed; `port` is where
+    the tasks of a gang meet.
+    """
+
+    spec: WorkloadSpec
+    workload: Workload
+    tasks: tuple[TaskRecord, ...]
+    then: Ending | None = None
+    failures: int = 0
+    port: int | None = None
+
+    def alive(self) -> Iterator[tuple[TaskId, TaskRecord]]:
+        """The tasks that hold devices."""
+        for index, task in enumerate(self.tasks):
+            if task.is_alive:
+                yield TaskId(self.workload.id, index), task
+
+
+def new_record(spec: WorkloadSpec, workload: Workload) -> Record:
+    """The record of a workload that waits for its first run."""
+    return Record(spec=spec, workload=workload, tasks=(TaskRecord(),) * spec.tasks)
+
+
+def decode_record(content: bytes) -> Record:
+    """A record as it was written down.
+
+    Raises:
+        msgspec.MsgspecError: it is none.
+    """
+    try:
+        return _decoder.decode(content)
+    except msgspec.ValidationError:
+        return msgspec.convert(_with_tasks(msgspec.json.decode(content)), Record)
+
+
+_decoder = msgspec.json.Decoder(Record)
+
+
+def _with_tasks(old: Any) -> dict[str, Any]:
+    """A record from when workloads had no tasks: all it says of its run is that of its only task."""
+    if not isinstance(old, dict) or "tasks" in old or not isinstance(old.get("workload"), dict):
+        raise msgspec.ValidationError("This is no record of a workload.")
+    workload = old["workload"]
+    state = workload.get("state")
+    task = {
+        name: workload[name] for name in ("allocation", "started", "ended", "exit_code", "report") if name in workload
+    }
+    task |= {name: old[name] for name in ("supervisor", "run", "ran_s") if name in old}
+    task["state"] = "running" if state == "suspending" else "pending" if state == "suspended" else state
+    stopping = state in ("initializing", "running") and workload.get("stop_requested") is not None
+    then = old.get("then", "suspended") if state == "suspending" else "stopped" if stopping else None
+    return {**old, "tasks": [task], "then": then}

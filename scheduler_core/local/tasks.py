@@ -1,0 +1,268 @@
+"""What becomes of a workload when something happens to one of its tasks: pure steps from record to record.
+
+A gang lives and fails as one; the tasks of an array do so each by itself. A workload of one task is a gang of one.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from msgspec.structs import replace
+
+from scheduler_core.local.identity import Process
+from scheduler_core.local.records import Ending, Record, TaskRecord
+from scheduler_core.local.runs import Exit
+from scheduler_core.workload import Allocation, HeldDevice, Report, State, TaskStatus
+
+_MOST_NAMED = 10
+
+
+def replace_workload(record: Record, **changes: object) -> Record:
+    """A record whose workload has these fields."""
+    return replace(record, workload=replace(record.workload, **changes))
+
+
+def task_statuses(record: Record) -> tuple[TaskStatus, ...]:
+    """Each task as people see it."""
+    return tuple(
+        TaskStatus(
+            index=index,
+            state=task.state,
+            allocation=task.allocation,
+            started=task.started,
+            ended=task.ended,
+            exit_code=task.exit_code,
+            reason=task.reason,
+            report=task.report,
+            restarts=task.run,
+        )
+        for index, task in enumerate(record.tasks)
+    )
+
+
+def launched(record: Record, allocations: Mapping[int, Allocation], now: float, port: int | None) -> Record:
+    """These tasks are being started on what they were given."""
+    record = replace(replace_workload(record, reason="", verdict=None), port=port)
+    fresh = TaskRecord(state="initializing", started=now)
+    return _shown(
+        _with_tasks(
+            record,
+            allocations,
+            lambda index, task: replace(
+                fresh, allocation=allocations[index], run=task.run, ran_s=task.ran_s, failures=task.failures
+            ),
+        )
+    )
+
+
+def seen_running(record: Record, index: int, supervisor: Process) -> Record:
+    """A task's process was seen under this supervisor."""
+    return _shown(_with_tasks(record, [index], lambda _, task: replace(task, state="running", supervisor=supervisor)))
+
+
+def told_to_go(record: Record, then: Ending, reason: str, now: float) -> Record:
+    """All processes of a workload are told to go, and it becomes `then` when they have."""
+    stops = then == "stopped"
+    changes = {"stop_requested": now} if stops else {"state": "suspending"}
+    return replace(replace_workload(record, reason=reason, **changes), then=then)
+
+
+def some_told_to_go(record: Record, indices: Collection[int], then: State, reason: str) -> Record:
+    """These tasks of a workload are told to go, and become `then` when they have; the others go on."""
+    return _with_tasks(record, indices, lambda _, task: replace(task, then=then, reason=reason))
+
+
+def stopped_where_it_waits(record: Record, now: float, reason: str) -> Record:
+    """A workload that holds nothing is stopped."""
+    return _arrived(replace(replace_workload(record, reason=reason), then="stopped"), now)
+
+
+def waiting_again(record: Record, index: int, now: float) -> Record:
+    """A task's run never began: nothing of it counts."""
+    return _settled(_with_tasks(record, [index], lambda _, task: _waiting(task, task.run)), now)
+
+
+def after_run(record: Record, index: int, outcome: Exit, report: Report | None) -> Record:
+    """A task's run has ended so, and the task itself has said this of it."""
+    task = record.tasks[index]
+    reason = _reason(task, outcome)
+    well = outcome.code == 0 and not outcome.failure
+    # One that reports its results was done before it could be told to go; others may end well to say they have saved.
+    done = well and report is not None and report.error is None
+    if record.then == "stopped":
+        state: State = "stopped"
+    elif record.then is not None and not done:
+        state = "stopped" if record.then == "failed" else "pending"
+    elif task.then is not None and not done:
+        state, reason = task.then, task.reason
+    elif well:
+        state = "completed"
+    else:
+        record, state = _failed(record, index, reason)
+    ran_s = record.tasks[index].ran_s + max(0.0, outcome.ended - (task.started or outcome.ended))
+    change = _again if state == "pending" else _over(state, outcome, reason, report)
+    return _settled(_with_tasks(record, [index], lambda _, known: change(replace(known, ran_s=ran_s))), outcome.ended)
+
+
+def _failed(record: Record, index: int, reason: str) -> tuple[Record, State]:
+    """A run has failed by itself: the failure counted, and whether its task is to be tried again."""
+    retries = record.spec.retries
+    where = f"task {index}: " if len(record.tasks) > 1 else ""
+    if record.spec.gang:
+        failures = record.failures + 1
+        record = replace(record, failures=failures, then="pending" if failures <= retries else "failed")
+    else:
+        failures = record.tasks[index].failures + 1
+        record = _with_tasks(record, [index], lambda _, task: replace(task, failures=failures))
+    again = failures <= retries
+    told = f"{where}{reason}: tried again, {failures} of {retries}" if again else f"{where}{reason}"
+    return replace_workload(record, reason=told), "pending" if again else "failed"
+
+
+def _settled(record: Record, now: float) -> Record:
+    """The workload as its tasks make it."""
+    if any(task.is_alive for task in record.tasks):
+        return _shown(record)
+    if record.then is not None:
+        return _arrived(record, now)
+    if not all(task.has_ended for task in record.tasks):
+        return _shown(record)
+    failed = [index for index, task in enumerate(record.tasks) if task.state == "failed"]
+    if not failed:
+        return _ended(replace_workload(record, reason=""), "completed", now)
+    if len(record.tasks) > 1:
+        record = replace_workload(record, reason=_failures(failed, len(record.tasks)))
+    return _ended(record, "failed", now)
+
+
+def _arrived(record: Record, now: float) -> Record:
+    """The last of a workload's processes has gone: it is what it was to become."""
+    then = record.then
+    record = replace(record, then=None)
+    if then in ("stopped", "failed"):
+        stopped = {"state": "stopped", "ended": now}
+        waiting = [index for index, task in enumerate(record.tasks) if not task.has_ended]
+        return _ended(_with_tasks(record, waiting, lambda _, task: replace(task, **stopped)), then, now)
+    if all(task.state == "completed" for task in record.tasks):
+        return _ended(replace_workload(record, reason=""), "completed", now)
+    if record.spec.gang:
+        over = [index for index, task in enumerate(record.tasks) if task.has_ended]
+        record = _with_tasks(record, over, lambda _, task: _again(task))
+    return _shown(replace_workload(record, state=then))
+
+
+def _ended(record: Record, state: State, now: float) -> Record:
+    """The workload at its end. What it was given of its user's environment is not needed any more, and not kept."""
+    tasks = record.tasks
+    telling = next((task for task in tasks if task.state == "failed"), tasks[0])
+    return replace_workload(
+        replace(record, spec=replace(record.spec, env={})),
+        state=state,
+        ended=now,
+        exit_code=telling.exit_code,
+        report=telling.report,
+        restarts=_restarts(record),
+        task_states=_counted(tasks),
+    )
+
+
+def _shown(record: Record) -> Record:
+    """A workload that has not ended, as its tasks show it."""
+    workload = record.workload
+    alive = [task for task in record.tasks if task.is_alive]
+    counted = _counted(record.tasks)
+    if not alive:
+        state = "suspended" if workload.state == "suspended" else "pending"
+        return replace_workload(record, state=state, allocation=None, started=None, task_states=counted)
+    return replace_workload(
+        record,
+        state=_state(record, alive),
+        allocation=_together([task.allocation for task in alive if task.allocation is not None]),
+        started=workload.started or min(task.started or 0.0 for task in alive),
+        restarts=_restarts(record),
+        task_states=counted,
+    )
+
+
+def _state(record: Record, alive: Iterable[TaskRecord]) -> State:
+    """The state of a workload whose processes are there."""
+    state = record.workload.state
+    if state == "suspending":
+        return state
+    if record.then in ("pending", "failed") or any(task.state == "failed" for task in record.tasks):
+        return "degraded"
+    if state in ("running", "degraded") or any(task.state == "running" for task in alive):
+        return "running"
+    return "initializing"
+
+
+def _again(task: TaskRecord) -> TaskRecord:
+    return _waiting(task, task.run + 1)
+
+
+def _waiting(task: TaskRecord, run: int) -> TaskRecord:
+    return TaskRecord(run=run, ran_s=task.ran_s, failures=task.failures)
+
+
+def _over(state: State, outcome: Exit, reason: str, report: Report | None) -> Callable[[TaskRecord], TaskRecord]:
+    ending = {
+        "state": state,
+        "supervisor": None,
+        "then": None,
+        "ended": outcome.ended,
+        "exit_code": None if outcome.failure else outcome.code,
+        "reason": "" if state == "completed" else reason,
+        "report": report,
+    }
+    return lambda task: replace(task, **ending)
+
+
+def _restarts(record: Record) -> int:
+    runs = [task.run for task in record.tasks]
+    return max(runs) if record.spec.gang else sum(runs)
+
+
+def _counted(tasks: Collection[TaskRecord]) -> dict[State, int]:
+    return dict(sorted(Counter(task.state for task in tasks).items())) if len(tasks) > 1 else {}
+
+
+def _together(allocations: list[Allocation]) -> Allocation:
+    """All that several tasks hold, each device once."""
+    if len(allocations) == 1:
+        return allocations[0]
+    by_id: dict[str, HeldDevice] = {}
+    for held in (held for allocation in allocations for held in allocation.devices):
+        known = by_id.get(held.id)
+        by_id[held.id] = (
+            held
+            if known is None
+            else replace(
+                held,
+                portion_milli=held.portion_milli + known.portion_milli,
+                memory_mib=held.memory_mib + known.memory_mib,
+            )
+        )
+    return replace(allocations[0], devices=tuple(sorted(by_id.values(), key=lambda held: held.index)))
+
+
+def _with_tasks(record: Record, indices: Iterable[int], change: Callable[[int, TaskRecord], TaskRecord]) -> Record:
+    tasks = list(record.tasks)
+    for index in indices:
+        tasks[index] = change(index, tasks[index])
+    return replace(record, tasks=tuple(tasks))
+
+
+def _failures(failed: list[int], count: int) -> str:
+    named = ", ".join(map(str, failed[:_MOST_NAMED]))
+    more = " ..." if len(failed) > _MOST_NAMED else ""
+    return f"{len(failed)} of {count} tasks failed: {named}{more}"
+
+
+def _reason(task: TaskRecord, outcome: Exit) -> str:
+    if outcome.failure:
+        return f"could not start: {outcome.failure}" if task.state == "initializing" else outcome.failure
+    if outcome.code < 0:
+        return f"killed by {signal.Signals(-outcome.code).name}"
+    return f"exit status {outcome.code}" if outcome.code else ""

@@ -129,7 +129,7 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
 class Enforcement(_Seen, frozen=True, kw_only=True):
     """How a fraction is held: the level in force and what it does for memory and compute."""
 
-    level: Literal["device", "framework", "none"]
+    level: Literal["device", "mps-v3", "mps-v2", "framework", "none"]
     memory: Strength
     compute: Strength
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book, Change
-from scheduler_core.local.identity import Process, signal_task
+from scheduler_core.local.identity import Process, processes_of, signal_task
+from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Ledger
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.runs import Exit, Launch, RunFolder, ended
@@ -29,8 +30,9 @@ _TRY_LATER = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 class Runs:
     """Follows every run of one engine's tasks; `freed` is called whenever a device came free."""
 
-    def __init__(self, book: Book, folder: Path, freed: Callable[[], None]) -> None:
+    def __init__(self, book: Book, folder: Path, ladder: Ladder, freed: Callable[[], None]) -> None:
         self._book = book
+        self._ladder = ladder
         self._folder = folder
         self._freed = freed
         self._spawned: set[asyncio.Task[None]] = set()
@@ -92,7 +94,12 @@ class Runs:
             async with asyncio.timeout(record.spec.grace_s):
                 await ended(supervisor)
         except TimeoutError:
-            await asyncio.to_thread(signal_task, str(task), supervisor, signal.SIGKILL)
+            await asyncio.to_thread(self._kill, task, supervisor, record.tasks[task.index].allocation)
+
+    def _kill(self, task: TaskId, supervisor: Process, allocation: Allocation | None) -> None:
+        if allocation is not None:
+            self._ladder.cut_off(allocation, processes_of(str(task), supervisor))
+        signal_task(str(task), supervisor, signal.SIGKILL)
 
     async def finish(self, task: TaskId, outcome: Exit) -> None:
         """Record that a run has ended so; the rest of a gang goes with one that failed."""
@@ -102,7 +109,20 @@ class Runs:
         if record.then is None and task.workload in self._book and self._book.get(task.workload).then is not None:
             self._tell(task.workload)
         self.keep(task.workload)
-        await self._free(record.tasks[task.index].allocation)
+        await self._free(task, record.tasks[task.index].allocation)
+
+    async def observe(self, task: TaskId, change: Change) -> None:
+        """Note a fact about a task that has not ended yet."""
+        if task.workload in self._book and self._book.get(task.workload).tasks[task.index].is_alive:
+            await self._book.observe(task.workload, change)
+
+    def say(self, task: TaskId, text: str) -> None:
+        """Tell the task's owner something, in its log."""
+        try:
+            with self.folder(task).log.open("a") as log:
+                log.write(f"runai: {text}\n")
+        except OSError:
+            _log.exception("%s was to be told: %s", task, text)
 
     async def tell_to_go(self, workload_id: str, change: Change, indices: Collection[int] | None = None) -> Workload:
         """Write down that a workload, or these tasks of it, are to go, and tell their processes."""
@@ -156,7 +176,7 @@ class Runs:
             return
         # The daemon died before any supervisor took the run: it waits again, its place in the order unchanged.
         await self._wait_again(task)
-        await self._free(known.allocation)
+        await self._free(task, known.allocation)
 
     async def _wait_again(self, task: TaskId) -> None:
         await self._book.observe(task.workload, lambda known: waiting_again(known, task.index, time.time()))
@@ -191,9 +211,10 @@ class Runs:
             async with asyncio.timeout(max(0.0, left)):
                 await ended(supervisor)
         except TimeoutError:
-            await self._out_of_time(task, f"reached its maximum run time of {limit:g} s")
+            await self.give_up(task, f"reached its maximum run time of {limit:g} s")
 
-    async def _out_of_time(self, task: TaskId, reason: str) -> None:
+    async def give_up(self, task: TaskId, reason: str) -> None:
+        """Stop a task that may not go on, and its workload where it is a gang."""
         record = self._book.get(task.workload)
         if record.then is not None or record.tasks[task.index].then is not None:
             return
@@ -215,8 +236,23 @@ class Runs:
             outcome = Exit(-signal.SIGKILL, "its supervisor was killed", time.time())
         await self.finish(task, outcome)
 
-    async def _free(self, allocation: Allocation | None) -> None:
+    async def _free(self, task: TaskId, allocation: Allocation | None) -> None:
         try:
+            await self.let_go(task, allocation)
             await self.refresh(allocation)
         finally:
             self._freed()
+
+    async def let_go(self, task: TaskId, allocation: Allocation | None) -> None:
+        """Nothing needs to hold what a task was given any more."""
+        if allocation is not None:
+            others = (other.allocation for record in self._book.live() for _, other in record.alive())
+            is_last = not any(_is_held_beside(allocation, other) for other in others)
+            await asyncio.to_thread(self._ladder.let_go, str(task), allocation, is_last)
+
+
+def _is_held_beside(allocation: Allocation, other: Allocation | None) -> bool:
+    """Whether another allocation is of the same devices and held in the same way."""
+    if other is None or other.enforcement.level != allocation.enforcement.level:
+        return False
+    return bool({device.id for device in other.devices} & {device.id for device in allocation.devices})

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from scheduler_core.errors import Conflict
 from scheduler_core.local.book import Book
 from scheduler_core.local.following import Runs
 from scheduler_core.local.identity import Process, this_process
+from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Claim, Ledger
 from scheduler_core.local.records import Record, TaskId
 from scheduler_core.local.runs import Exit
@@ -28,16 +30,19 @@ from scheduler_core.local.tasks import (
 from scheduler_core.local.world import world_variables
 from scheduler_core.workload import Allocation, Workload
 
+Held: TypeAlias = Mapping[int, tuple[Allocation, dict[str, str]]]
+
 
 class Lifecycle:
     """Decides on the workloads of one engine; `freed` is called whenever a device came free."""
 
-    def __init__(self, book: Book, folder: Path, simulated: bool, freed: Callable[[], None]) -> None:
+    def __init__(self, book: Book, folder: Path, ladder: Ladder, simulated: bool, freed: Callable[[], None]) -> None:
         self._book = book
+        self._ladder = ladder
         self._simulated = simulated
         self._booking: dict[str, Mapping[int, Allocation]] = {}
         self._this = this_process()
-        self.runs = Runs(book, folder, freed)
+        self.runs = Runs(book, folder, ladder, freed)
 
     def keep_ledger(self, ledger_folder: Path, engine: str) -> Ledger:
         """The host's ledger, written from what this engine's workloads hold."""
@@ -65,10 +70,14 @@ class Lifecycle:
         try:
             if not await asyncio.to_thread(self._ledger.book, memory_mib):
                 return False
+            held = await self._hold(workload_id, allocations)
             record = self._book.get(workload_id)
             waiting = all(record.tasks[index].state == "pending" for index in allocations)
             if waiting and record.then is None and record.workload.state not in ("suspended", "stopped"):
-                await self._launch(record, allocations, memory_mib)
+                await self._launch(record, held, memory_mib)
+            else:
+                for index, (allocation, _) in held.items():
+                    await self.runs.let_go(TaskId(workload_id, index), allocation)
             return True
         finally:
             self._booking.pop(workload_id, None)
@@ -137,10 +146,16 @@ class Lifecycle:
             raise Conflict(f"{workload.name} {what}.", "Submit it anew.")
         return workload
 
-    async def _launch(
-        self, record: Record, allocations: Mapping[int, Allocation], memory_mib: Mapping[str, int]
-    ) -> None:
+    async def _hold(self, workload_id: str, allocations: Mapping[int, Allocation]) -> Held:
+        """Each allocation with what holds it, and the variables that this takes."""
+        return {
+            index: await asyncio.to_thread(self._ladder.hold, str(TaskId(workload_id, index)), allocation)
+            for index, allocation in allocations.items()
+        }
+
+    async def _launch(self, record: Record, held: Held, memory_mib: Mapping[str, int]) -> None:
         workload_id = record.workload.id
+        allocations = {index: allocation for index, (allocation, _) in held.items()}
         port = record.port
         if len(record.tasks) > 1 and record.spec.gang and not any(record.alive()):
             port = free_port()
@@ -150,7 +165,7 @@ class Lifecycle:
             folder = self.runs.folder(task)
             environment = without_secrets(record.spec.env)
             environment |= allocation_environment(allocation, memory_mib, self._simulated, environment)
-            environment |= folder.variables() | world_variables(fresh, index)
+            environment |= held[index][1] | folder.variables() | world_variables(fresh, index)
             if not folder.path.is_dir():
                 await self.runs.finish(task, Exit(1, "its folder is gone", time.time()))
                 return

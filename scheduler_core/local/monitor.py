@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -19,16 +19,27 @@ from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.snapshot import Machine, host_size
 
 _log = logging.getLogger(__name__)
-_INTERVAL_S = 2.0
+_INTERVAL_S = 1.0
 
 
 class Monitor:
-    """Samples every two seconds; `changed(holdings)` says whether what others hold, or readiness, has changed."""
+    """Samples every second.
 
-    def __init__(self, devices: Devices, ledger: Ledger, lifecycle: Lifecycle, changed: Callable[[bool], None]) -> None:
+    `looked` gets each reading; `changed(holdings)` says whether what others hold, or readiness, has changed.
+    """
+
+    def __init__(
+        self,
+        devices: Devices,
+        ledger: Ledger,
+        lifecycle: Lifecycle,
+        looked: Callable[[Mapping[str, Sample]], Awaitable[None]],
+        changed: Callable[[bool], None],
+    ) -> None:
         self._devices = devices
         self._ledger = ledger
         self._lifecycle = lifecycle
+        self._looked = looked
         self._changed = changed
         cpu_milli, memory_mib = host_size()
         self._machine = Machine(
@@ -71,6 +82,7 @@ class Monitor:
             before = self.machine()
             await self.look_again()
             after = self.machine()
+            await self._looked(after.samples)
             if after != before:
                 self._changed(_holdings(after) != _holdings(before))
 

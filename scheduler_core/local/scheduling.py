@@ -36,7 +36,6 @@ class Scheduling:
         machine: Callable[[], Machine],
         projects: ProjectsFile,
         look_again: Callable[[], Awaitable[None]],
-        simulated: bool,
         applied: Callable[[], None],
     ) -> None:
         self._book = book
@@ -44,7 +43,6 @@ class Scheduling:
         self._machine = machine
         self._projects = projects
         self._look_again = look_again
-        self._simulated = simulated
         self._applied = applied
         self._changed = asyncio.Event()
         self._planned_for_s = 0.0
@@ -110,9 +108,7 @@ class Scheduling:
             return
         record = self._book.get(workload_id)
         request = record.spec.request
-        allocations = {
-            index: allocation_of(bind, request, machine, self._simulated) for index, bind in sorted(binds.items())
-        }
+        allocations = {index: allocation_of(bind, request, machine) for index, bind in sorted(binds.items())}
         held = {device.id for allocation in allocations.values() for device in allocation.devices}
         memory_mib = {device.id: device.memory_mib for device in machine.physical if device.id in held}
         try:

@@ -21,9 +21,10 @@ from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import open_devices, parse_simulated
 from scheduler_core.local.feed import Feed
+from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.monitor import Monitor
-from scheduler_core.local.paths import ledger_directory
+from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, Submission
 from scheduler_core.local.records import TaskId, new_record
@@ -35,6 +36,7 @@ from scheduler_core.local.snapshot import show_devices
 from scheduler_core.local.store import Store
 from scheduler_core.local.survival import survived_restarts, user_name
 from scheduler_core.local.tasks import task_statuses
+from scheduler_core.local.watchdog import Watchdog
 from scheduler_core.model import Verdict
 from scheduler_core.workload import (
     Device,
@@ -75,10 +77,12 @@ class Service:
         found_again = _find_again(self._store, self._folder / "workloads")
         self._feed = Feed(self._state)
         self._book = Book(self._store, self._feed)
-        self._lifecycle = Lifecycle(self._book, self._folder / "workloads", simulated, self._freed)
+        ladder = Ladder(runtime_directory(directory) / "mps", simulated)
+        self._lifecycle = Lifecycle(self._book, self._folder / "workloads", ladder, simulated, self._freed)
         self._runs = self._lifecycle.runs
         ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
-        self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._machine_changed)
+        watchdog = Watchdog(self._book, self._runs, ladder, settings.watchdog)
+        self._monitor = Monitor(self._devices, ledger, self._lifecycle, watchdog.look, self._machine_changed)
         self._projects = ProjectsFile(directory)
         self._scheduling = Scheduling(
             self._book,
@@ -86,7 +90,6 @@ class Service:
             self._monitor.machine,
             self._projects,
             self._monitor.look_again,
-            simulated,
             self._publish,
         )
         self._submitting: dict[str, asyncio.Future[Workload]] = {}
@@ -239,7 +242,7 @@ class Service:
         if live and simulate != self._settings.simulate:
             names = ", ".join(record.workload.name for record in live[:3])
             raise Conflict(f"{len(live)} workload(s) have not ended ({names}).", "Stop them first, or wait.")
-        Settings(simulate=simulate).write(self._directory)
+        replace(self._settings, simulate=simulate).write(self._directory)
 
     async def _watch_projects(self) -> None:
         """Take over what is written into the file of projects."""

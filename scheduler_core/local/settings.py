@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from scheduler_core.errors import EngineUnavailable
 
@@ -14,10 +15,24 @@ _FILE = "settings.json"
 _IDENTITY_FILE = "engine-id"
 
 
+class WatchdogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a task with more device memory than its share is acted on.
+
+    It may have `allowance_mib` beyond its share for what frameworks do not count; after so many `readings` in a row,
+    one a second, it is warned, so many seconds later interrupted, and so many after that stopped.
+    """
+
+    allowance_mib: Annotated[int, Meta(ge=0)] = 500
+    readings: Annotated[int, Meta(ge=1)] = 3
+    interrupt_after_s: Annotated[float, Meta(ge=0)] = 30.0
+    stop_after_s: Annotated[float, Meta(ge=0)] = 30.0
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`simulate` describes simulated devices such as `2xA100-80GB`; null takes the machine's own."""
 
     simulate: str | None = None
+    watchdog: WatchdogSettings = WatchdogSettings()
 
     @classmethod
     def read(cls, directory: Path) -> Settings:

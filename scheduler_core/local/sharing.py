@@ -1,4 +1,4 @@
-"""How a share of a device is held: the environment of its workload, and what that enforces."""
+"""The environment of a workload: what it sees of its devices, and how frameworks are capped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scheduler_core.model import MILLI
-from scheduler_core.workload import Allocation, Enforcement, HeldDevice
+from scheduler_core.workload import Allocation
 
 HOOKS = Path(__file__).with_name("hooks")
 """A folder whose sitecustomize module caps the frameworks that have no variable for it."""
@@ -22,15 +22,6 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name not in _HIDDEN and not name.startswith(_HIDDEN_PREFIXES)
     }
-
-
-def enforcement(devices: tuple[HeldDevice, ...], simulated: bool) -> Enforcement:
-    """What holds the shares of an allocation, honestly: nothing does on simulated devices."""
-    if simulated or not devices:
-        return Enforcement(level="none", memory="none", compute="none")
-    if all(device.portion_milli == MILLI for device in devices):
-        return Enforcement(level="device", memory="hard", compute="hard")
-    return Enforcement(level="framework", memory="soft", compute="none")
 
 
 def allocation_environment(

@@ -10,7 +10,6 @@ from msgspec import Struct
 from scheduler_core.local.devices import PhysicalDevice, Sample
 from scheduler_core.local.ledger import Claim
 from scheduler_core.local.records import Record, TaskId, TaskRecord
-from scheduler_core.local.sharing import enforcement
 from scheduler_core.model import (
     MILLI,
     Bind,
@@ -111,10 +110,10 @@ def _workload(
     )
 
 
-def allocation_of(bind: Bind, request: TaskRequest, machine: Machine, simulated: bool) -> Allocation:
+def allocation_of(bind: Bind, request: TaskRequest, machine: Machine) -> Allocation:
     """What a bind gives: the share of each device and the memory that goes with it."""
     devices = tuple(_held(machine, device_id, request) for device_id in bind.gpu_ids)
-    return Allocation(node=bind.node, devices=devices, enforcement=enforcement(devices, simulated))
+    return Allocation(node=bind.node, devices=devices)
 
 
 def show_devices(machine: Machine, records: Iterable[Record], simulated: bool) -> tuple[Device, ...]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Ending, Record, TaskRecord
 from scheduler_core.local.runs import Exit
-from scheduler_core.workload import Allocation, HeldDevice, Report, State, TaskStatus
+from scheduler_core.workload import Allocation, Enforcement, HeldDevice, Report, State, TaskStatus
 
 _MOST_NAMED = 10
 
@@ -60,6 +60,13 @@ def launched(record: Record, allocations: Mapping[int, Allocation], now: float, 
 def seen_running(record: Record, index: int, supervisor: Process) -> Record:
     """A task's process was seen under this supervisor."""
     return _shown(_with_tasks(record, [index], lambda _, task: replace(task, state="running", supervisor=supervisor)))
+
+
+def held_otherwise(record: Record, index: int, enforcement: Enforcement) -> Record:
+    """What holds a task's share is not what it was."""
+    allocation = record.tasks[index].allocation
+    weaker = None if allocation is None else replace(allocation, enforcement=enforcement)
+    return _shown(_with_tasks(record, [index], lambda _, task: replace(task, allocation=weaker)))
 
 
 def told_to_go(record: Record, then: Ending, reason: str, now: float) -> Record:

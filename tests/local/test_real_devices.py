@@ -15,42 +15,12 @@ from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
 from scheduler_core.workload import Device, DevicesChanged, EngineState
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, stop_everything, until
-
-GIB = 1024
-TWO_A100 = """\
-device GPU-aaaa 81920 37 ok NVIDIA A100-SXM4-80GB
-device GPU-bbbb 81920 0 ok NVIDIA A100-SXM4-80GB
-"""
-
-
-class Driver:
-    """The fake driver's state."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.write(TWO_A100)
-
-    def write(self, text: str) -> None:
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.replace(self.path)
-
-    def process(self, device: int, pid: int, mib: int) -> None:
-        self.write(self.path.read_text() + f"process {device} {pid} {mib}\n")
+from tests.local.conftest import GIB, TWO_A100, Driver
 
 
 @pytest.fixture
-def driver(fake_nvml: Path, engine_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(fake_nvml))
-    monkeypatch.setenv("FAKE_NVML_STATE", str(tmp_path / "state"))
-    return Driver(tmp_path / "state")
-
-
-@pytest.fixture
-def client(driver: Driver) -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
+def client(on_devices: Client) -> Client:
+    return on_devices
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""How a share of a device is held: the strongest level that works here, chosen anew for each allocation."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from scheduler_core.local.mps import Mps, MpsRefused, find_mps
+from scheduler_core.model import MILLI
+from scheduler_core.workload import Allocation, Enforcement
+
+_log = logging.getLogger(__name__)
+
+NOT_HELD = Enforcement(level="none", memory="none", compute="none")
+WHOLE = Enforcement(level="device", memory="hard", compute="hard")
+FRAMEWORK = Enforcement(level="framework", memory="soft", compute="none")
+"""The allocators of the known frameworks keep to it, and the watchdog sees to the others."""
+
+
+class Ladder:
+    """Holds allocations: a whole device by itself, a share by MPS where there is one, else by caps and the watchdog.
+
+    All calls block for as long as the driver's tools do.
+    """
+
+    def __init__(self, folder: Path, simulated: bool) -> None:
+        self._folder = folder
+        self._simulated = simulated
+        self._mps: Mps | None = None
+        self._looked = False
+        self._one_at_a_time = threading.RLock()
+
+    def hold(self, task: str, allocation: Allocation) -> tuple[Allocation, dict[str, str]]:
+        """The allocation with what holds it, and the variables that this takes."""
+        if self._simulated or not allocation.devices:
+            return replace(allocation, enforcement=NOT_HELD), {}
+        if all(device.portion_milli == MILLI for device in allocation.devices):
+            return replace(allocation, enforcement=WHOLE), {}
+        mps = self._service()
+        # A client has one pipe, and so one daemon: shares of several devices cannot be held by a daemon each.
+        if mps is not None and len(allocation.devices) == 1:
+            try:
+                with self._one_at_a_time:
+                    variables = mps.admit(task, allocation.devices[0])
+            except (MpsRefused, OSError) as error:
+                _log.warning("%s runs without MPS: %s", task, error)
+            else:
+                held = Enforcement(level=mps.level, memory="hard", compute="hard")
+                return replace(allocation, enforcement=held), variables
+        return replace(allocation, enforcement=FRAMEWORK), {}
+
+    def let_go(self, task: str, allocation: Allocation, is_last: bool) -> None:
+        """What held an allocation is not needed any more; `is_last`: no other share of its device is held so."""
+        mps = self._of(allocation)
+        if mps is not None:
+            try:
+                with self._one_at_a_time:
+                    mps.dismiss(task, allocation.devices[0].id, is_last)
+            except (MpsRefused, OSError) as error:
+                _log.warning("MPS keeps what %s held: %s", task, error)
+
+    def cut_off(self, allocation: Allocation, pids: Collection[int]) -> None:
+        """Take processes that are about to be killed off their device first, where others share it."""
+        mps = self._of(allocation)
+        if mps is not None:
+            try:
+                mps.terminate(allocation.devices[0].id, pids)
+            except (MpsRefused, OSError) as error:
+                _log.warning("MPS does not let go of its clients %s: %s", sorted(pids), error)
+
+    def outside(self, allocation: Allocation, pids: Collection[int]) -> set[int]:
+        """Those of these processes, all with memory on the device, that what should hold them does not know."""
+        mps = self._of(allocation)
+        if mps is None:
+            return set()
+        try:
+            return set(pids) - mps.clients(allocation.devices[0].id)
+        except (MpsRefused, OSError) as error:
+            _log.warning("MPS does not name its clients: %s", error)
+            return set()
+
+    def _of(self, allocation: Allocation) -> Mps | None:
+        return self._service() if allocation.enforcement.level.startswith("mps") else None
+
+    def _service(self) -> Mps | None:
+        with self._one_at_a_time:
+            if not self._looked:
+                self._mps, self._looked = find_mps(self._folder), True
+            return self._mps

@@ -1,0 +1,122 @@
+"""Sees to shares that nothing else holds: device memory beyond a share is warned of, then interrupted, then stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from msgspec import Struct
+
+from scheduler_core.local.book import Book
+from scheduler_core.local.devices import Sample
+from scheduler_core.local.following import Runs
+from scheduler_core.local.identity import mark_of, signal_task
+from scheduler_core.local.ladder import FRAMEWORK, Ladder
+from scheduler_core.local.records import TaskId, TaskRecord
+from scheduler_core.local.settings import WatchdogSettings
+from scheduler_core.local.tasks import held_otherwise
+from scheduler_core.workload import Allocation
+
+
+class _Excess(Struct):
+    """How often in a row a task was seen beyond its share, since when it is warned, and whether it was interrupted."""
+
+    readings: int = 0
+    warned: float | None = None
+    interrupted: bool = False
+
+
+class Watchdog:
+    """Looks at every reading of the devices. It acts after the fact: a neighbour may meet a full device before."""
+
+    def __init__(self, book: Book, runs: Runs, ladder: Ladder, settings: WatchdogSettings) -> None:
+        self._book = book
+        self._runs = runs
+        self._ladder = ladder
+        self._settings = settings
+        self._excess: dict[TaskId, _Excess] = {}
+
+    async def look(self, samples: Mapping[str, Sample]) -> None:
+        """Compare what each task's processes hold with its share."""
+        running = {
+            task: known
+            for record in self._book.live()
+            if record.then is None
+            for task, known in record.alive()
+            if known.state == "running" and known.then is None and known.allocation is not None
+        }
+        used = await asyncio.to_thread(_memory_of_tasks, running, samples)
+        self._excess = {task: excess for task, excess in self._excess.items() if task in running}
+        for task, known in running.items():
+            if known.allocation is not None:
+                await self._compare(task, known, known.allocation, used.get(task, {}))
+
+    async def _compare(self, task: TaskId, known: TaskRecord, allocation: Allocation, used: Mapping[int, int]) -> None:
+        held = allocation.enforcement
+        if held.level.startswith("mps") and used:
+            outside = await asyncio.to_thread(self._ladder.outside, allocation, used)
+            if outside:
+                await self._runs.observe(task, lambda record: held_otherwise(record, task.index, FRAMEWORK))
+                pids = ", ".join(map(str, sorted(outside)))
+                self._runs.say(
+                    task, f"process {pids} does not go through MPS, so that its share is no longer held by the device."
+                )
+        elif held.memory == "soft":
+            share = sum(device.memory_mib for device in allocation.devices)
+            await self._weigh(task, known, sum(used.values()), share)
+
+    async def _weigh(self, task: TaskId, known: TaskRecord, used_mib: int, share_mib: int) -> None:
+        excess = self._excess.setdefault(task, _Excess())
+        if used_mib <= share_mib + self._settings.allowance_mib:
+            if excess.warned is not None:
+                self._runs.say(task, "it is within its share again.")
+            del self._excess[task]
+            return
+        excess.readings += 1
+        settings, now = self._settings, time.monotonic()
+        what = f"{used_mib / 1024:.1f} GB of device memory are used, the share is {share_mib / 1024:.1f} GB"
+        if excess.warned is None:
+            if excess.readings >= settings.readings:
+                excess.warned = now
+                told = f"{what}. It is interrupted in {settings.interrupt_after_s:g} s"
+                self._runs.say(task, f"{told}, and stopped {settings.stop_after_s:g} s later, if it keeps that.")
+        elif not excess.interrupted:
+            if now - excess.warned >= settings.interrupt_after_s and known.supervisor is not None:
+                excess.interrupted = True
+                self._runs.say(task, f"{what}. It is interrupted (SIGINT).")
+                await asyncio.to_thread(signal_task, str(task), known.supervisor, signal.SIGINT)
+        elif now - excess.warned >= settings.interrupt_after_s + settings.stop_after_s:
+            self._runs.say(task, f"{what}. It is stopped.")
+            await self._runs.give_up(task, f"{what}: stopped")
+
+
+def _memory_of_tasks(
+    running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]
+) -> dict[TaskId, dict[int, int]]:
+    """The MiB on its own devices of each process of each task."""
+    sessions = {known.supervisor.pid: task for task, known in running.items() if known.supervisor is not None}
+    marks = {str(task): task for task in running}
+    used: dict[TaskId, dict[int, int]] = {}
+    for device, sample in samples.items():
+        for pid, mib in sample.processes.items():
+            task = _task_of(pid, sessions, marks)
+            if task is not None and device in _devices(running[task].allocation):
+                of_task = used.setdefault(task, {})
+                of_task[pid] = of_task.get(pid, 0) + mib
+    return used
+
+
+def _task_of(pid: int, sessions: Mapping[int, TaskId], marks: Mapping[str, TaskId]) -> TaskId | None:
+    with suppress(OSError):
+        task = sessions.get(os.getsid(pid))
+        if task is not None:
+            return task
+    return marks.get(mark_of(pid) or "")
+
+
+def _devices(allocation: Allocation | None) -> Iterable[str]:
+    return () if allocation is None else [device.id for device in allocation.devices]

@@ -56,9 +56,10 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     """The parser of each line verb by its name; `prefix` is what people type before it."""
     parsers = {verb: Parser(prog=f"{prefix} {verb}", description=text) for verb, text in VERBS.items()}
     parsers["list"].add_argument("--all", action="store_true", help="those that have ended too")
-    for verb in ("logs", "suspend", "resume", "stop", "explain", "delete"):
+    for verb in ("logs", "suspend", "resume", "resize", "stop", "explain", "delete"):
         parsers[verb].add_argument("workload", help="its name or id")
     parsers["logs"].add_argument("--task", type=_index, default=0, metavar="N", help="of several tasks this one's")
+    _add_amount(parsers["resize"], required=True)
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
     config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
@@ -69,9 +70,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
 def cell_parser() -> Parser:
     """The parser of `%%runai train`."""
     parser = Parser(prog="%%runai train", description="Run this cell as a workload")
-    amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
-    amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+    _add_amount(parser)
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--workers", type=_workers, metavar="N", help="so many tasks as one distributed training")
     number.add_argument("--elastic", type=_elastic, metavar="MIN:MAX", help="as many as there is room for, such as 2:8")
@@ -85,11 +84,18 @@ def cell_parser() -> Parser:
     return parser
 
 
+def _add_amount(parser: Parser, required: bool = False) -> None:
+    amount = parser.add_mutually_exclusive_group(required=required)
+    amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
+    amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+
+
 VERBS = {
     "list": "workloads that run or wait",
     "logs": "the output of a workload",
     "suspend": "free what a workload holds and keep it",
     "resume": "let a suspended workload start again",
+    "resize": "change what a workload asks for",
     "stop": "end a workload for good",
     "explain": "why a workload waits, or how it ended",
     "delete": "remove an ended workload with its output",

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from msgspec.structs import replace
+
 from jupyter_runai.client import Client
 from jupyter_runai.options import VERBS
 from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words
@@ -80,6 +82,17 @@ def _resume(client: Client, options: Namespace) -> str:
     if workload.state == "pending":
         return f"{workload.name} waits for its devices and then starts again."
     return f"{workload.name} is {state_word(workload)}."
+
+
+def _resize(client: Client, options: Namespace) -> str:
+    workload = client.find(options.workload)
+    request = replace(workload.request, gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0)
+    answer = client.resize(workload.id, request)
+    if answer.applied == "now":
+        word = "asks for" if answer.workload.allocation is None else "has"
+        return f"{workload.name} {word} {asked(answer.workload)} now."
+    later = asked(replace(answer.workload, request=request))
+    return f"{workload.name} asks for {later} from its next start on: {answer.reason}."
 
 
 def _explain(client: Client, options: Namespace) -> str:
@@ -202,6 +215,7 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "logs": _logs,
     "suspend": _suspend,
     "resume": _resume,
+    "resize": _resize,
     "stop": _stop,
     "explain": _explain,
     "delete": _delete,

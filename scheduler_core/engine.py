@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from scheduler_core.model import Verdict
+from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     Device,
     EngineInfo,
     Event,
     Explanation,
     QueueStatus,
+    Resized,
     TaskStatus,
     Workload,
     WorkloadSpec,
@@ -70,6 +71,13 @@ class Engine(Protocol):
 
     async def resume(self, workload_id: str) -> Workload:
         """Let a suspended workload wait for its devices again and start anew; `Conflict` once it has ended."""
+        ...
+
+    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        """Change what each task asks for, now where that is possible, else from its next start on.
+
+        `Conflict` once it has ended.
+        """
         ...
 
     async def stop(self, workload_id: str) -> Workload:

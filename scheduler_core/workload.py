@@ -198,7 +198,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
 
     Of several tasks `allocation` is all that they hold together, `request` what one of them asks for, `exit_code` and
     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
-    there is but one.
+    there is but one. `next_request` is what it asks for from its next start on, where that differs.
     """
 
     id: str
@@ -225,6 +225,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     min_tasks: int = 1
     gang: bool = True
     task_states: Mapping[State, int] = {}
+    next_request: TaskRequest | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -234,6 +235,14 @@ class Workload(_Seen, frozen=True, kw_only=True):
     def is_leaving(self) -> bool:
         """Whether it was told to go from its devices and has not gone yet."""
         return self.state == "suspending" or (self.stop_requested is not None and not self.has_ended)
+
+
+class Resized(_Seen, frozen=True, kw_only=True):
+    """A workload that asks for something else now, or from its next start on; `reason` says why not now."""
+
+    workload: Workload
+    applied: Literal["now", "next_start"]
+    reason: str = ""
 
 
 class Holder(_Seen, frozen=True, kw_only=True):

@@ -218,6 +218,44 @@ class EngineContract:
         await engine.resume(array.id)
         await until_tasks(engine, array.id, "running", "running", "pending")
 
+    async def test_what_waits_or_is_suspended_asks_for_something_else_at_once(self, engine: Engine) -> None:
+        first = await engine.submit(asked(RUNS, "0.5"))
+        await until(engine, first.id, "running")
+        second = await engine.submit(asked(RUNS, 2))
+        answer = await engine.resize(second.id, TaskRequest(gpu=1))
+        assert (answer.applied, answer.workload.request.gpu) == ("now", 1)
+        await until(engine, second.id, "running")
+
+    async def test_a_running_share_changes_its_size_on_its_device(self, engine: Engine) -> None:
+        one, other = [await engine.submit(asked(RUNS, "0.5")) for _ in range(2)]
+        for workload in (one, other):
+            await until(engine, workload.id, "running")
+        answer = await engine.resize(one.id, TaskRequest(gpu="0.6"))
+        assert (answer.applied, answer.reason) == ("next_start", "device 0 has no room for more now")
+        assert (answer.workload.request.gpu, answer.workload.next_request) == ("0.5", TaskRequest(gpu="0.6"))
+        assert (await engine.resize(other.id, TaskRequest(gpu="0.25"))).applied == "now"
+        answer = await engine.resize(one.id, TaskRequest(gpu="0.75"))
+        assert (answer.applied, answer.workload.next_request) == ("now", None)
+        held = {holder.workload: holder.portion_milli for device in await engine.devices() for holder in device.holders}
+        assert held == {one.id: 750, other.id: 250}
+
+    async def test_what_cannot_change_while_it_runs_changes_at_its_next_start(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(RUNS, 1))
+        await until(engine, workload.id, "running")
+        answer = await engine.resize(workload.id, TaskRequest(gpu="0.5"))
+        assert (answer.applied, answer.workload.request.gpu) == ("next_start", 1)
+        await engine.suspend(workload.id)
+        suspended = await until(engine, workload.id, "suspended")
+        assert (suspended.request, suspended.next_request) == (TaskRequest(gpu="0.5"), None)
+        await engine.resume(workload.id)
+        running = await until(engine, workload.id, "running")
+        assert running.allocation is not None
+        assert running.allocation.devices[0].portion_milli == 500
+        await engine.stop(workload.id)
+        await until(engine, workload.id, "stopped")
+        with pytest.raises(Conflict):
+            await engine.resize(workload.id, TaskRequest(gpu=1))
+
     async def test_stopping_is_final(self, engine: Engine) -> None:
         workload = await engine.submit(asked(RUNS))
         await until(engine, workload.id, "running")

@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from scheduler_core import plan
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.local.feed import Feed
@@ -19,8 +21,11 @@ from scheduler_core.local.records import Record, TaskId, TaskRecord, new_record
 from scheduler_core.local.runs import Exit
 from scheduler_core.local.tasks import (
     after_run,
+    asking_for,
+    asking_next_for,
     launched,
     replace_workload,
+    resized,
     seen_running,
     some_told_to_go,
     stopped_where_it_waits,
@@ -39,6 +44,7 @@ from scheduler_core.model import (
     Queue,
     Snapshot,
     Task,
+    TaskRequest,
     Verdict,
 )
 from scheduler_core.workload import (
@@ -51,6 +57,7 @@ from scheduler_core.workload import (
     HeldDevice,
     Holder,
     QueueStatus,
+    Resized,
     TaskStatus,
     Workload,
     WorkloadChanged,
@@ -181,6 +188,25 @@ class MemoryEngine:
             self._show(replace_workload(record, state="pending"))
             self._plan()
         return self._known[workload_id].workload
+
+    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        record = self._unended(workload_id)
+        held = record.workload.allocation
+        if held is None:
+            workload = self._show(asking_for(record, request))
+            self._plan()
+            return Resized(workload=workload, applied="now")
+        if not (record.spec.request.portion_milli and request.portion_milli):
+            changed = self._show(asking_next_for(record, request))
+            return Resized(workload=changed, applied="next_start", reason="it is not a share")
+        device, milli = held.devices[0], request.portion_milli
+        taken = sum(holder.portion_milli for holder in self._holders(device.id))
+        if taken - device.portion_milli + milli > MILLI:
+            changed = self._show(asking_next_for(record, request))
+            reason = f"device {device.index} has no room for more now"
+            return Resized(workload=changed, applied="next_start", reason=reason)
+        fresh = replace(held, devices=(replace(device, portion_milli=milli),))
+        return Resized(workload=self._show(resized(record, request, fresh)), applied="now")
 
     async def delete(self, workload_id: str) -> None:
         workload = self._find(workload_id).workload

@@ -10,8 +10,17 @@ from pathlib import Path
 from jupyter_runai.client.aio import AsyncClient
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.engine import Engine
-from scheduler_core.model import Verdict
-from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, TaskStatus, Workload, WorkloadSpec
+from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.workload import (
+    Device,
+    EngineInfo,
+    Explanation,
+    QueueStatus,
+    Resized,
+    TaskStatus,
+    Workload,
+    WorkloadSpec,
+)
 
 
 @cache
@@ -69,6 +78,10 @@ class Client:
 
     def resume(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.resume(workload_id))
+
+    def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        """Change what a workload asks for: now where that is possible, else from its next start on."""
+        return self._runtime.run(self._engine.resize(workload_id, request))
 
     def stop(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.stop(workload_id))

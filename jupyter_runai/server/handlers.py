@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
@@ -12,8 +12,10 @@ from tornado import web
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.server.stream import StreamHandler
 from scheduler_core.errors import EngineDefect, InvalidRequest, RunaiError
-from scheduler_core.model import Verdict
-from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Workload
+from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Resized, Workload
+
+T = TypeVar("T")
 
 WORKLOADS = "runai:workloads"
 DEVICES = "runai:devices"
@@ -55,8 +57,19 @@ class Handler(APIHandler):
         client: AsyncClient = self.settings["runai_client"]
         return client
 
+    def body_as(self, kind: type[T]) -> T:
+        """The request's body.
+
+        Raises:
+            InvalidRequest: not of that kind; the message names the field.
+        """
+        try:
+            return msgspec.json.decode(self.request.body, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise InvalidRequest(f"The request is not valid: {error}.") from None
+
     def answer(
-        self, value: EngineInfo | Workload | WorkloadList | DeviceList | QueueList | Explanation | Verdict
+        self, value: EngineInfo | Workload | WorkloadList | DeviceList | QueueList | Explanation | Verdict | Resized
     ) -> None:
         self.finish(msgspec.json.encode(value))
 
@@ -92,11 +105,7 @@ class SimulateHandler(Handler):
     @web.authenticated
     @authorized("write", resource=ENGINE)
     async def post(self) -> None:
-        try:
-            asked = msgspec.json.decode(self.request.body, type=Simulate)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InvalidRequest(f"The request is not valid: {error}.") from None
-        self.answer(await self.client.engine.simulate(asked.devices))
+        self.answer(await self.client.engine.simulate(self.body_as(Simulate).devices))
 
 
 class DevicesHandler(Handler):
@@ -160,6 +169,15 @@ class ResumeHandler(Handler):
         self.answer(await self.client.engine.resume(workload_id))
 
 
+class ResizeHandler(Handler):
+    """Change what a workload asks for."""
+
+    @web.authenticated
+    @authorized("write", resource=WORKLOADS)
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.client.engine.resize(workload_id, self.body_as(TaskRequest)))
+
+
 class StopHandler(Handler):
     """End a workload."""
 
@@ -188,6 +206,7 @@ ROUTES: list[tuple[str, type[Any]]] = [
     (rf"workloads/{_ID}", WorkloadHandler),
     (rf"workloads/{_ID}/suspend", SuspendHandler),
     (rf"workloads/{_ID}/resume", ResumeHandler),
+    (rf"workloads/{_ID}/resize", ResizeHandler),
     (rf"workloads/{_ID}/stop", StopHandler),
     (rf"workloads/{_ID}/explain", ExplainHandler),
     ("stream", StreamHandler),

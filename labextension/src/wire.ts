@@ -134,6 +134,7 @@ export interface IWorkload {
   readonly tasks: number;
   readonly min_tasks: number;
   readonly gang: boolean;
+  readonly next_request: ITaskRequest | null;
   readonly task_states: Readonly<Partial<Record<WorkloadState, number>>>;
 }
 

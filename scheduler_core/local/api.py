@@ -16,6 +16,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.protocol import COMPLETE, Simulate, Submission
 from scheduler_core.local.service import Service
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import WorkloadSpec
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (workload, WorkloadHandler, known),
         (rf"{workload}/suspend", SuspendHandler, known),
         (rf"{workload}/resume", ResumeHandler, known),
+        (rf"{workload}/resize", ResizeHandler, known),
         (rf"{workload}/stop", StopHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
         (rf"{workload}/tasks", TasksHandler, known),
@@ -152,6 +154,13 @@ class ResumeHandler(Handler):
 
     async def post(self, workload_id: str) -> None:
         self.answer(await self.service.resume(workload_id))
+
+
+class ResizeHandler(Handler):
+    """Change what a workload asks for."""
+
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.service.resize(workload_id, self.body_as(TaskRequest)))
 
 
 class StopHandler(Handler):

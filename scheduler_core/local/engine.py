@@ -32,13 +32,14 @@ from scheduler_core.local.paths import engine_directory, short_socket_path
 from scheduler_core.local.protocol import COMPLETE, PROTOCOL, Endpoint, Simulate, Submission
 from scheduler_core.local.runs import ended
 from scheduler_core.local.start import find_daemon, start_daemon
-from scheduler_core.model import Verdict
+from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     Device,
     EngineInfo,
     Event,
     Explanation,
     QueueStatus,
+    Resized,
     TaskStatus,
     Workload,
     WorkloadSpec,
@@ -123,6 +124,9 @@ class LocalEngine:
 
     async def resume(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/resume", Workload)
+
+    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/resize", Resized, request)
 
     async def stop(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/stop", Workload)

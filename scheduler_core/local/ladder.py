@@ -53,6 +53,22 @@ class Ladder:
                 return replace(allocation, enforcement=held), variables
         return replace(allocation, enforcement=FRAMEWORK), {}
 
+    def can_change(self, allocation: Allocation) -> bool:
+        """Whether what holds this share can be changed while it is in use."""
+        return allocation.enforcement.level == "mps-v3" or (self._simulated and bool(allocation.devices))
+
+    def change(self, task: str, allocation: Allocation) -> bool:
+        """Hold a share in its new size; false where what holds it does not follow."""
+        mps = self._of(allocation)
+        if mps is None:
+            return self._simulated
+        try:
+            mps.change(task, allocation.devices[0])
+        except (MpsRefused, OSError) as error:
+            _log.warning("MPS does not change what %s holds: %s", task, error)
+            return False
+        return True
+
     def let_go(self, task: str, allocation: Allocation, is_last: bool) -> None:
         """What held an allocation is not needed any more; `is_last`: no other share of its device is held so."""
         mps = self._of(allocation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -66,10 +66,8 @@ class Lifecycle:
         Raises:
             RunaiError, OSError: it could not be booked or written down; it waits as before.
         """
-        self._booking[workload_id] = allocations
-        try:
-            if not await asyncio.to_thread(self._ledger.book, memory_mib):
-                return False
+
+        async def launch() -> None:
             held = await self._hold(workload_id, allocations)
             record = self._book.get(workload_id)
             waiting = all(record.tasks[index].state == "pending" for index in allocations)
@@ -78,6 +76,22 @@ class Lifecycle:
             else:
                 for index, (allocation, _) in held.items():
                     await self.runs.let_go(TaskId(workload_id, index), allocation)
+
+        return await self.booked(workload_id, allocations, memory_mib, launch)
+
+    async def booked(
+        self,
+        workload_id: str,
+        allocations: Mapping[int, Allocation],
+        memory_mib: Mapping[str, int],
+        change: Callable[[], Awaitable[None]],
+    ) -> bool:
+        """Make a `change` after which tasks hold this; false where another engine of this host was faster."""
+        self._booking[workload_id] = allocations
+        try:
+            if not await asyncio.to_thread(self._ledger.book, memory_mib):
+                return False
+            await change()
             return True
         finally:
             self._booking.pop(workload_id, None)
@@ -206,7 +220,7 @@ def _claims_of(record: Record, allocation: Allocation, holder: Process, engine: 
             owner=record.workload.owner,
             device=device.id,
             milli=0 if request.gpu_memory_mib else device.portion_milli,
-            memory_mib=request.gpu_memory_mib,
+            memory_mib=device.memory_mib if request.gpu_memory_mib else 0,
             holder=holder,
         )
         for device in allocation.devices

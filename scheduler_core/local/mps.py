@@ -41,6 +41,10 @@ class Mps(Protocol):
         """The variables with which a client of this name runs under the limits of its share."""
         ...
 
+    def change(self, client: str, held: HeldDevice) -> None:
+        """Set other limits for a client that runs."""
+        ...
+
     def dismiss(self, client: str, device: str, is_last: bool) -> None:
         """Forget a client that has gone; where it was the last on its device, the service leaves the device too."""
         ...
@@ -88,17 +92,20 @@ class MpsV3:
         if namespace in self._namespaces(server):
             self._control.run("namespace", "delete", namespace, f"--server={server}")
         self._control.run("namespace", "create", namespace, f"--server={server}")
-        self._control.run(
-            "namespace",
-            "set",
-            namespace,
-            f"--server={server}",
-            f"--pinned-memory-limit={held.memory_mib}M",
-            f"--active-thread-percentage={_percentage(held)}",
-        )
+        self.change(client, held)
         if namespace not in self._namespaces(server):
             raise MpsRefused(f"The namespace {namespace} was made and is not there.")
         return {"CUDA_MPS_PIPE_DIRECTORY": str(path)}
+
+    def change(self, client: str, held: HeldDevice) -> None:
+        self._control.run(
+            "namespace",
+            "set",
+            _namespace(client),
+            f"--server={_server(held.id)}",
+            f"--pinned-memory-limit={held.memory_mib}M",
+            f"--active-thread-percentage={_percentage(held)}",
+        )
 
     def dismiss(self, client: str, device: str, is_last: bool) -> None:
         server = _server(device)
@@ -149,6 +156,9 @@ class MpsV2:
             # One name of a device that the client does not see, and it would lose every limit.
             "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": f"{held.id}={held.memory_mib}M",
         }
+
+    def change(self, client: str, held: HeldDevice) -> None:
+        raise MpsRefused("The limits of a client are in its own variables.")
 
     def dismiss(self, client: str, device: str, is_last: bool) -> None:
         if is_last:

@@ -28,6 +28,7 @@ from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, Submission
 from scheduler_core.local.records import TaskId, new_record
+from scheduler_core.local.resizing import Resizing
 from scheduler_core.local.runs import RunFolder, explained
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
@@ -37,7 +38,7 @@ from scheduler_core.local.store import Store
 from scheduler_core.local.survival import survived_restarts, user_name
 from scheduler_core.local.tasks import task_statuses
 from scheduler_core.local.watchdog import Watchdog
-from scheduler_core.model import Verdict
+from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     Device,
     DevicesChanged,
@@ -47,6 +48,7 @@ from scheduler_core.workload import (
     Explanation,
     QueuesChanged,
     QueueStatus,
+    Resized,
     TaskStatus,
     Workload,
     WorkloadSpec,
@@ -92,6 +94,7 @@ class Service:
             self._monitor.look_again,
             self._publish,
         )
+        self._resizing = Resizing(self._book, self._lifecycle, ladder, self._monitor.machine, self._projects)
         self._submitting: dict[str, asyncio.Future[Workload]] = {}
         self._user = user_name()
         self._simulated = simulated
@@ -192,6 +195,11 @@ class Service:
         workload = await self._lifecycle.resume(workload_id)
         self._scheduling.wake()
         return workload
+
+    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        answer = await self._resizing.resize(workload_id, request)
+        self._scheduling.wake()
+        return answer
 
     async def delete(self, workload_id: str) -> None:
         workload = self.get(workload_id)

@@ -92,12 +92,18 @@ def build_snapshot(
 def pending_workload(workload_id: str, spec: WorkloadSpec, created: float) -> PlannedWorkload:
     """A workload that waits, as the planner sees it."""
     tasks = (Task(id=str(TaskId(workload_id, index)), request=spec.request) for index in range(spec.tasks))
-    return _workload(workload_id, spec, created, None, tuple(tasks))
+    return planned_workload(workload_id, spec, created, None, tuple(tasks), spec.fewest_tasks)
 
 
-def _workload(
-    workload_id: str, spec: WorkloadSpec, created: float, started: float | None, tasks: tuple[Task, ...]
+def planned_workload(
+    workload_id: str,
+    spec: WorkloadSpec,
+    created: float,
+    started: float | None,
+    tasks: tuple[Task, ...],
+    fewest: int,
 ) -> PlannedWorkload:
+    """A workload of these tasks, of which `fewest` start together or not at all."""
     return PlannedWorkload(
         id=workload_id,
         queue=spec.queue,
@@ -105,14 +111,14 @@ def _workload(
         priority=spec.effective_priority,
         preemptible=spec.effective_preemptible,
         started=started,
-        groups=(Group(name="default", min_members=spec.fewest_tasks),),
+        groups=(Group(name="default", min_members=fewest),),
         tasks=tasks,
     )
 
 
 def allocation_of(bind: Bind, request: TaskRequest, machine: Machine) -> Allocation:
     """What a bind gives: the share of each device and the memory that goes with it."""
-    devices = tuple(_held(machine, device_id, request) for device_id in bind.gpu_ids)
+    devices = tuple(held_device(machine, device_id, request) for device_id in bind.gpu_ids)
     return Allocation(node=bind.node, devices=devices)
 
 
@@ -156,7 +162,8 @@ def _planned(record: Record, node: str) -> PlannedWorkload:
     workload = record.workload
     tasks = [_task(record, TaskId(workload.id, index), task, node) for index, task in enumerate(record.tasks)]
     planned = tuple(task for task in tasks if task is not None)
-    return _workload(workload.id, record.spec, workload.created, workload.started, planned)
+    spec = record.spec
+    return planned_workload(workload.id, spec, workload.created, workload.started, planned, spec.fewest_tasks)
 
 
 def _task(record: Record, name: TaskId, task: TaskRecord, node: str) -> Task | None:
@@ -206,7 +213,8 @@ def _foreign_milli(machine: Machine, device: PhysicalDevice) -> int:
     return min(MILLI, -(-machine.foreign_mib.get(device.id, 0) * MILLI // device.memory_mib))
 
 
-def _held(machine: Machine, device_id: str, request: TaskRequest) -> HeldDevice:
+def held_device(machine: Machine, device_id: str, request: TaskRequest) -> HeldDevice:
+    """What a request takes of this device."""
     device = machine.device(device_id)
     assert device is not None  # noqa: S101 (check accepted the bind: the device is in the snapshot)
     if request.gpu_memory_mib:

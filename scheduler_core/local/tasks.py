@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Ending, Record, TaskRecord
 from scheduler_core.local.runs import Exit
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Allocation, Enforcement, HeldDevice, Report, State, TaskStatus
 
 _MOST_NAMED = 10
@@ -67,6 +68,23 @@ def held_otherwise(record: Record, index: int, enforcement: Enforcement) -> Reco
     allocation = record.tasks[index].allocation
     weaker = None if allocation is None else replace(allocation, enforcement=enforcement)
     return _shown(_with_tasks(record, [index], lambda _, task: replace(task, allocation=weaker)))
+
+
+def asking_for(record: Record, request: TaskRequest) -> Record:
+    """A workload that holds nothing asks for this from now on."""
+    record = replace(record, spec=replace(record.spec, request=request))
+    return replace_workload(record, request=request, next_request=None)
+
+
+def asking_next_for(record: Record, request: TaskRequest) -> Record:
+    """A workload that runs asks for this when it starts again."""
+    return replace_workload(record, next_request=request)
+
+
+def resized(record: Record, request: TaskRequest, allocation: Allocation) -> Record:
+    """The one task of a workload holds more or less than before."""
+    record = asking_for(record, request)
+    return _shown(_with_tasks(record, [0], lambda _, task: replace(task, allocation=allocation)))
 
 
 def told_to_go(record: Record, then: Ending, reason: str, now: float) -> Record:
@@ -181,6 +199,8 @@ def _shown(record: Record) -> Record:
     alive = [task for task in record.tasks if task.is_alive]
     counted = _counted(record.tasks)
     if not alive:
+        if workload.next_request is not None:
+            record = asking_for(record, workload.next_request)
         state = "suspended" if workload.state == "suspended" else "pending"
         return replace_workload(record, state=state, allocation=None, started=None, task_states=counted)
     return replace_workload(

@@ -49,7 +49,7 @@ class Watchdog:
             for task, known in record.alive()
             if known.state == "running" and known.then is None and known.allocation is not None
         }
-        used = await asyncio.to_thread(_memory_of_tasks, running, samples)
+        used = await asyncio.to_thread(memory_of_tasks, running, samples)
         self._excess = {task: excess for task, excess in self._excess.items() if task in running}
         for task, known in running.items():
             if known.allocation is not None:
@@ -94,7 +94,7 @@ class Watchdog:
             await self._runs.give_up(task, f"{what}: stopped")
 
 
-def _memory_of_tasks(
+def memory_of_tasks(
     running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]
 ) -> dict[TaskId, dict[int, int]]:
     """The MiB on its own devices of each process of each task."""

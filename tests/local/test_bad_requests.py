@@ -25,9 +25,11 @@ MANY = settings(
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+NEWER = ("retries", "max_run_s", "key", "queue", "kind", "tasks", "min_tasks", "gang")
+VERBS = ("", "/stop", "/suspend", "/resize", "/tasks", "/results?task=9")
 PATHS = (
     *("info", "devices", "queues", "workloads", "preview", "events", "simulate", "nothing", ""),
-    *(f"workloads/{name}{verb}" for name in ("0badc0de", "%00", "..", "a" * 300) for verb in ("", "/stop", "/suspend")),
+    *(f"workloads/{name}{verb}" for name in ("0badc0de", "%00", "..", "a" * 300) for verb in VERBS),
     *(f"workloads/0badc0de/{verb}" for verb in ("resume", "explain", "results", "logs")),
 )
 METHODS = ("GET", "POST", "DELETE", "PUT")
@@ -97,9 +99,7 @@ def test_any_value_in_any_place_of_a_submission(daemon: str, value: Any, where: 
     elif where == "spec":
         asked["spec"] = value
     elif where == "field":
-        asked["spec"][data.draw(st.sampled_from([*asked["spec"], "retries", "max_run_s", "key", "queue", "kind"]))] = (
-            value
-        )
+        asked["spec"][data.draw(st.sampled_from([*asked["spec"], *NEWER]))] = value
     else:
         asked["spec"]["request"] = {data.draw(st.sampled_from(["gpu", "gpu_memory_mib", "mig", "models", "x"])): value}
     body = json.dumps(asked).encode("utf-8", "surrogatepass")

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
+from jupyter_runai.options import verb_parsers
+from jupyter_runai.verbs import run_verb
 from scheduler_core.local.settings import Settings, WatchdogSettings
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
 from tests.local.conftest import GIB, Driver
@@ -185,6 +188,39 @@ def test_the_next_daemon_goes_on_with_the_same_service(service: Service, client:
         outcome(again, workload.id)
     assert service.last_call("server delete ")
     again.close()
+
+
+def test_a_namespace_is_given_other_limits_while_it_is_in_use(service: Service, client: Client, driver: Driver) -> None:
+    workload = client.submit(spec(GIVES_IN_TO_NOTHING, gpu="0.25", grace_s=0.5))
+    pid = int(first_line(client, workload))
+    service.has_client(pid, "GPU-aaaa")
+    until(client, workload.id, running)
+    answer = client.resize(workload.id, TaskRequest(gpu="0.5"))
+    assert (answer.applied, level(answer.workload)[0]) == ("now", "mps-v3")
+    assert service.calls()[-1].endswith("--pinned-memory-limit=40960M --active-thread-percentage=50")
+    driver.process(0, pid, 30 * GIB)
+    while client.devices()[0].used_mib != 30 * GIB:
+        pass
+    answer = client.resize(workload.id, TaskRequest(gpu="0.25"))
+    assert (answer.applied, answer.reason) == ("next_start", "it uses more device memory than that")
+    assert client.resize(workload.id, TaskRequest(gpu="0.4")).applied == "now"
+
+
+def test_caps_of_frameworks_are_set_when_a_process_starts(client: Client) -> None:
+    workload = client.submit(spec(UNTIL_STOPPED, gpu="0.25"))
+    until(client, workload.id, running)
+    answer = client.resize(workload.id, TaskRequest(gpu="0.5"))
+    assert (answer.applied, answer.reason) == ("next_start", "what holds its share is set when it starts")
+
+
+def test_the_verb_says_when_it_is_so(client: Client, service: Service) -> None:
+    def resize(amount: str) -> str:
+        return run_verb(client, "resize", verb_parsers("%runai")["resize"].parse(["mine", "--gpu", amount]))
+
+    workload = client.submit(spec(UNTIL_STOPPED, gpu="0.25", name="mine"))
+    until(client, workload.id, running)
+    assert resize("0.5") == "mine has 0.5 now."
+    assert resize("2").startswith("mine asks for 2 from its next start on: only a share")
 
 
 @pytest.fixture

@@ -49,9 +49,17 @@ async def test_a_workload_is_suspended_and_resumed(jp_fetch: Any, simulated: obj
         assert json.loads(answer.body)["state"] == state
 
 
+async def test_a_workload_is_resized(jp_fetch: Any, simulated: object) -> None:
+    workload = await AsyncClient().engine.submit(spec(gpu=2, priority=25))
+    answer = await jp_fetch(BASE, "workloads", workload.id, "resize", method="POST", body='{"gpu": "0.5"}')
+    assert json.loads(answer.body)["applied"] in ("now", "next_start")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
+        ("POST", ["workloads", "0badc0de", "resize"], '{"gpu": 0.5}', 404, "not_found"),
+        ("POST", ["workloads", "0badc0de", "resize"], '{"gpu": -1}', 400, "invalid_request"),
         ("GET", ["workloads", "0badc0de"], None, 404, "not_found"),
         ("GET", ["workloads", "no-such-id"], None, 404, "not_found"),
         ("POST", ["simulate"], "{}", 400, "invalid_request"),

@@ -92,10 +92,14 @@ class Soak:
         if suspended and (self._chance.random() < 0.5 or self.submitted == WORKLOADS):
             what, chosen = "resume", self._chance.choice(suspended)
         else:
-            what, chosen = self._chance.choice(("stop", "suspend")), self._chance.choice(list(self._live))
+            what, chosen = self._chance.choice(("stop", "suspend", "resize")), self._chance.choice(list(self._live))
         with suppress(Conflict):
-            await getattr(self._engine, what)(chosen)
-            self.told[what] += 1
+            if what == "resize":
+                answer = await self._engine.resize(chosen, TaskRequest(gpu=self._chance.choice(SHARES)))
+                self.told[f"resized {answer.applied}"] += 1
+            else:
+                await getattr(self._engine, what)(chosen)
+                self.told[what] += 1
 
 
 def _resident_kib(pid: int) -> int:

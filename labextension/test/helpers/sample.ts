@@ -36,6 +36,7 @@ export function workload(changes: Partial<IWorkload> = {}): IWorkload {
     min_tasks: 1,
     gang: true,
     task_states: {},
+    next_request: null,
     ...changes
   };
 }

@@ -13,8 +13,10 @@ from scheduler_core.workload import (
     EngineInfo,
     Event,
     Explanation,
+    Measurement,
     QueueStatus,
     Resized,
+    Step,
     TaskStatus,
     Workload,
     WorkloadSpec,
@@ -56,6 +58,12 @@ class Engine(Protocol):
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
     ) -> AsyncGenerator[bytes, None]:
         """A task's output from byte `offset`; `follow` goes on until the workload has ended."""
+        ...
+
+    async def measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> tuple[Measurement, ...]:
+        """What a workload used, oldest first: its last quarter of an hour by seconds, all of it by minutes or hours."""
         ...
 
     async def results(self, workload_id: str, task: int = 0) -> Path:

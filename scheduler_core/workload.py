@@ -24,6 +24,7 @@ State: TypeAlias = Literal[
     "stopped",
     "deleting",
 ]
+Step: TypeAlias = Literal["second", "minute", "hour"]
 Strength: TypeAlias = Literal["hard", "soft", "none"]
 
 ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
@@ -235,6 +236,23 @@ class Workload(_Seen, frozen=True, kw_only=True):
     def is_leaving(self) -> bool:
         """Whether it was told to go from its devices and has not gone yet."""
         return self.state == "suspending" or (self.stop_requested is not None and not self.has_ended)
+
+
+class Measurement(_Seen, frozen=True, kw_only=True):
+    """What a workload used in the `seconds` from `at` on.
+
+    `gpu_utilization` is in devices (0.4: two fifths of one compute), null where nothing measures it; memory is the mean
+    and the highest of the time. On simulated devices what is of the GPU is made up.
+    """
+
+    at: float
+    seconds: float
+    gpu_utilization: float | None
+    gpu_memory_mib: float | None
+    gpu_memory_peak_mib: float | None
+    cpu_cores: float
+    memory_mib: float
+    memory_peak_mib: float
 
 
 class Resized(_Seen, frozen=True, kw_only=True):

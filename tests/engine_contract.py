@@ -331,7 +331,7 @@ class EngineContract:
 
     async def test_what_is_not_there_is_not_found(self, engine: Engine) -> None:
         calls: list[Callable[[str], object]] = [engine.get, engine.stop, engine.suspend, engine.resume]
-        for call in (*calls, engine.delete, engine.explain, engine.results):
+        for call in (*calls, engine.delete, engine.explain, engine.results, engine.tasks, engine.measurements):
             with pytest.raises(NotFound):
                 await call("0badc0de")  # type: ignore[misc]
         with pytest.raises(NotFound):

@@ -15,8 +15,10 @@ from scheduler_core.workload import (
     Device,
     EngineInfo,
     Explanation,
+    Measurement,
     QueueStatus,
     Resized,
+    Step,
     TaskStatus,
     Workload,
     WorkloadSpec,
@@ -69,6 +71,10 @@ class Client:
         """A task's output so far."""
         chunks = self._runtime.iterate(self._engine.logs(workload_id, task=task))
         return (chunk for chunk in chunks if chunk is not None)
+
+    def measurements(self, workload_id: str, step: Step = "minute", since: float = 0.0) -> tuple[Measurement, ...]:
+        """What a workload used, oldest first."""
+        return self._runtime.run(self._engine.measurements(workload_id, step, since))
 
     def results(self, workload_id: str, task: int = 0) -> Path:
         return self._runtime.run(self._engine.results(workload_id, task))

@@ -17,7 +17,7 @@ from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound, RunaiE
 from scheduler_core.local.protocol import COMPLETE, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import WorkloadSpec
+from scheduler_core.workload import Step, WorkloadSpec
 
 T = TypeVar("T")
 
@@ -44,6 +44,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (rf"{workload}/stop", StopHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
         (rf"{workload}/tasks", TasksHandler, known),
+        (rf"{workload}/measurements", MeasurementsHandler, known),
         (rf"{workload}/results", ResultsHandler, known),
         (rf"{workload}/logs", LogsHandler, known),
         (r"/v1/events", EventsHandler, known),
@@ -182,6 +183,18 @@ class TasksHandler(Handler):
 
     def get(self, workload_id: str) -> None:
         self.answer(self.service.tasks(workload_id))
+
+
+class MeasurementsHandler(Handler):
+    """What a workload used, in steps of a `second`, `minute` or `hour`, from `since` (whole seconds) on."""
+
+    async def get(self, workload_id: str) -> None:
+        try:
+            step = msgspec.convert(self.get_query_argument("step", "minute"), Step)
+        except msgspec.ValidationError:
+            raise InvalidRequest("A step is a second, a minute or an hour.") from None
+        since = float(_number(self.get_query_argument("since", "0")))
+        self.answer(await self.service.measurements(workload_id, step, since))
 
 
 class ResultsHandler(Handler):

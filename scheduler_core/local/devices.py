@@ -37,12 +37,16 @@ class PhysicalDevice(Struct, frozen=True, kw_only=True):
 
 
 class Sample(Struct, frozen=True, kw_only=True):
-    """One reading of a device; null where nothing measures. `processes` maps pids to the MiB they hold."""
+    """One reading of a device; null where nothing measures.
+
+    `processes` maps pids to the MiB they hold, `busy` to the share of the device's computing that is theirs.
+    """
 
     ready: bool
     used_mib: int | None = None
     utilization: float | None = None
     processes: Mapping[int, int] = {}
+    busy: Mapping[int, float] | None = None
 
 
 class Devices(Protocol):
@@ -106,6 +110,7 @@ class NvmlDevices:
     def __init__(self) -> None:
         self.notice = ""
         self._handles: dict[str, Any] = {}
+        self._busy_until: dict[str, int] = {}
         try:
             pynvml.nvmlInit()
             self.physical = tuple(self._open(index) for index in range(pynvml.nvmlDeviceGetCount()))
@@ -146,7 +151,21 @@ class NvmlDevices:
             used_mib=used_mib,
             utilization=utilization,
             processes=_processes(handle),
+            busy=self._busy(uuid, handle),
         )
+
+    def _busy(self, uuid: str, handle: Any) -> dict[int, float] | None:
+        """Who computed since the last reading; null where the driver does not tell processes apart."""
+        try:
+            samples = pynvml.nvmlDeviceGetProcessUtilization(handle, self._busy_until.get(uuid, 0))
+        except pynvml.NVMLError as error:
+            # Not found: nobody did.
+            return {} if error.value == pynvml.NVML_ERROR_NOT_FOUND else None
+        self._busy_until[uuid] = max((sample.timeStamp for sample in samples), default=0)
+        by_pid: dict[int, list[float]] = {}
+        for sample in samples:
+            by_pid.setdefault(sample.pid, []).append(sample.smUtil / 100)
+        return {pid: sum(shares) / len(shares) for pid, shares in by_pid.items()}
 
 
 def _processes(handle: Any) -> dict[int, int]:

@@ -38,8 +38,10 @@ from scheduler_core.workload import (
     EngineInfo,
     Event,
     Explanation,
+    Measurement,
     QueueStatus,
     Resized,
+    Step,
     TaskStatus,
     Workload,
     WorkloadSpec,
@@ -115,6 +117,12 @@ class LocalEngine:
         async with aclosing(self._stream(path)) as messages:
             async for message in messages:
                 yield message if isinstance(message, bytes) else message.encode()
+
+    async def measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> tuple[Measurement, ...]:
+        path = f"workloads/{quote(workload_id, safe='')}/measurements?step={step}&since={int(since)}"
+        return await self._ask("GET", path, tuple[Measurement, ...])
 
     async def results(self, workload_id: str, task: int = 0) -> Path:
         return Path(await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/results?task={task}", str))

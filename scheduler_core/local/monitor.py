@@ -74,15 +74,18 @@ class Monitor:
             _log.exception("The devices could not be read")
 
     async def run(self) -> None:
-        """Read for ever. Without devices, or with simulated ones, there is nothing that could change."""
-        if self._devices.simulated or not self._devices.physical:
-            return
+        """Read for ever; devices that are simulated, or not there, stay as they are."""
+        fixed = bool(self._devices.simulated) or not self._devices.physical
         while True:
             await asyncio.sleep(_INTERVAL_S)
             before = self.machine()
-            await self.look_again()
+            if not fixed:
+                await self.look_again()
             after = self.machine()
-            await self._looked(after.samples)
+            try:
+                await self._looked(after.samples)
+            except Exception:
+                _log.exception("A reading could not be looked at")
             if after != before:
                 self._changed(_holdings(after) != _holdings(before))
 

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,10 +19,11 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.book import Book
-from scheduler_core.local.devices import open_devices, parse_simulated
+from scheduler_core.local.devices import Sample, open_devices, parse_simulated
 from scheduler_core.local.feed import Feed
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.meter import SECONDS, Meter
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.projects import ProjectsFile
@@ -46,9 +47,11 @@ from scheduler_core.workload import (
     EngineState,
     Event,
     Explanation,
+    Measurement,
     QueuesChanged,
     QueueStatus,
     Resized,
+    Step,
     TaskStatus,
     Workload,
     WorkloadSpec,
@@ -83,8 +86,9 @@ class Service:
         self._lifecycle = Lifecycle(self._book, self._folder / "workloads", ladder, simulated, self._freed)
         self._runs = self._lifecycle.runs
         ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
-        watchdog = Watchdog(self._book, self._runs, ladder, settings.watchdog)
-        self._monitor = Monitor(self._devices, ledger, self._lifecycle, watchdog.look, self._machine_changed)
+        self._watchdog = Watchdog(self._book, self._runs, ladder, settings.watchdog)
+        self._meter = Meter(self._book, self._store, simulated)
+        self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         self._projects = ProjectsFile(directory)
         self._scheduling = Scheduling(
             self._book,
@@ -221,6 +225,10 @@ class Service:
     def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return task_statuses(self._book.get(workload_id))
 
+    async def measurements(self, workload_id: str, step: Step, since: float) -> tuple[Measurement, ...]:
+        self._book.get(workload_id)
+        return await self._meter.measured(workload_id, SECONDS[step], since)
+
     def results(self, workload_id: str, index: int) -> Path:
         return self._runs.folder(self._task(workload_id, index)).results
 
@@ -251,6 +259,10 @@ class Service:
             names = ", ".join(record.workload.name for record in live[:3])
             raise Conflict(f"{len(live)} workload(s) have not ended ({names}).", "Stop them first, or wait.")
         replace(self._settings, simulate=simulate).write(self._directory)
+
+    async def _look(self, samples: Mapping[str, Sample]) -> None:
+        await self._watchdog.look(samples)
+        await self._meter.look(samples)
 
     async def _watch_projects(self) -> None:
         """Take over what is written into the file of projects."""

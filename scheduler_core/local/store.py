@@ -13,15 +13,17 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeAlias
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from scheduler_core.errors import EngineUnavailable, StorageFull
 from scheduler_core.local.records import Record, decode_record
+from scheduler_core.workload import Measurement
 
 _MIGRATIONS = (
     """
@@ -36,10 +38,28 @@ _MIGRATIONS = (
     DELETE FROM transitions WHERE workload NOT IN (SELECT id FROM workloads);
     CREATE INDEX transitions_by_workload ON transitions(workload);
     """,
+    """
+    CREATE TABLE measurements(
+      workload TEXT NOT NULL, step INTEGER NOT NULL, at REAL NOT NULL, seconds REAL NOT NULL,
+      gpu_utilization REAL, gpu_memory_mib REAL, gpu_memory_peak_mib REAL,
+      cpu_cores REAL NOT NULL, memory_mib REAL NOT NULL, memory_peak_mib REAL NOT NULL,
+      PRIMARY KEY (workload, step, at)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """Each brings a store one version on; a store's version is how many it has seen."""
 
 _LARGEST_BATCH = 256
+_MEASURED = tuple(Measurement.__struct_fields__)
+_THIN = f"""
+    INSERT OR REPLACE INTO measurements(workload, step, {", ".join(_MEASURED)})
+    SELECT workload, 3600, CAST(at AS INTEGER) / 3600 * 3600 AS hour, SUM(seconds),
+      SUM(gpu_utilization * seconds) / SUM(CASE WHEN gpu_utilization IS NULL THEN 0 ELSE seconds END),
+      SUM(gpu_memory_mib * seconds) / SUM(CASE WHEN gpu_memory_mib IS NULL THEN 0 ELSE seconds END),
+      MAX(gpu_memory_peak_mib), SUM(cpu_cores * seconds) / SUM(seconds),
+      SUM(memory_mib * seconds) / SUM(seconds), MAX(memory_peak_mib)
+    FROM measurements WHERE step = 60 AND at < ? GROUP BY workload, hour
+"""  # noqa: S608 (the names are ours)
 
 
 class _Put(Struct):
@@ -53,7 +73,13 @@ class _Remove(Struct):
     done: Future[None]
 
 
-_Write: TypeAlias = _Put | _Remove
+class _Measure(Struct):
+    minutes: list[tuple[str, Measurement]]
+    thin_before: float | None
+    done: Future[None]
+
+
+_Write: TypeAlias = _Put | _Remove | _Measure
 
 
 class Store:
@@ -64,6 +90,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._connection, self.damaged = _open(path)
         self._unrestored = _unrestored(path)
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
@@ -97,6 +124,26 @@ class Store:
         write = _Remove(workload_id, Future())
         self._writes.put(write)
         await asyncio.wrap_future(write.done)
+
+    async def measure(self, minutes: list[tuple[str, Measurement]], thin_before: float | None = None) -> None:
+        """Add minutes of workloads; those of whole hours before `thin_before` become hours.
+
+        Raises:
+            StorageFull: no space left; nothing was changed.
+        """
+        write = _Measure(minutes, thin_before, Future())
+        self._writes.put(write)
+        await asyncio.wrap_future(write.done)
+
+    def measurements(self, workload_id: str) -> tuple[list[Measurement], list[Measurement]]:
+        """(minutes, hours) of a workload, oldest first."""
+        with closing(sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True)) as reader:
+            rows = reader.execute(
+                f"SELECT step, {', '.join(_MEASURED)} FROM measurements WHERE workload = ? ORDER BY at",  # noqa: S608
+                (workload_id,),
+            ).fetchall()
+        found = [(step, Measurement(**dict(zip(_MEASURED, row, strict=True)))) for step, *row in rows]
+        return [known for step, known in found if step == 60], [known for step, known in found if step == 3600]
 
     def close(self) -> None:
         """Finish what is waiting, then close."""
@@ -146,7 +193,11 @@ class Store:
         )
 
     def _execute(self, write: _Write) -> None:
+        if isinstance(write, _Measure):
+            self._measure(write)
+            return
         if isinstance(write, _Remove):
+            self._connection.execute("DELETE FROM measurements WHERE workload = ?", (write.workload_id,))
             self._connection.execute("DELETE FROM workloads WHERE id = ?", (write.workload_id,))
             self._connection.execute("DELETE FROM transitions WHERE workload = ?", (write.workload_id,))
             return
@@ -157,6 +208,17 @@ class Store:
                 "INSERT INTO transitions(workload, at, state) VALUES (?, ?, ?)",
                 (workload.id, write.transition_at, workload.state),
             )
+
+    def _measure(self, write: _Measure) -> None:
+        marks = ", ".join("?" * (len(_MEASURED) + 2))
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO measurements(workload, step, {', '.join(_MEASURED)}) VALUES ({marks})",  # noqa: S608
+            [(name, 60, *(getattr(minute, field) for field in _MEASURED)) for name, minute in write.minutes],
+        )
+        if write.thin_before is not None:
+            before = write.thin_before - write.thin_before % 3600
+            self._connection.execute(_THIN, (before,))
+            self._connection.execute("DELETE FROM measurements WHERE step = 60 AND at < ?", (before,))
 
 
 def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:

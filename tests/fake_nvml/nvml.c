@@ -2,6 +2,7 @@
  *
  *   device UUID MEMORY_MIB UTILIZATION_PERCENT STATE NAME...     STATE is ok, lost or mig
  *   process DEVICE_INDEX PID MEMORY_MIB
+ *   busy DEVICE_INDEX PID PERCENT
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ enum { MOST_DEVICES = 64 };
 typedef struct { char uuid[96], name[96], state[8]; unsigned long long memory_mib; unsigned utilization; } Device;
 typedef struct { unsigned long long total, free, used; } Memory;
 typedef struct { unsigned gpu, memory; } Utilization;
+typedef struct { unsigned pid; unsigned long long at; unsigned percent, memory, encoder, decoder; } Busy;
 typedef struct { unsigned pid; unsigned long long used; unsigned gpu_instance, compute_instance; } Process;
 
 static char handles[MOST_DEVICES];
@@ -118,6 +120,21 @@ int nvmlDeviceGetUtilizationRates(void *handle, Utilization *rates) {
   int code = known(handle, &device);
   if (code == SUCCESS) *rates = (Utilization){device.utilization, 0};
   return code;
+}
+
+int nvmlDeviceGetProcessUtilization(void *handle, Busy *samples, unsigned *count, unsigned long long since) {
+  FILE *file = open_state();
+  char line[512];
+  unsigned index, pid, percent, room = samples ? *count : 0;
+  *count = 0;
+  if (!file) return NOT_SUPPORTED;
+  while (fgets(line, sizeof line, file)) {
+    if (sscanf(line, "busy %u %u %u", &index, &pid, &percent) != 3 || index != index_of(handle)) continue;
+    if (*count < room) samples[*count] = (Busy){pid, since + 1, percent, 0, 0, 0};
+    ++*count;
+  }
+  fclose(file);
+  return *count > room ? INSUFFICIENT_SIZE : SUCCESS;
 }
 
 int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {

@@ -1,0 +1,120 @@
+"""What workloads use: measured each second, kept by minutes and hours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jupyter_runai.client import Client
+from scheduler_core.errors import NotFound
+from scheduler_core.local.store import Store
+from scheduler_core.workload import Measurement, Workload
+from tests.helpers import kill_daemon, outcome, spec
+from tests.local.conftest import GIB, Driver
+
+WORKS = """
+import os, signal, subprocess, sys
+held = bytearray(96 << 20)
+code = 'held = bytearray(96 << 20)\\nwhile True: pass'
+child = subprocess.Popen([sys.executable, '-c', code], start_new_session=True)
+print(os.getpid(), flush=True)
+signal.pause()
+"""
+
+
+def second(client: Client, workload: Workload, wanted: Callable[[Measurement], bool]) -> Measurement:
+    """A second of the workload that is as wanted, as soon as there is one."""
+    while True:
+        for measured in client.measurements(workload.id, "second"):
+            if wanted(measured):
+                return measured
+
+
+def pid_of(client: Client, workload: Workload) -> int:
+    return int(next(update for update in client.follow(workload.id) if isinstance(update, bytes)))
+
+
+def measured(at: float, **values: float | None) -> Measurement:
+    nothing = dict.fromkeys(("gpu_utilization", "gpu_memory_mib", "gpu_memory_peak_mib"))
+    host = dict.fromkeys(("cpu_cores", "memory_mib", "memory_peak_mib"), 0.0)
+    return Measurement(at=at, seconds=60, **{**nothing, **host, **values})  # type: ignore[arg-type]
+
+
+def test_cores_and_memory_are_those_of_all_its_processes(client: Client) -> None:
+    workload = client.submit(spec(WORKS, grace_s=1))
+    seen = second(client, workload, lambda second: second.memory_mib > 192 and second.cpu_cores > 0)
+    assert (seen.gpu_utilization, seen.gpu_memory_mib) == (None, None)
+    client.stop(workload.id)
+    outcome(client, workload.id)
+
+
+def test_a_simulated_device_has_a_load_that_stays_within_the_share(client: Client) -> None:
+    workload = client.submit(spec(WORKS, gpu="0.5", grace_s=1))
+    seen = second(client, workload, lambda second: (second.gpu_utilization or 0) > 0)
+    assert 0 < (seen.gpu_utilization or 0) <= 0.5
+    assert 0 < (seen.gpu_memory_mib or 0) <= 40 * GIB
+    assert client.find(workload.id).simulated
+
+
+def test_of_a_device_each_workload_has_what_its_processes_use(on_devices: Client, driver: Driver) -> None:
+    client = on_devices
+    one, other = [client.submit(spec(WORKS, gpu="0.25", grace_s=1)) for _ in range(2)]
+    for workload, mib, percent in ((one, 3 * GIB, 20), (other, GIB, 5)):
+        pid = pid_of(client, workload)
+        driver.process(0, pid, mib)
+        driver.write(driver.path.read_text() + f"busy 0 {pid} {percent}\n")
+    seen = second(client, one, lambda second: (second.gpu_utilization or 0) > 0)
+    assert (seen.gpu_utilization, seen.gpu_memory_mib) == (0.2, 3 * GIB)
+    seen = second(client, other, lambda second: (second.gpu_utilization or 0) > 0)
+    assert (seen.gpu_utilization, seen.gpu_memory_mib) == (0.05, GIB)
+
+
+def test_minutes_outlive_the_workload_and_the_daemon_and_go_with_its_deletion(client: Client) -> None:
+    workload = client.submit(spec(WORKS, gpu="0.5", grace_s=1))
+    second(client, workload, lambda second: second.memory_mib > 192)
+    assert len(client.measurements(workload.id)) == 1
+    client.stop(workload.id)
+    outcome(client, workload.id)
+    second(client, client.submit(spec(WORKS, grace_s=1)), lambda second: second.memory_mib > 0)
+    kill_daemon(client)
+    again = Client()
+    (minute,) = again.measurements(workload.id)
+    assert minute.memory_peak_mib > 192
+    assert minute.seconds >= 1
+    assert again.measurements(workload.id, "second") == ()
+    (hour,) = again.measurements(workload.id, "hour")
+    assert hour.memory_peak_mib == minute.memory_peak_mib
+    assert again.measurements(workload.id, since=minute.at + 60) == ()
+    again.delete(workload.id)
+    with pytest.raises(NotFound):
+        again.measurements(workload.id)
+    again.close()
+
+
+def test_old_minutes_become_hours(tmp_path: Path) -> None:
+    async def fill(store: Store) -> None:
+        first = measured(7200.0, gpu_utilization=0.2, memory_mib=10.0, memory_peak_mib=10.0)
+        busy = measured(7260.5, gpu_utilization=0.6, memory_mib=30.0, memory_peak_mib=50.0)
+        idle = measured(7320.0, memory_mib=20.0, memory_peak_mib=20.0)
+        later = measured(10860.0, memory_mib=7.0)
+        await store.measure([("a", minute) for minute in (first, busy, idle, later)] + [("b", first)])
+        await store.measure([], thin_before=11000.0)
+
+    store = Store(tmp_path / "store.sqlite")
+    asyncio.run(fill(store))
+    minutes, hours = store.measurements("a")
+    assert [minute.at for minute in minutes] == [10860.0]
+    assert [(hour.at, hour.seconds, hour.memory_mib, hour.memory_peak_mib) for hour in hours] == [
+        (7200.0, 180.0, 20.0, 50.0)
+    ]
+    assert hours[0].gpu_utilization == pytest.approx(0.4)
+    store.close()
+
+
+def test_nothing_runs_and_nothing_is_measured(client: Client) -> None:
+    workload = client.submit(spec("pass"))
+    outcome(client, workload.id)
+    assert client.measurements(workload.id, "hour") == ()

@@ -159,8 +159,8 @@ class NvmlDevices:
         try:
             samples = pynvml.nvmlDeviceGetProcessUtilization(handle, self._busy_until.get(uuid, 0))
         except pynvml.NVMLError as error:
-            # Not found: nobody did.
-            return {} if error.value == pynvml.NVML_ERROR_NOT_FOUND else None
+            # Nobody did: said as "not found", or raised as a success without samples.
+            return {} if error.value in (pynvml.NVML_ERROR_NOT_FOUND, pynvml.NVML_SUCCESS) else None
         self._busy_until[uuid] = max((sample.timeStamp for sample in samples), default=0)
         by_pid: dict[int, list[float]] = {}
         for sample in samples:

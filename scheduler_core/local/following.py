@@ -245,7 +245,7 @@ class Runs:
 
     async def let_go(self, task: TaskId, allocation: Allocation | None) -> None:
         """Nothing needs to hold what a task was given any more."""
-        if allocation is not None:
+        if allocation is not None and not self._ladder.is_by_itself(allocation):
             others = (other.allocation for record in self._book.live() for _, other in record.alive())
             is_last = not any(_is_held_beside(allocation, other) for other in others)
             await asyncio.to_thread(self._ladder.let_go, str(task), allocation, is_last)

@@ -34,12 +34,15 @@ class Ladder:
         self._looked = False
         self._one_at_a_time = threading.RLock()
 
+    def is_by_itself(self, allocation: Allocation) -> bool:
+        """Whether an allocation is held without asking any tool, so that `hold` does not block."""
+        return self._simulated or all(device.portion_milli == MILLI for device in allocation.devices)
+
     def hold(self, task: str, allocation: Allocation) -> tuple[Allocation, dict[str, str]]:
         """The allocation with what holds it, and the variables that this takes."""
-        if self._simulated or not allocation.devices:
-            return replace(allocation, enforcement=NOT_HELD), {}
-        if all(device.portion_milli == MILLI for device in allocation.devices):
-            return replace(allocation, enforcement=WHOLE), {}
+        if self.is_by_itself(allocation):
+            nothing = self._simulated or not allocation.devices
+            return replace(allocation, enforcement=NOT_HELD if nothing else WHOLE), {}
         mps = self._service()
         # A client has one pipe, and so one daemon: shares of several devices cannot be held by a daemon each.
         if mps is not None and len(allocation.devices) == 1:

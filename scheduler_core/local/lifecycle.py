@@ -162,10 +162,15 @@ class Lifecycle:
 
     async def _hold(self, workload_id: str, allocations: Mapping[int, Allocation]) -> Held:
         """Each allocation with what holds it, and the variables that this takes."""
-        return {
-            index: await asyncio.to_thread(self._ladder.hold, str(TaskId(workload_id, index)), allocation)
-            for index, allocation in allocations.items()
-        }
+        held = {}
+        for index, allocation in allocations.items():
+            task = str(TaskId(workload_id, index))
+            held[index] = (
+                self._ladder.hold(task, allocation)
+                if self._ladder.is_by_itself(allocation)
+                else await asyncio.to_thread(self._ladder.hold, task, allocation)
+            )
+        return held
 
     async def _launch(self, record: Record, held: Held, memory_mib: Mapping[str, int]) -> None:
         workload_id = record.workload.id

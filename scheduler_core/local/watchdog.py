@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 
 from msgspec import Struct
@@ -39,6 +39,7 @@ class Watchdog:
         self._ladder = ladder
         self._settings = settings
         self._excess: dict[TaskId, _Excess] = {}
+        self._told_lost: set[tuple[TaskId, str]] = set()
 
     async def look(self, samples: Mapping[str, Sample]) -> None:
         """Compare what each task's processes hold with its share."""
@@ -50,10 +51,26 @@ class Watchdog:
             if known.state == "running" and known.then is None and known.allocation is not None
         }
         used = await asyncio.to_thread(memory_of_tasks, running, samples)
+        self._tell_lost(running, samples)
         self._excess = {task: excess for task, excess in self._excess.items() if task in running}
         for task, known in running.items():
             if known.allocation is not None:
                 await self._compare(task, known, known.allocation, used.get(task, {}))
+
+    def _tell_lost(self, running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]) -> None:
+        """Tell a task, once, that a device of its own does not answer; what to do about it is its owner's to say."""
+        lost = {
+            (task, device): index
+            for task, known in running.items()
+            for device, index in _devices(known.allocation).items()
+            if device in samples and not samples[device].ready
+        }
+        for (task, device), index in lost.items():
+            if (task, device) not in self._told_lost:
+                self._runs.say(
+                    task, f"device {index} ({device}) does not answer any more; nothing new is placed on it."
+                )
+        self._told_lost = set(lost)
 
     async def _compare(self, task: TaskId, known: TaskRecord, allocation: Allocation, used: Mapping[int, int]) -> None:
         held = allocation.enforcement
@@ -118,5 +135,6 @@ def _task_of(pid: int, sessions: Mapping[int, TaskId], marks: Mapping[str, TaskI
     return marks.get(mark_of(pid) or "")
 
 
-def _devices(allocation: Allocation | None) -> Iterable[str]:
-    return () if allocation is None else [device.id for device in allocation.devices]
+def _devices(allocation: Allocation | None) -> dict[str, int]:
+    """The devices of an allocation, with their indices."""
+    return {} if allocation is None else {device.id: device.index for device in allocation.devices}

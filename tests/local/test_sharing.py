@@ -263,3 +263,16 @@ def test_a_little_more_is_let_be(strict: None, client: Client, driver: Driver) -
     outcome(client, watched.id)
     assert "runai" not in b"".join(client.logs(kept.id)).decode()
     assert client.find(kept.id).state == "running"
+
+
+def test_who_runs_on_a_device_that_is_lost_is_told_once(client: Client, driver: Driver) -> None:
+    lost, other = [client.submit(spec(GIVES_IN_TO_NOTHING, gpu=1, grace_s=0.5)) for _ in range(2)]
+    for workload in (lost, other):
+        until(client, workload.id, running)
+    driver.write(driver.path.read_text().replace("37 ok", "37 lost"))
+    until_said(client, lost, "device 0 (GPU-aaaa) does not answer any more")
+    second_reading = len(client.measurements(other.id, "second")) + 2
+    while len(client.measurements(other.id, "second")) < second_reading:
+        pass
+    assert b"".join(client.logs(lost.id)).count(b"runai:") == 1
+    assert b"runai:" not in b"".join(client.logs(other.id))

@@ -55,11 +55,14 @@ class Parser(argparse.ArgumentParser):
 def verb_parsers(prefix: str) -> dict[str, Parser]:
     """The parser of each line verb by its name; `prefix` is what people type before it."""
     parsers = {verb: Parser(prog=f"{prefix} {verb}", description=text) for verb, text in VERBS.items()}
-    parsers["list"].add_argument("--all", action="store_true", help="those that have ended too")
-    for verb in ("logs", "suspend", "resume", "resize", "stop", "explain", "delete"):
+    which = parsers["list"].add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="those that have ended too")
+    which.add_argument("--deleted", action="store_true", help="those that can be restored")
+    for verb in ("logs", "suspend", "resume", "resize", "stop", "explain", "delete", "restore"):
         parsers[verb].add_argument("workload", help="its name or id")
     parsers["logs"].add_argument("--task", type=_index, default=0, metavar="N", help="of several tasks this one's")
     _add_amount(parsers["resize"], required=True)
+    parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
     config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
@@ -98,7 +101,8 @@ VERBS = {
     "resize": "change what a workload asks for",
     "stop": "end a workload for good",
     "explain": "why a workload waits, or how it ended",
-    "delete": "remove an ended workload with its output",
+    "delete": "remove an ended workload; it can be restored for 14 days",
+    "restore": "bring a deleted workload back",
     "devices": "the devices and who holds them",
     "queues": "quota, fair share and use of each project",
     "config": "settings of this machine's engine",

@@ -15,7 +15,7 @@ from jupyter_runai.options import VERBS
 from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
-from scheduler_core.workload import DEFAULT_GRACE_S, Device, Explanation
+from scheduler_core.workload import DEFAULT_GRACE_S, KEPT_DELETED_S, Device, Explanation
 
 _LONGEST_OUTPUT = 1_000_000
 """In bytes."""
@@ -27,7 +27,10 @@ def run_verb(client: Client, verb: str, options: Namespace) -> str:
 
 
 def _list(client: Client, options: Namespace) -> str:
-    chosen = [workload for workload in client.list() if options.all or not workload.has_ended]
+    known = client.list(options.deleted)
+    chosen = [workload for workload in known if options.all or options.deleted or not workload.has_ended]
+    if not chosen and options.deleted:
+        return "Nothing was deleted."
     if not chosen:
         return "Nothing runs or waits." if not options.all else "Nothing was submitted yet."
     now = time.time()
@@ -101,8 +104,18 @@ def _explain(client: Client, options: Namespace) -> str:
 
 def _delete(client: Client, options: Namespace) -> str:
     workload = client.find(options.workload)
-    client.delete(workload.id)
-    return f"{workload.name} is deleted."
+    client.delete(workload.id, options.purge)
+    if options.purge:
+        return f"{workload.name} is gone for good."
+    days = f"{KEPT_DELETED_S / 86400:.0f} days"
+    return f"{workload.name} is deleted. For {days} %runai restore {workload.id} brings it back."
+
+
+def _restore(client: Client, options: Namespace) -> str:
+    deleted = client.list(deleted=True)
+    named = [workload for workload in deleted if options.workload in (workload.id, workload.name)]
+    workload = client.restore(named[-1].id if named else options.workload)
+    return f"{workload.name} is there again: {state_word(workload)}."
 
 
 def _devices(client: Client, options: Namespace) -> str:
@@ -219,6 +232,7 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "stop": _stop,
     "explain": _explain,
     "delete": _delete,
+    "restore": _restore,
     "devices": _devices,
     "queues": _queues,
     "config": _config,

@@ -44,7 +44,9 @@ class Engine(Protocol):
         """Store a workload durably; `inputs`, a folder from `staging`, becomes its RUNAI_INPUTS."""
         ...
 
-    async def list(self) -> tuple[Workload, ...]: ...
+    async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
+        """All workloads, oldest first, or those that are deleted and can be had back."""
+        ...
 
     async def get(self, workload_id: str) -> Workload: ...
 
@@ -92,8 +94,15 @@ class Engine(Protocol):
         """End a workload for good: SIGTERM, its grace period, SIGKILL. Stopping an ended one changes nothing."""
         ...
 
-    async def delete(self, workload_id: str) -> None:
-        """Remove an ended workload with its logs and results; `Conflict` while it has not ended."""
+    async def delete(self, workload_id: str, purge: bool = False) -> None:
+        """Delete an ended workload; it can be had back for a while. `purge` removes it at once with all its files.
+
+        `Conflict` while it has not ended.
+        """
+        ...
+
+    async def restore(self, workload_id: str) -> Workload:
+        """Bring a deleted workload back."""
         ...
 
     async def explain(self, workload_id: str) -> Explanation: ...

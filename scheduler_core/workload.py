@@ -60,6 +60,8 @@ KIND_PRIORITY: Mapping[Kind, int] = {
 }
 DEFAULT_QUEUE = "default"
 DEFAULT_GRACE_S = 30.0
+KEPT_DELETED_S = 14 * 24 * 3600.0
+"""A deleted workload can be had back for so long."""
 MOST_RETRIES = 100
 MOST_TASKS = 1000
 
@@ -82,7 +84,7 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     variables. An empty `name` lets the engine choose one from `name_hint` and a number. `key` makes submitting
     idempotent: the same key answers with the same workload. `grace_s` is the time between SIGTERM and SIGKILL. A run
     that fails is followed by another up to `retries` times; what has run for `max_run_s` seconds in all, waiting not
-    counted, is stopped.
+    counted, is stopped. It is deleted `delete_after_s` seconds after its end, or when its engine finds it old.
 
     Each of its `tasks` runs the command on a `request` of its own. A gang starts together, `min_tasks` of it at least,
     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
@@ -105,6 +107,7 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     grace_s: Annotated[float, Meta(ge=0, le=300)] = DEFAULT_GRACE_S
     retries: Annotated[int, Meta(ge=0, le=MOST_RETRIES)] = 0
     max_run_s: Annotated[float, Meta(gt=0)] | None = None
+    delete_after_s: Annotated[float, Meta(ge=0)] | None = None
     key: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
     def __post_init__(self) -> None:
@@ -199,7 +202,8 @@ class Workload(_Seen, frozen=True, kw_only=True):
 
     Of several tasks `allocation` is all that they hold together, `request` what one of them asks for, `exit_code` and
     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
-    there is but one. `next_request` is what it asks for from its next start on, where that differs.
+    there is but one. `next_request` is what it asks for from its next start on, where that differs;
+    `deleted` is when it was deleted, as long as it can be had back.
     """
 
     id: str
@@ -227,6 +231,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     gang: bool = True
     task_states: Mapping[State, int] = {}
     next_request: TaskRequest | None = None
+    deleted: float | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -347,7 +352,7 @@ class WorkloadChanged(_Seen, frozen=True, kw_only=True, tag="workload"):
 
 
 class WorkloadDeleted(_Seen, frozen=True, kw_only=True, tag="deleted"):
-    """A workload that is gone for good."""
+    """A workload that is out of sight: purged, or deleted until somebody restores it."""
 
     epoch: str
     seq: int

@@ -277,6 +277,28 @@ class EngineContract:
             await engine.get(workload.id)
         assert await engine.list() == ()
 
+    async def test_what_is_deleted_can_be_had_back_until_it_is_purged(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(says("kept"), key="once"))
+        ended = await until(engine, workload.id, "completed")
+        await engine.delete(workload.id)
+        (deleted,) = await engine.list(deleted=True)
+        assert (deleted.id, deleted.deleted is None) == (workload.id, False)
+        other = await engine.submit(asked(says("x"), key="once"))
+        assert other.id != workload.id
+        assert await engine.restore(workload.id) == ended
+        assert await engine.get(workload.id) == ended
+        assert await output(engine, workload.id) == b"kept\n"
+        assert await engine.list(deleted=True) == ()
+        await engine.delete(workload.id)
+        await engine.delete(workload.id, purge=True)
+        assert await engine.list(deleted=True) == ()
+        for call in (engine.restore, engine.delete):
+            with pytest.raises(NotFound):
+                await call(workload.id)
+        await until(engine, other.id, "completed")
+        await engine.delete(other.id, purge=True)
+        assert await engine.list(deleted=True) == ()
+
     async def test_a_log_is_read_from_anywhere_and_followed_to_the_end(self, engine: Engine) -> None:
         workload = await engine.submit(asked(says("0123456789")))
         assert await output(engine, workload.id, follow=True) == b"0123456789\n"

@@ -76,6 +76,7 @@ class MemoryEngine:
     def __init__(self) -> None:
         self._feed = Feed(self._state)
         self._known: dict[str, Record] = {}
+        self._trash: dict[str, Record] = {}
         self._output: dict[TaskId, bytes] = {}
         self._numbers = count(1)
         self._queues: tuple[QueueStatus, ...] = ()
@@ -141,8 +142,8 @@ class MemoryEngine:
             gang=spec.gang,
         )
 
-    async def list(self) -> tuple[Workload, ...]:
-        return tuple(record.workload for record in self._known.values())
+    async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
+        return tuple(record.workload for record in (self._trash if deleted else self._known).values())
 
     async def get(self, workload_id: str) -> Workload:
         return self._find(workload_id).workload
@@ -216,12 +217,21 @@ class MemoryEngine:
         fresh = replace(held, devices=(replace(device, portion_milli=milli),))
         return Resized(workload=self._show(resized(record, request, fresh)), applied="now")
 
-    async def delete(self, workload_id: str) -> None:
+    async def delete(self, workload_id: str, purge: bool = False) -> None:
+        if purge and self._trash.pop(workload_id, None) is not None:
+            return
         workload = self._find(workload_id).workload
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.")
-        del self._known[workload_id]
+        record = self._known.pop(workload_id)
+        if not purge:
+            self._trash[workload_id] = replace_workload(record, deleted=time.time())
         self._feed.publish(lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=workload_id))
+
+    async def restore(self, workload_id: str) -> Workload:
+        if workload_id not in self._trash:
+            raise NotFound(f"There is no deleted workload {workload_id!r}.")
+        return self._show(replace_workload(self._trash.pop(workload_id), deleted=None))
 
     async def explain(self, workload_id: str) -> Explanation:
         workload = self._find(workload_id).workload

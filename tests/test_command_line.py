@@ -28,7 +28,7 @@ def test_the_verbs_answer_as_in_a_notebook(client: Client) -> None:
     assert "unlimited" in say("queues").stdout
     assert "told to stop" in say("stop", "steady").stdout
     outcome(client, workload.id)
-    assert say("delete", "steady").stdout == "steady is deleted.\n"
+    assert say("delete", "steady").stdout.startswith("steady is deleted. For 14 days")
     assert say("list").stdout == "Nothing runs or waits.\n"
     assert say("config", "simulate").stdout == "simulate: 2xA100-80GB\n"
 

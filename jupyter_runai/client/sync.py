@@ -53,8 +53,8 @@ class Client:
         """Store a workload; from when this returns it is not lost, whatever dies."""
         return self._runtime.run(self._engine.submit(spec, inputs))
 
-    def list(self) -> tuple[Workload, ...]:
-        return self._runtime.run(self._engine.list())
+    def list(self, deleted: bool = False) -> tuple[Workload, ...]:
+        return self._runtime.run(self._engine.list(deleted))
 
     def find(self, reference: str) -> Workload:
         """The workload of this id or name."""
@@ -92,8 +92,12 @@ class Client:
     def stop(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.stop(workload_id))
 
-    def delete(self, workload_id: str) -> None:
-        self._runtime.run(self._engine.delete(workload_id))
+    def delete(self, workload_id: str, purge: bool = False) -> None:
+        """Delete an ended workload; without `purge` it can be had back for a while."""
+        self._runtime.run(self._engine.delete(workload_id, purge))
+
+    def restore(self, workload_id: str) -> Workload:
+        return self._runtime.run(self._engine.restore(workload_id))
 
     def explain(self, workload_id: str) -> Explanation:
         return self._runtime.run(self._engine.explain(workload_id))

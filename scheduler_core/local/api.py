@@ -41,6 +41,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (rf"{workload}/suspend", SuspendHandler, known),
         (rf"{workload}/resume", ResumeHandler, known),
         (rf"{workload}/resize", ResizeHandler, known),
+        (rf"{workload}/restore", RestoreHandler, known),
         (rf"{workload}/stop", StopHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
         (rf"{workload}/tasks", TasksHandler, known),
@@ -117,7 +118,8 @@ class WorkloadsHandler(Handler):
     """List and submit."""
 
     def get(self) -> None:
-        self.answer(self.service.list())
+        deleted = self.get_query_argument("deleted", "0") == "1"
+        self.answer(self.service.deleted() if deleted else self.service.list())
 
     async def post(self) -> None:
         workload = await self.service.submit(self.body_as(Submission))
@@ -139,7 +141,7 @@ class WorkloadHandler(Handler):
         self.answer(self.service.get(workload_id))
 
     async def delete(self, workload_id: str) -> None:
-        await self.service.delete(workload_id)
+        await self.service.delete(workload_id, self.get_query_argument("purge", "0") == "1")
         self.set_status(204)
 
 
@@ -162,6 +164,13 @@ class ResizeHandler(Handler):
 
     async def post(self, workload_id: str) -> None:
         self.answer(await self.service.resize(workload_id, self.body_as(TaskRequest)))
+
+
+class RestoreHandler(Handler):
+    """Bring a deleted workload back."""
+
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.service.restore(workload_id))
 
 
 class StopHandler(Handler):

@@ -30,7 +30,14 @@ class Book:
     def __init__(self, store: Store, feed: Feed) -> None:
         self._store = store
         self._feed = feed
-        self._records = {record.workload.id: record for record in store.load()}
+        self._records: dict[str, Record] = {}
+        self._live: dict[str, Record] = {}
+        self._trash: dict[str, Record] = {}
+        for record in store.load():
+            if record.workload.deleted is None:
+                self._set(record)
+            else:
+                self._trash[record.workload.id] = record
         self._by_key = {record.spec.key: record for record in self if record.spec.key}
         self._names = Counter(record.workload.name for record in self)
         self._numbers: dict[str, int] = {}
@@ -64,7 +71,16 @@ class Book:
         return f"{hint}-{number}"
 
     def live(self) -> list[Record]:
-        return [record for record in self if not record.workload.has_ended]
+        """Those that have not ended."""
+        return list(self._live.values())
+
+    def trash(self) -> list[Record]:
+        """Those that were deleted, and can still be had back."""
+        return list(self._trash.values())
+
+    def has_files(self, workload_id: str) -> bool:
+        """Whether a folder of this name belongs to a workload, be it deleted."""
+        return workload_id in self._records or workload_id in self._trash
 
     async def add(self, record: Record) -> None:
         """A new workload; it exists from when this returns."""
@@ -85,7 +101,7 @@ class Book:
             await self._put(before, record)
         except RunaiError:
             if self._records.get(workload_id) is record:
-                self._records[workload_id] = before
+                self._set(before)
             raise
         self._show(self._records[workload_id])
         return record.workload
@@ -109,7 +125,7 @@ class Book:
         was, state = before.workload.state, record.workload.state
         if state != was and state not in TRANSITIONS[was]:
             raise EngineDefect(f"{before.workload.name} is {was} and cannot become {state}.")
-        self._records[workload_id] = record
+        self._set(record)
         return before, record
 
     async def _put(self, before: Record, record: Record) -> None:
@@ -121,22 +137,66 @@ class Book:
         record = self._records.get(verdict.workload)
         if record is not None and record.workload.state == "pending" and record.workload.verdict != verdict:
             record = replace(record, workload=replace(record.workload, verdict=verdict))
-            self._records[verdict.workload] = record
             self._show(record)
 
+    async def discard(self, workload_id: str) -> None:
+        """Take a workload out of everybody's sight; `restore` brings it back. Its key is free again."""
+        before = self.get(workload_id)
+        workload = replace(before.workload, deleted=time.time())
+        record = replace(before, workload=workload, spec=replace(before.spec, key=None))
+        await self._store.put(record)
+        if self._forget(workload_id):
+            self._trash[workload_id] = record
+
+    async def restore(self, workload_id: str) -> Workload:
+        """Bring a deleted workload back.
+
+        Raises:
+            NotFound: it is not among the deleted.
+        """
+        known = self._discarded(workload_id)
+        record = replace(known, workload=replace(known.workload, deleted=None))
+        await self._store.put(record)
+        if self._trash.pop(workload_id, None) is not None:
+            self._names[record.workload.name] += 1
+            self._show(record)
+        return record.workload
+
     async def remove(self, workload_id: str, clear: Callable[[], None]) -> None:
-        """Clear away what a workload has left, forget it, and tell everyone; what is cut short can be done again."""
-        record = self.get(workload_id)
+        """Clear away what a workload has left, deleted or not, and forget it; what is cut short can be done again."""
+        if workload_id not in self._records:
+            self._discarded(workload_id)
         await asyncio.to_thread(clear)
         await self._store.remove(workload_id)
-        if self._records.pop(workload_id, None) is None:
-            return
+        self._trash.pop(workload_id, None)
+        self._forget(workload_id)
+
+    def _forget(self, workload_id: str) -> bool:
+        """Drop a workload and tell everyone; false where that was done meanwhile."""
+        record = self._records.pop(workload_id, None)
+        self._live.pop(workload_id, None)
+        if record is None:
+            return False
         self._names[record.workload.name] -= 1
         if record.spec.key:
             self._by_key.pop(record.spec.key, None)
         self._feed.publish(lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=workload_id))
+        return True
+
+    def _discarded(self, workload_id: str) -> Record:
+        try:
+            return self._trash[workload_id]
+        except KeyError:
+            raise NotFound(f"There is no deleted workload {workload_id!r}.", "See %runai list --deleted.") from None
+
+    def _set(self, record: Record) -> None:
+        self._records[record.workload.id] = record
+        if record.workload.has_ended:
+            self._live.pop(record.workload.id, None)
+        else:
+            self._live[record.workload.id] = record
 
     def _show(self, record: Record) -> None:
-        self._records[record.workload.id] = record
+        self._set(record)
         workload = record.workload
         self._feed.publish(lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload))

@@ -94,8 +94,8 @@ class LocalEngine:
         submission = Submission(spec=spec, inputs=staged)
         return await self._ask("POST", "workloads", Workload, submission, repeatable=spec.key is not None)
 
-    async def list(self) -> tuple[Workload, ...]:
-        return await self._ask("GET", "workloads", tuple[Workload, ...])
+    async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
+        return await self._ask("GET", f"workloads?deleted={int(deleted)}", tuple[Workload, ...])
 
     async def get(self, workload_id: str) -> Workload:
         return await self._ask("GET", f"workloads/{quote(workload_id, safe='')}", Workload)
@@ -139,8 +139,11 @@ class LocalEngine:
     async def stop(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/stop", Workload)
 
-    async def delete(self, workload_id: str) -> None:
-        await self._ask("DELETE", f"workloads/{quote(workload_id, safe='')}", type(None))
+    async def delete(self, workload_id: str, purge: bool = False) -> None:
+        await self._ask("DELETE", f"workloads/{quote(workload_id, safe='')}?purge={int(purge)}", type(None))
+
+    async def restore(self, workload_id: str) -> Workload:
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/restore", Workload)
 
     async def explain(self, workload_id: str) -> Explanation:
         return await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/explain", Explanation)

@@ -83,7 +83,7 @@ class Resizing:
         extra = planned_workload(
             _EXTRA, record.spec, record.workload.created, None, (Task(id=_EXTRA, request=_more(record, request)),), 1
         )
-        snapshot = build_snapshot(only, self._book, self._projects.projects.queues, time.time(), (extra,))
+        snapshot = build_snapshot(only, self._book.live(), self._projects.projects.queues, time.time(), (extra,))
         made = await asyncio.to_thread(plan, snapshot)
         return any(bind.task == _EXTRA for bind in made.binds)
 

@@ -70,14 +70,14 @@ class Scheduling:
         """The verdict that `spec` would get now."""
         now = time.time()
         asked = pending_workload(_PREVIEW_ID, spec, now)
-        snapshot = build_snapshot(self._machine(), self._book, self._projects.projects.queues, now, (asked,))
+        snapshot = build_snapshot(self._machine(), self._book.live(), self._projects.projects.queues, now, (asked,))
         made = await asyncio.to_thread(plan, snapshot)
         return next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
 
     async def _cycle(self) -> None:
         machine = self._machine()
         queues = self._projects.projects.queues
-        snapshot = build_snapshot(machine, self._book, queues, time.time())
+        snapshot = build_snapshot(machine, self._book.live(), queues, time.time())
         started = time.monotonic()
         made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
         self._planned_for_s = time.monotonic() - started

@@ -41,6 +41,7 @@ from scheduler_core.local.tasks import task_statuses
 from scheduler_core.local.watchdog import Watchdog
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
+    KEPT_DELETED_S,
     Device,
     DevicesChanged,
     EngineInfo,
@@ -61,7 +62,7 @@ _log = logging.getLogger(__name__)
 _STAGING_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _OLDEST_STAGING_S = 24 * 3600.0
 _KEPT_S = 14 * 24 * 3600.0
-_FORGET_INTERVAL_S = 3600.0
+_FORGET_INTERVAL_S = 5.0
 _LOOK_AT_PROJECTS_S = 1.0
 
 
@@ -205,11 +206,23 @@ class Service:
         self._scheduling.wake()
         return answer
 
-    async def delete(self, workload_id: str) -> None:
+    async def delete(self, workload_id: str, purge: bool = False) -> None:
+        if purge and any(record.workload.id == workload_id for record in self._book.trash()):
+            await self._purge(workload_id)
+            return
         workload = self.get(workload_id)
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
+        await (self._purge(workload_id) if purge else self._book.discard(workload_id))
+
+    async def _purge(self, workload_id: str) -> None:
         await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove)
+
+    def deleted(self) -> tuple[Workload, ...]:
+        return tuple(record.workload for record in self._book.trash())
+
+    async def restore(self, workload_id: str) -> Workload:
+        return await self._book.restore(workload_id)
 
     def explain(self, workload_id: str) -> Explanation:
         workload = self.get(workload_id)
@@ -220,7 +233,7 @@ class Service:
         return self._scheduling.queues
 
     def devices(self) -> tuple[Device, ...]:
-        return show_devices(self._monitor.machine(), self._book, self._simulated)
+        return show_devices(self._monitor.machine(), self._book.live(), self._simulated)
 
     def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return task_statuses(self._book.get(workload_id))
@@ -275,12 +288,18 @@ class Service:
                 self._scheduling.wake()
 
     async def _forget_old(self) -> None:
-        """Delete what ended long ago, now and every hour."""
+        """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""
         while True:
-            oldest = time.time() - _KEPT_S
-            for workload in self.list():
-                if workload.ended is not None and workload.ended < oldest:
-                    await self.delete(workload.id)
+            now = time.time()
+            for record in self._book:
+                workload, after_s = record.workload, record.spec.delete_after_s
+                old = workload.ended is not None and workload.ended + (_KEPT_S if after_s is None else after_s) < now
+                if old and workload.id in self._book:
+                    await self._book.discard(workload.id)
+            for workload in self.deleted():
+                if workload.deleted is not None and workload.deleted + KEPT_DELETED_S < now:
+                    with suppress(NotFound):
+                        await self._purge(workload.id)
             await asyncio.sleep(_FORGET_INTERVAL_S)
 
     def _new_workload(self, spec: WorkloadSpec) -> Workload:
@@ -304,7 +323,7 @@ class Service:
     def _new_id(self) -> str:
         while True:
             identifier = secrets.token_hex(4)
-            if identifier not in self._book:
+            if not self._book.has_files(identifier):
                 return identifier
 
     def _staged(self, token: str | None) -> Path | None:
@@ -318,7 +337,7 @@ class Service:
     def _clean(self) -> None:
         """Remove what a crash left half-made: folders of no workload, and inputs nobody submitted."""
         for folder in (self._folder / "workloads").iterdir():
-            if folder.name not in self._book:
+            if not self._book.has_files(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
         for folder in self._staging.iterdir():
             with suppress(OSError):

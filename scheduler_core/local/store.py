@@ -188,7 +188,7 @@ class Store:
         workload = record.workload
         self._connection.execute(
             "INSERT INTO workloads(id, key, created, record) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT(id) DO UPDATE SET record = excluded.record",
+            " ON CONFLICT(id) DO UPDATE SET record = excluded.record, key = excluded.key",
             (workload.id, record.spec.key, workload.created, msgspec.json.encode(record)),
         )
 

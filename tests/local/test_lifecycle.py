@@ -197,3 +197,30 @@ def test_every_state_leads_to_an_end_and_no_end_leads_back() -> None:
         assert following <= TRANSITIONS.keys()
         assert state in ENDED or state == "deleting" or following & ENDED
     assert all(TRANSITIONS[state] == {"deleting"} for state in ENDED)
+
+
+def test_what_asked_for_it_is_deleted_by_itself_and_can_be_had_back(client: Client) -> None:
+    def say(verb: str, *words: str) -> str:
+        return run_verb(client, verb, verb_parsers("%runai")[verb].parse(list(words)))
+
+    workload = client.submit(spec("print('kept')", name="brief", delete_after_s=0))
+    outcome(client, workload.id)
+    while not client.list(deleted=True):
+        pass
+    kill_daemon(client)
+    assert say("list", "--all") == "Nothing was submitted yet."
+    assert "brief" in say("list", "--deleted")
+    assert say("restore", "brief") == "brief is there again: completed."
+    assert b"".join(client.logs(workload.id)) == b"kept\n"
+
+
+def test_the_verb_says_how_long_what_is_deleted_can_be_had_back(client: Client, simulated: Path) -> None:
+    def delete(*words: str) -> str:
+        return run_verb(client, "delete", verb_parsers("%runai")["delete"].parse(["done", *words]))
+
+    workload = client.submit(spec(name="done"))
+    outcome(client, workload.id)
+    assert delete() == f"done is deleted. For 14 days %runai restore {workload.id} brings it back."
+    client.restore(workload.id)
+    assert delete("--purge") == "done is gone for good."
+    assert not (simulated / "simulated" / "workloads" / workload.id).exists()

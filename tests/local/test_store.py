@@ -78,7 +78,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simu
         )
     again = Client()
     assert [known.id for known in again.list()] == [workload.id]
-    again.delete(workload.id)
+    again.delete(workload.id, purge=True)
     with closing(sqlite3.connect(path)) as store:
         assert store.execute("PRAGMA user_version").fetchone() == (3,)
         assert store.execute("SELECT count(*) FROM transitions").fetchone() == (0,)

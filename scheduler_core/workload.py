@@ -232,6 +232,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     task_states: Mapping[State, int] = {}
     next_request: TaskRequest | None = None
     deleted: float | None = None
+    delete_after_s: float | None = None
 
     @property
     def has_ended(self) -> bool:

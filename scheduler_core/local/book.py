@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeAlias
 
 from msgspec.structs import replace
@@ -25,28 +25,36 @@ Change: TypeAlias = Callable[[Record], Record]
 
 
 class Book:
-    """The records of one engine by id; the store holds the same, a moment earlier."""
+    """The records of one engine by id; the store holds the same, a moment earlier.
+
+    Of what has ended only what people see is kept in memory: the rest is read from the store when it is asked for.
+    """
 
     def __init__(self, store: Store, feed: Feed) -> None:
         self._store = store
         self._feed = feed
-        self._records: dict[str, Record] = {}
         self._live: dict[str, Record] = {}
-        self._trash: dict[str, Record] = {}
-        for record in store.load():
-            if record.workload.deleted is None:
-                self._set(record)
-            else:
-                self._trash[record.workload.id] = record
-        self._by_key = {record.spec.key: record for record in self if record.spec.key}
-        self._names = Counter(record.workload.name for record in self)
+        self._workloads: dict[str, Workload] = {}
+        self._trash: dict[str, Workload] = {}
+        self._by_key: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
+        for record in store.load():
+            self._take_up(record)
+        self._names = Counter(workload.name for workload in self._workloads.values())
 
-    def __iter__(self) -> Iterator[Record]:
-        return iter(list(self._records.values()))
+    def _take_up(self, record: Record) -> None:
+        workload = record.workload
+        if workload.deleted is not None:
+            self._trash[workload.id] = workload
+            return
+        self._workloads[workload.id] = workload
+        if not workload.has_ended:
+            self._live[workload.id] = record
+        if record.spec.key:
+            self._by_key[record.spec.key] = workload.id
 
     def __contains__(self, workload_id: str) -> bool:
-        return workload_id in self._records
+        return workload_id in self._workloads
 
     def get(self, workload_id: str) -> Record:
         """The record of this id.
@@ -54,13 +62,26 @@ class Book:
         Raises:
             NotFound: there is none, or not any more.
         """
+        record = self._live.get(workload_id)
+        if record is not None:
+            return record
+        self.workload(workload_id)
+        return self._store.read(workload_id)
+
+    def workload(self, workload_id: str) -> Workload:
+        """What people see of this id.
+
+        Raises:
+            NotFound: there is none, or not any more.
+        """
         try:
-            return self._records[workload_id]
+            return self._workloads[workload_id]
         except KeyError:
             raise NotFound(f"There is no workload {workload_id!r}.", "See %runai list.") from None
 
-    def by_key(self, key: str | None) -> Record | None:
-        return None if key is None else self._by_key.get(key)
+    def by_key(self, key: str | None) -> Workload | None:
+        workload_id = None if key is None else self._by_key.get(key)
+        return None if workload_id is None else self._workloads[workload_id]
 
     def free_name(self, hint: str) -> str:
         """The hint with a number that makes it a name nobody has."""
@@ -72,22 +93,26 @@ class Book:
 
     def live(self) -> list[Record]:
         """Those that have not ended."""
-        return list(self._live.values())
+        return [record for record in self._live.values() if not record.workload.has_ended]
 
-    def trash(self) -> list[Record]:
+    def workloads(self) -> tuple[Workload, ...]:
+        """All that are not deleted, oldest first."""
+        return tuple(self._workloads.values())
+
+    def trash(self) -> tuple[Workload, ...]:
         """Those that were deleted, and can still be had back."""
-        return list(self._trash.values())
+        return tuple(self._trash.values())
 
     def has_files(self, workload_id: str) -> bool:
         """Whether a folder of this name belongs to a workload, be it deleted."""
-        return workload_id in self._records or workload_id in self._trash
+        return workload_id in self._workloads or workload_id in self._trash
 
     async def add(self, record: Record) -> None:
         """A new workload; it exists from when this returns."""
         await self._store.put(record, time.time())
         self._names[record.workload.name] += 1
         if record.spec.key:
-            self._by_key[record.spec.key] = record
+            self._by_key[record.spec.key] = record.workload.id
         self._show(record)
 
     async def decide(self, workload_id: str, change: Change) -> Workload:
@@ -100,19 +125,22 @@ class Book:
         try:
             await self._put(before, record)
         except RunaiError:
-            if self._records.get(workload_id) is record:
+            if self._live.get(workload_id) is record:
                 self._set(before)
             raise
-        self._show(self._records[workload_id])
+        if workload_id in self._live:
+            self._show(self._live[workload_id])
+        self._settle(record)
         return record.workload
 
     async def observe(self, workload_id: str, change: Change) -> None:
         """Note a fact, such as a process that has ended: it is shown at once, and written down as soon as it can be."""
         before, record = self._replace(workload_id, change)
         self._show(record)
-        while self._records.get(workload_id) is record:
+        while self._live.get(workload_id) is record:
             try:
                 await self._put(before, record)
+                self._settle(record)
                 return
             except RunaiError:
                 _log.exception("What happened to %s cannot be written down yet", record.workload.name)
@@ -134,7 +162,7 @@ class Book:
 
     def note_verdict(self, verdict: Verdict) -> None:
         """Show a new verdict of a workload that waits; verdicts are worked out anew at each start, so not stored."""
-        record = self._records.get(verdict.workload)
+        record = self._live.get(verdict.workload)
         if record is not None and record.workload.state == "pending" and record.workload.verdict != verdict:
             record = replace(record, workload=replace(record.workload, verdict=verdict))
             self._show(record)
@@ -145,8 +173,8 @@ class Book:
         workload = replace(before.workload, deleted=time.time())
         record = replace(before, workload=workload, spec=replace(before.spec, key=None))
         await self._store.put(record)
-        if self._forget(workload_id):
-            self._trash[workload_id] = record
+        if self._forget(before):
+            self._trash[workload_id] = workload
 
     async def restore(self, workload_id: str) -> Workload:
         """Bring a deleted workload back.
@@ -154,28 +182,31 @@ class Book:
         Raises:
             NotFound: it is not among the deleted.
         """
-        known = self._discarded(workload_id)
+        self._discarded(workload_id)
+        known = self._store.read(workload_id)
         record = replace(known, workload=replace(known.workload, deleted=None))
         await self._store.put(record)
         if self._trash.pop(workload_id, None) is not None:
             self._names[record.workload.name] += 1
             self._show(record)
+            self._settle(record)
         return record.workload
 
     async def remove(self, workload_id: str, clear: Callable[[], None]) -> None:
         """Clear away what a workload has left, deleted or not, and forget it; what is cut short can be done again."""
-        if workload_id not in self._records:
+        if workload_id not in self._workloads:
             self._discarded(workload_id)
+        record = self._store.read(workload_id)
         await asyncio.to_thread(clear)
         await self._store.remove(workload_id)
         self._trash.pop(workload_id, None)
-        self._forget(workload_id)
+        self._forget(record)
 
-    def _forget(self, workload_id: str) -> bool:
+    def _forget(self, record: Record) -> bool:
         """Drop a workload and tell everyone; false where that was done meanwhile."""
-        record = self._records.pop(workload_id, None)
+        workload_id = record.workload.id
         self._live.pop(workload_id, None)
-        if record is None:
+        if self._workloads.pop(workload_id, None) is None:
             return False
         self._names[record.workload.name] -= 1
         if record.spec.key:
@@ -183,18 +214,18 @@ class Book:
         self._feed.publish(lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=workload_id))
         return True
 
-    def _discarded(self, workload_id: str) -> Record:
-        try:
-            return self._trash[workload_id]
-        except KeyError:
-            raise NotFound(f"There is no deleted workload {workload_id!r}.", "See %runai list --deleted.") from None
+    def _discarded(self, workload_id: str) -> None:
+        if workload_id not in self._trash:
+            raise NotFound(f"There is no deleted workload {workload_id!r}.", "See %runai list --deleted.")
 
     def _set(self, record: Record) -> None:
-        self._records[record.workload.id] = record
-        if record.workload.has_ended:
-            self._live.pop(record.workload.id, None)
-        else:
-            self._live[record.workload.id] = record
+        self._live[record.workload.id] = record
+        self._workloads[record.workload.id] = record.workload
+
+    def _settle(self, record: Record) -> None:
+        """The store has it: what has ended need not be kept whole any more."""
+        if record.workload.has_ended and self._live.get(record.workload.id) is record:
+            del self._live[record.workload.id]
 
     def _show(self, record: Record) -> None:
         self._set(record)

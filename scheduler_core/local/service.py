@@ -141,7 +141,7 @@ class Service:
         key = submission.spec.key
         known = self._book.by_key(key)
         if known is not None:
-            return known.workload
+            return known
         if key is None:
             return await asyncio.shield(asyncio.ensure_future(self._store_new(submission)))
         if key not in self._submitting:
@@ -181,10 +181,10 @@ class Service:
         return workload_id in self._book
 
     def list(self) -> tuple[Workload, ...]:
-        return tuple(record.workload for record in self._book)
+        return self._book.workloads()
 
     def get(self, workload_id: str) -> Workload:
-        return self._book.get(workload_id).workload
+        return self._book.workload(workload_id)
 
     async def stop(self, workload_id: str) -> Workload:
         workload = await self._lifecycle.stop(workload_id)
@@ -207,7 +207,7 @@ class Service:
         return answer
 
     async def delete(self, workload_id: str, purge: bool = False) -> None:
-        if purge and any(record.workload.id == workload_id for record in self._book.trash()):
+        if purge and any(workload.id == workload_id for workload in self._book.trash()):
             await self._purge(workload_id)
             return
         workload = self.get(workload_id)
@@ -219,7 +219,7 @@ class Service:
         await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove)
 
     def deleted(self) -> tuple[Workload, ...]:
-        return tuple(record.workload for record in self._book.trash())
+        return self._book.trash()
 
     async def restore(self, workload_id: str) -> Workload:
         return await self._book.restore(workload_id)
@@ -239,7 +239,7 @@ class Service:
         return task_statuses(self._book.get(workload_id))
 
     async def measurements(self, workload_id: str, step: Step, since: float) -> tuple[Measurement, ...]:
-        self._book.get(workload_id)
+        self._book.workload(workload_id)
         return await self._meter.measured(workload_id, SECONDS[step], since)
 
     def results(self, workload_id: str, index: int) -> Path:
@@ -291,8 +291,8 @@ class Service:
         """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""
         while True:
             now = time.time()
-            for record in self._book:
-                workload, after_s = record.workload, record.spec.delete_after_s
+            for workload in self.list():
+                after_s = workload.delete_after_s
                 old = workload.ended is not None and workload.ended + (_KEPT_S if after_s is None else after_s) < now
                 if old and workload.id in self._book:
                     await self._book.discard(workload.id)
@@ -318,6 +318,7 @@ class Service:
             tasks=spec.tasks,
             min_tasks=spec.fewest_tasks,
             gang=spec.gang,
+            delete_after_s=spec.delete_after_s,
         )
 
     def _new_id(self) -> str:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from scheduler_core.errors import EngineUnavailable, StorageFull
+from scheduler_core.errors import EngineUnavailable, NotFound, StorageFull
 from scheduler_core.local.records import Record, decode_record
 from scheduler_core.workload import Measurement
 
@@ -92,6 +92,8 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection, self.damaged = _open(path)
+        # One of its own: the writer's shows what is not durable yet.
+        self._reader = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
         self._unrestored = _unrestored(path)
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="store", daemon=True)
@@ -101,6 +103,17 @@ class Store:
         """Every record, oldest first."""
         rows = self._connection.execute("SELECT record FROM workloads ORDER BY created, id")
         return [decode_record(record) for (record,) in rows]
+
+    def read(self, workload_id: str) -> Record:
+        """The record of a workload that was put before.
+
+        Raises:
+            NotFound: it was removed meanwhile.
+        """
+        row = self._reader.execute("SELECT record FROM workloads WHERE id = ?", (workload_id,)).fetchone()
+        if row is None:
+            raise NotFound(f"There is no workload {workload_id!r}.", "See %runai list.")
+        return decode_record(row[0])
 
     def restore(self, records: Iterable[Record]) -> None:
         """Fill an empty store, before anything else is written."""
@@ -149,6 +162,7 @@ class Store:
         """Finish what is waiting, then close."""
         self._writes.put(None)
         self._writer.join()
+        self._reader.close()
         self._connection.close()
 
     def _write_forever(self) -> None:

@@ -21,7 +21,6 @@ from scheduler_core.local import LocalEngine
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.protocol import PROTOCOL
 from scheduler_core.local.runs import ended
-from scheduler_core.workload import EngineState, WorkloadDeleted
 from tests.helpers import kill_daemon, outcome, running, spec, until
 
 ROOT = Path(__file__).parents[2]
@@ -112,26 +111,33 @@ def test_a_killed_supervisor_takes_its_workload_along(client: Client, simulated:
     assert all(device.holders == () for device in client.devices())
 
 
-def test_what_ended_two_weeks_ago_is_forgotten(client: Client, simulated: Path) -> None:
+def age(simulated: Path, workload_id: str, field: str) -> None:
+    """Make the engine, which has left, believe that this happened two weeks earlier."""
+    with closing(sqlite3.connect(simulated / "simulated" / "store.sqlite")) as store, store:
+        (stored,) = store.execute("SELECT record FROM workloads WHERE id = ?", (workload_id,)).fetchone()
+        record = msgspec.json.decode(stored)
+        record["workload"][field] -= 15 * 24 * 3600
+        store.execute("UPDATE workloads SET record = ? WHERE id = ?", (msgspec.json.encode(record), workload_id))
+
+
+def test_what_ended_two_weeks_ago_is_deleted_and_two_weeks_later_gone(client: Client, simulated: Path) -> None:
     old, recent = (client.submit(spec(name=name)) for name in ("old", "recent"))
     for workload in (old, recent):
         outcome(client, workload.id)
     asyncio.run(LocalEngine().shutdown())
-    with closing(sqlite3.connect(simulated / "simulated" / "store.sqlite")) as store, store:
-        (stored,) = store.execute("SELECT record FROM workloads WHERE id = ?", (old.id,)).fetchone()
-        record = msgspec.json.decode(stored)
-        record["workload"]["ended"] -= 15 * 24 * 3600
-        store.execute("UPDATE workloads SET record = ? WHERE id = ?", (msgspec.json.encode(record), old.id))
-
-    async def forgotten() -> None:
-        async for event in LocalEngine().watch():
-            known = event.workloads if isinstance(event, EngineState) else ()
-            if isinstance(event, WorkloadDeleted) or (known and old.id not in [each.id for each in known]):
-                return
-
-    asyncio.run(forgotten())
-    assert [workload.id for workload in Client().list()] == [recent.id]
-    assert [path.name for path in (simulated / "simulated" / "workloads").iterdir()] == [recent.id]
+    age(simulated, old.id, "ended")
+    again = Client()
+    while [workload.id for workload in again.list(deleted=True)] != [old.id]:
+        pass
+    assert [workload.id for workload in again.list()] == [recent.id]
+    folder = simulated / "simulated" / "workloads"
+    assert {path.name for path in folder.iterdir()} == {old.id, recent.id}
+    asyncio.run(LocalEngine().shutdown())
+    age(simulated, old.id, "deleted")
+    while again.list(deleted=True):
+        pass
+    assert [path.name for path in folder.iterdir()] == [recent.id]
+    again.close()
 
 
 def test_a_run_is_supervised_once(client: Client, simulated: Path) -> None:

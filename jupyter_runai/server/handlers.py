@@ -11,8 +11,9 @@ from tornado import web
 
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.server.stream import StreamHandler
-from scheduler_core.errors import EngineDefect, InvalidRequest, RunaiError
+from scheduler_core.errors import EngineDefect, RunaiError
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.requests import decoded
 from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Resized, Workload
 
 T = TypeVar("T")
@@ -57,17 +58,6 @@ class Handler(APIHandler):
         client: AsyncClient = self.settings["runai_client"]
         return client
 
-    def body_as(self, kind: type[T]) -> T:
-        """The request's body.
-
-        Raises:
-            InvalidRequest: not of that kind; the message names the field.
-        """
-        try:
-            return msgspec.json.decode(self.request.body, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InvalidRequest(f"The request is not valid: {error}.") from None
-
     def answer(
         self, value: EngineInfo | Workload | WorkloadList | DeviceList | QueueList | Explanation | Verdict | Resized
     ) -> None:
@@ -105,7 +95,7 @@ class SimulateHandler(Handler):
     @web.authenticated
     @authorized("write", resource=ENGINE)
     async def post(self) -> None:
-        self.answer(await self.client.engine.simulate(self.body_as(Simulate).devices))
+        self.answer(await self.client.engine.simulate(decoded(self.request.body, Simulate).devices))
 
 
 class DevicesHandler(Handler):
@@ -175,7 +165,7 @@ class ResizeHandler(Handler):
     @web.authenticated
     @authorized("write", resource=WORKLOADS)
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.resize(workload_id, self.body_as(TaskRequest)))
+        self.answer(await self.client.engine.resize(workload_id, decoded(self.request.body, TaskRequest)))
 
 
 class StopHandler(Handler):

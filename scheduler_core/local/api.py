@@ -17,6 +17,7 @@ from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound, RunaiE
 from scheduler_core.local.protocol import COMPLETE, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
+from scheduler_core.requests import decoded
 from scheduler_core.workload import Step, WorkloadSpec
 
 T = TypeVar("T")
@@ -81,17 +82,6 @@ class Handler(_Answering):
     def answer(self, value: object) -> None:
         self.write(msgspec.json.encode(value))
 
-    def body_as(self, kind: type[T]) -> T:
-        """The request's body.
-
-        Raises:
-            InvalidRequest: not of that kind; the message names the field.
-        """
-        try:
-            return msgspec.json.decode(self.request.body, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise InvalidRequest(f"The request is not valid: {error}.") from None
-
 
 class InfoHandler(Handler):
     """Which engine this is."""
@@ -122,7 +112,7 @@ class WorkloadsHandler(Handler):
         self.answer(self.service.deleted() if deleted else self.service.list())
 
     async def post(self) -> None:
-        workload = await self.service.submit(self.body_as(Submission))
+        workload = await self.service.submit(decoded(self.request.body, Submission))
         self.set_status(201)
         self.answer(workload)
 
@@ -131,7 +121,7 @@ class PreviewHandler(Handler):
     """The verdict a workload would get."""
 
     async def post(self) -> None:
-        self.answer(await self.service.preview(self.body_as(WorkloadSpec)))
+        self.answer(await self.service.preview(decoded(self.request.body, WorkloadSpec)))
 
 
 class WorkloadHandler(Handler):
@@ -163,7 +153,7 @@ class ResizeHandler(Handler):
     """Change what a workload asks for."""
 
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.resize(workload_id, self.body_as(TaskRequest)))
+        self.answer(await self.service.resize(workload_id, decoded(self.request.body, TaskRequest)))
 
 
 class RestoreHandler(Handler):
@@ -217,7 +207,7 @@ class SimulateHandler(Handler):
     """Change between simulated and real devices; the daemon then starts over."""
 
     def post(self) -> None:
-        self.service.change_devices(self.body_as(Simulate).devices)
+        self.service.change_devices(decoded(self.request.body, Simulate).devices)
         self.answer(self.service.info())
         self.restart()
 

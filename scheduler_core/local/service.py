@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -290,17 +290,20 @@ class Service:
     async def _forget_old(self) -> None:
         """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""
         while True:
-            now = time.time()
             for workload in self.list():
-                after_s = workload.delete_after_s
-                old = workload.ended is not None and workload.ended + (_KEPT_S if after_s is None else after_s) < now
-                if old and workload.id in self._book:
-                    await self._book.discard(workload.id)
+                if _is_old(workload) and workload.id in self._book:
+                    await self._try(self._book.discard(workload.id))
             for workload in self.deleted():
-                if workload.deleted is not None and workload.deleted + KEPT_DELETED_S < now:
-                    with suppress(NotFound):
-                        await self._purge(workload.id)
+                if workload.deleted is not None and workload.deleted + KEPT_DELETED_S < time.time():
+                    await self._try(self._purge(workload.id))
             await asyncio.sleep(_FORGET_INTERVAL_S)
+
+    async def _try(self, clearing: Awaitable[None]) -> None:
+        """What cannot be cleared away now, such as on a full disk, is tried again the next time."""
+        try:
+            await clearing
+        except RunaiError as error:
+            _log.warning("A workload that is old could not be cleared away: %s", error)
 
     def _new_workload(self, spec: WorkloadSpec) -> Workload:
         return Workload(
@@ -391,6 +394,12 @@ def _find_again(store: Store, folder: Path) -> str:
     told = f"The engine's store was damaged and lies in {store.damaged}; {len(found)} workloads were found again."
     _log.error("%s", told)
     return told
+
+
+def _is_old(workload: Workload) -> bool:
+    """Whether a workload has ended so long ago that it is deleted."""
+    kept_s = _KEPT_S if workload.delete_after_s is None else workload.delete_after_s
+    return workload.ended is not None and workload.ended + kept_s < time.time()
 
 
 def _check(spec: WorkloadSpec) -> None:

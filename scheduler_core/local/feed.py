@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from scheduler_core.workload import EngineState, Event, Heartbeat
 
 HEARTBEAT_S = 10.0
-_KEPT = 4096
+_KEPT = 2048
 _LONGEST_BACKLOG = 1024
 
 

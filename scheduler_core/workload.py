@@ -30,7 +30,7 @@ Strength: TypeAlias = Literal["hard", "soft", "none"]
 ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     "creating": frozenset({"pending", "failed", "stopped", "deleting"}),
-    "pending": frozenset({"initializing", "suspended", "failed", "stopped"}),
+    "pending": frozenset({"initializing", "degraded", "suspended", "failed", "stopped"}),
     "initializing": frozenset({"running", "degraded", "pending", "suspending", "completed", "failed", "stopped"}),
     "running": frozenset({"degraded", "suspending", "pending", "completed", "failed", "stopped"}),
     "degraded": frozenset({"running", "suspending", "pending", "completed", "failed", "stopped"}),

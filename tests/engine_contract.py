@@ -209,6 +209,11 @@ class EngineContract:
         assert (ended.state, ended.restarts) == ("failed", 3)
         assert ended.reason == "3 of 3 tasks failed: 0, 1, 2"
 
+    async def test_an_array_goes_on_when_some_of_it_failed_before_the_rest_had_room(self, engine: Engine) -> None:
+        array = await engine.submit(asked(FAILS, 2, tasks=3, gang=False))
+        ended = await until(engine, array.id, "completed", "failed")
+        assert (ended.reason, ended.task_states) == ("3 of 3 tasks failed: 0, 1, 2", {"failed": 3})
+
     async def test_a_suspended_array_goes_on_with_what_is_left(self, engine: Engine) -> None:
         array = await engine.submit(asked(RUNS, 1, tasks=3, gang=False))
         await until_tasks(engine, array.id, "running", "running", "pending")

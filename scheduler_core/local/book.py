@@ -92,8 +92,8 @@ class Book:
         return f"{hint}-{number}"
 
     def live(self) -> list[Record]:
-        """Those that have not ended."""
-        return [record for record in self._live.values() if not record.workload.has_ended]
+        """Those that have not ended; asked for from other threads too, hence the copy."""
+        return [record for record in list(self._live.values()) if not record.workload.has_ended]
 
     def workloads(self) -> tuple[Workload, ...]:
         """All that are not deleted, oldest first."""

@@ -193,6 +193,13 @@ class EngineContract:
         await until_tasks(engine, gang.id, "running", "pending")
         assert (await engine.get(gang.id)).state == "running"
 
+    async def test_an_elastic_gang_is_done_without_those_that_found_no_room(self, engine: Engine) -> None:
+        first = await engine.submit(asked(RUNS, 1))
+        await until(engine, first.id, "running")
+        gang = await engine.submit(asked(says("x"), 1, tasks=3, min_tasks=1))
+        ended = await until(engine, gang.id, "completed", "failed")
+        assert (ended.state, ended.task_states) == ("completed", {"completed": 1, "stopped": 2})
+
     async def test_the_tasks_of_an_array_run_as_room_comes_up(self, engine: Engine) -> None:
         array = await engine.submit(asked(says("x"), 1, tasks=5, gang=False))
         ended = await until(engine, array.id, "completed", "failed")

@@ -162,12 +162,13 @@ def _planned(record: Record, node: str) -> PlannedWorkload:
     workload = record.workload
     tasks = [_task(record, TaskId(workload.id, index), task, node) for index, task in enumerate(record.tasks)]
     planned = tuple(task for task in tasks if task is not None)
-    spec = record.spec
-    return planned_workload(workload.id, spec, workload.created, workload.started, planned, spec.fewest_tasks)
+    done = sum(task.state == "done" for task in planned)
+    fewest = max(0, record.spec.fewest_tasks - done)
+    return planned_workload(workload.id, record.spec, workload.created, workload.started, planned, fewest)
 
 
 def _task(record: Record, name: TaskId, task: TaskRecord, node: str) -> Task | None:
-    """A task as the planner sees it: of a gang also one that is done, since the others still count on it."""
+    """A task as the planner sees it: of a gang also one that is done, which the others need not wait for."""
     request = record.spec.request
     if task.allocation is not None and task.is_alive:
         return Task(

@@ -46,14 +46,12 @@ def task_statuses(record: Record) -> tuple[TaskStatus, ...]:
 def launched(record: Record, allocations: Mapping[int, Allocation], now: float, port: int | None) -> Record:
     """These tasks are being started on what they were given."""
     record = replace(replace_workload(record, reason="", verdict=None), port=port)
-    fresh = TaskRecord(state="initializing", started=now)
+    starting = {"state": "initializing", "started": now}
     return _shown(
         _with_tasks(
             record,
             allocations,
-            lambda index, task: replace(
-                fresh, allocation=allocations[index], run=task.run, ran_s=task.ran_s, failures=task.failures
-            ),
+            lambda index, task: replace(_waiting(task, task.run), allocation=allocations[index], **starting),
         )
     )
 
@@ -101,7 +99,7 @@ def some_told_to_go(record: Record, indices: Collection[int], then: State, reaso
 
 def stopped_where_it_waits(record: Record, now: float, reason: str) -> Record:
     """A workload that holds nothing is stopped."""
-    return _arrived(replace(replace_workload(record, reason=reason), then="stopped"), now)
+    return _settled(replace(replace_workload(record, reason=reason), then="stopped"), now)
 
 
 def waiting_again(record: Record, index: int, now: float) -> Record:
@@ -147,35 +145,38 @@ def _failed(record: Record, index: int, reason: str) -> tuple[Record, State]:
 
 
 def _settled(record: Record, now: float) -> Record:
-    """The workload as its tasks make it."""
-    if any(task.is_alive for task in record.tasks):
+    """The workload as its tasks make it; with the last of its processes it becomes what it was to become."""
+    if any(record.alive()):
         return _shown(record)
-    if record.then is not None:
-        return _arrived(record, now)
-    if not all(task.has_ended for task in record.tasks):
-        return _shown(record)
-    failed = [index for index, task in enumerate(record.tasks) if task.state == "failed"]
-    if not failed:
-        return _ended(replace_workload(record, reason=""), "completed", now)
-    if len(record.tasks) > 1:
-        record = replace_workload(record, reason=_failures(failed, len(record.tasks)))
-    return _ended(record, "failed", now)
-
-
-def _arrived(record: Record, now: float) -> Record:
-    """The last of a workload's processes has gone: it is what it was to become."""
-    then = record.then
-    record = replace(record, then=None)
+    then, record = record.then, replace(record, then=None)
     if then in ("stopped", "failed"):
-        stopped = {"state": "stopped", "ended": now}
-        waiting = [index for index, task in enumerate(record.tasks) if not task.has_ended]
-        return _ended(_with_tasks(record, waiting, lambda _, task: replace(task, **stopped)), then, now)
-    if all(task.state == "completed" for task in record.tasks):
-        return _ended(replace_workload(record, reason=""), "completed", now)
+        return _ended(_none_waits(record, now), then, now)
+    if _is_done(record, then):
+        failed = [index for index, task in enumerate(record.tasks) if task.state == "failed"]
+        reason = _failures(failed, len(record.tasks)) if failed else ""
+        return _ended(
+            replace_workload(_none_waits(record, now), reason=reason), "failed" if failed else "completed", now
+        )
+    if then is None:
+        return _shown(record)
     if record.spec.gang:
         over = [index for index, task in enumerate(record.tasks) if task.has_ended]
         record = _with_tasks(record, over, lambda _, task: _again(task))
     return _shown(replace_workload(record, state=then))
+
+
+def _is_done(record: Record, then: Ending | None) -> bool:
+    """Whether nothing is left to do; an elastic gang that was left alone is done with its fewest."""
+    if all(task.has_ended for task in record.tasks):
+        return True
+    completed = sum(task.state == "completed" for task in record.tasks)
+    return record.spec.gang and then is None and completed >= record.spec.fewest_tasks
+
+
+def _none_waits(record: Record, now: float) -> Record:
+    """What has not run by the end of its workload never will."""
+    waiting = [index for index, task in enumerate(record.tasks) if not task.has_ended]
+    return _with_tasks(record, waiting, lambda _, task: replace(task, state="stopped", ended=now))
 
 
 def _ended(record: Record, state: State, now: float) -> Record:

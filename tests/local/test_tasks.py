@@ -191,3 +191,28 @@ def test_a_record_from_before_there_were_tasks_is_understood() -> None:
     assert (record.then, record.failures) == (None, 1)
     with pytest.raises(msgspec.ValidationError):
         decode_record(b"{}")
+
+
+DONE_WHEN_TOLD = """
+import json, os, signal, sys
+if os.environ['RUNAI_TASK_INDEX'] == '0':
+    sys.exit(1)
+def report(*_):
+    with open(os.environ['RUNAI_REPORT'], 'w') as file:
+        json.dump({'results': []}, file)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, report)
+print('up', flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def test_an_array_whose_last_task_is_done_when_it_is_told_to_go_has_ended(client: Client) -> None:
+    workload = client.submit(spec(DONE_WHEN_TOLD, gpu="0.5", tasks=2, gang=False))
+    until(client, workload.id, lambda seen: seen.task_states == {"failed": 1, "running": 1})
+    while b"".join(client.logs(workload.id, 1)) != b"up\n":
+        pass
+    client.suspend(workload.id)
+    ended, _ = outcome(client, workload.id)
+    assert (ended.state, ended.reason) == ("failed", "1 of 2 tasks failed: 0")

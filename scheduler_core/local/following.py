@@ -82,6 +82,8 @@ class Runs:
         """Take up the runs that an earlier daemon left: follow those that live, record those that ended."""
         for record in self._book.live():
             for task, known in record.alive():
+                if known.allocation is not None:
+                    self._ladder.adopt(str(task), known.allocation)
                 self.spawn(self._adopt(task, known))
 
     async def _terminate(self, task: TaskId) -> None:
@@ -94,11 +96,10 @@ class Runs:
             async with asyncio.timeout(record.spec.grace_s):
                 await ended(supervisor)
         except TimeoutError:
-            await asyncio.to_thread(self._kill, task, supervisor, record.tasks[task.index].allocation)
+            await asyncio.to_thread(self._kill, task, supervisor)
 
-    def _kill(self, task: TaskId, supervisor: Process, allocation: Allocation | None) -> None:
-        if allocation is not None:
-            self._ladder.cut_off(allocation, processes_of(str(task), supervisor))
+    def _kill(self, task: TaskId, supervisor: Process) -> None:
+        self._ladder.cut_off(str(task), processes_of(str(task), supervisor))
         signal_task(str(task), supervisor, signal.SIGKILL)
 
     async def finish(self, task: TaskId, outcome: Exit) -> None:
@@ -238,21 +239,12 @@ class Runs:
 
     async def _free(self, task: TaskId, allocation: Allocation | None) -> None:
         try:
-            await self.let_go(task, allocation)
+            if allocation is None or not self._ladder.is_by_itself(allocation):
+                await self.let_go(task)
             await self.refresh(allocation)
         finally:
             self._freed()
 
-    async def let_go(self, task: TaskId, allocation: Allocation | None) -> None:
+    async def let_go(self, task: TaskId) -> None:
         """Nothing needs to hold what a task was given any more."""
-        if allocation is not None and not self._ladder.is_by_itself(allocation):
-            others = (other.allocation for record in self._book.live() for _, other in record.alive())
-            is_last = not any(_is_held_beside(allocation, other) for other in others)
-            await asyncio.to_thread(self._ladder.let_go, str(task), allocation, is_last)
-
-
-def _is_held_beside(allocation: Allocation, other: Allocation | None) -> bool:
-    """Whether another allocation is of the same devices and held in the same way."""
-    if other is None or other.enforcement.level != allocation.enforcement.level:
-        return False
-    return bool({device.id for device in other.devices} & {device.id for device in allocation.devices})
+        await asyncio.to_thread(self._ladder.let_go, str(task))

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from scheduler_core.local.identity import start_of
 from scheduler_core.local.mps import Mps, MpsRefused, find_mps
 from scheduler_core.model import MILLI
-from scheduler_core.workload import Allocation, Enforcement
+from scheduler_core.workload import Allocation, Enforcement, HeldDevice
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ FRAMEWORK = Enforcement(level="framework", memory="soft", compute="none")
 class Ladder:
     """Holds allocations: a whole device by itself, a share by MPS where there is one, else by caps and the watchdog.
 
-    All calls block for as long as the driver's tools do.
+    It knows whom MPS has taken in, whatever is shown of that, so that each goes out again and the last of a device is
+    known. All calls block for as long as the driver's tools do.
     """
 
     def __init__(self, folder: Path, simulated: bool) -> None:
@@ -32,29 +34,29 @@ class Ladder:
         self._simulated = simulated
         self._mps: Mps | None = None
         self._looked = False
+        self._admitted: dict[str, str] = {}
         self._one_at_a_time = threading.RLock()
 
     def is_by_itself(self, allocation: Allocation) -> bool:
         """Whether an allocation is held without asking any tool, so that `hold` does not block."""
         return self._simulated or all(device.portion_milli == MILLI for device in allocation.devices)
 
+    def adopt(self, task: str, allocation: Allocation) -> None:
+        """A task that an earlier daemon started is held as it says."""
+        if allocation.enforcement.level.startswith("mps"):
+            self._admitted[task] = allocation.devices[0].id
+
     def hold(self, task: str, allocation: Allocation) -> tuple[Allocation, dict[str, str]]:
         """The allocation with what holds it, and the variables that this takes."""
         if self.is_by_itself(allocation):
             nothing = self._simulated or not allocation.devices
             return replace(allocation, enforcement=NOT_HELD if nothing else WHOLE), {}
-        mps = self._service()
         # A client has one pipe, and so one daemon: shares of several devices cannot be held by a daemon each.
-        if mps is not None and len(allocation.devices) == 1:
-            try:
-                with self._one_at_a_time:
-                    variables = mps.admit(task, allocation.devices[0])
-            except (MpsRefused, OSError) as error:
-                _log.warning("%s runs without MPS: %s", task, error)
-            else:
-                held = Enforcement(level=mps.level, memory="hard", compute="hard")
-                return replace(allocation, enforcement=held), variables
-        return replace(allocation, enforcement=FRAMEWORK), {}
+        variables = self._admit(task, allocation.devices[0]) if len(allocation.devices) == 1 else None
+        mps = self._service()
+        if mps is None or variables is None:
+            return replace(allocation, enforcement=FRAMEWORK), {}
+        return replace(allocation, enforcement=Enforcement(level=mps.level, memory="hard", compute="hard")), variables
 
     def can_change(self, allocation: Allocation) -> bool:
         """Whether what holds this share can be changed while it is in use."""
@@ -62,7 +64,7 @@ class Ladder:
 
     def change(self, task: str, allocation: Allocation) -> bool:
         """Hold a share in its new size; false where what holds it does not follow."""
-        mps = self._of(allocation)
+        mps = self._of(task)
         if mps is None:
             return self._simulated
         try:
@@ -72,38 +74,52 @@ class Ladder:
             return False
         return True
 
-    def let_go(self, task: str, allocation: Allocation, is_last: bool) -> None:
-        """What held an allocation is not needed any more; `is_last`: no other share of its device is held so."""
-        mps = self._of(allocation)
-        if mps is not None:
-            try:
-                with self._one_at_a_time:
-                    mps.dismiss(task, allocation.devices[0].id, is_last)
-            except (MpsRefused, OSError) as error:
-                _log.warning("MPS keeps what %s held: %s", task, error)
+    def let_go(self, task: str) -> None:
+        """What held a task is not needed any more; the last on its device takes the service with it."""
+        with self._one_at_a_time:
+            mps, device = self._of(task), self._admitted.pop(task, None)
+            if mps is not None and device is not None:
+                try:
+                    mps.dismiss(task, device, device not in self._admitted.values())
+                except (MpsRefused, OSError) as error:
+                    _log.warning("MPS keeps what %s held: %s", task, error)
 
-    def cut_off(self, allocation: Allocation, pids: Collection[int]) -> None:
+    def cut_off(self, task: str, pids: Collection[int]) -> None:
         """Take processes that are about to be killed off their device first, where others share it."""
-        mps = self._of(allocation)
+        mps = self._of(task)
         if mps is not None:
             try:
-                mps.terminate(allocation.devices[0].id, pids)
-            except (MpsRefused, OSError) as error:
+                mps.terminate(self._admitted[task], pids)
+            except (MpsRefused, OSError, KeyError) as error:
                 _log.warning("MPS does not let go of its clients %s: %s", sorted(pids), error)
 
-    def outside(self, allocation: Allocation, pids: Collection[int]) -> set[int]:
-        """Those of these processes, all with memory on the device, that what should hold them does not know."""
-        mps = self._of(allocation)
+    def outside(self, task: str, pids: Collection[int]) -> set[int]:
+        """Those of these processes, all with memory on the device, that live and that MPS does not know."""
+        mps = self._of(task)
         if mps is None:
             return set()
         try:
-            return set(pids) - mps.clients(allocation.devices[0].id)
-        except (MpsRefused, OSError) as error:
+            known = mps.clients(self._admitted[task])
+        except (MpsRefused, OSError, KeyError) as error:
             _log.warning("MPS does not name its clients: %s", error)
             return set()
+        return {pid for pid in set(pids) - known if start_of(pid) is not None}
 
-    def _of(self, allocation: Allocation) -> Mps | None:
-        return self._service() if allocation.enforcement.level.startswith("mps") else None
+    def _admit(self, task: str, held: HeldDevice) -> dict[str, str] | None:
+        with self._one_at_a_time:
+            mps = self._service()
+            if mps is None:
+                return None
+            self._admitted[task] = held.id
+            try:
+                return mps.admit(task, held)
+            except (MpsRefused, OSError) as error:
+                _log.warning("%s runs without MPS: %s", task, error)
+                self.let_go(task)
+                return None
+
+    def _of(self, task: str) -> Mps | None:
+        return self._service() if task in self._admitted else None
 
     def _service(self) -> Mps | None:
         with self._one_at_a_time:

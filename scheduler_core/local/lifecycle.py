@@ -71,11 +71,11 @@ class Lifecycle:
             held = await self._hold(workload_id, allocations)
             record = self._book.get(workload_id)
             waiting = all(record.tasks[index].state == "pending" for index in allocations)
-            if waiting and record.then is None and record.workload.state not in ("suspended", "stopped"):
-                await self._launch(record, held, memory_mib)
-            else:
-                for index, (allocation, _) in held.items():
-                    await self.runs.let_go(TaskId(workload_id, index), allocation)
+            try:
+                if waiting and record.then is None and record.workload.state not in ("suspended", "stopped"):
+                    await self._launch(record, held, memory_mib)
+            finally:
+                await self._let_go_of_unstarted(workload_id, held)
 
         return await self.booked(workload_id, allocations, memory_mib, launch)
 
@@ -171,6 +171,13 @@ class Lifecycle:
                 else await asyncio.to_thread(self._ladder.hold, task, allocation)
             )
         return held
+
+    async def _let_go_of_unstarted(self, workload_id: str, held: Held) -> None:
+        tasks = self._book.get(workload_id).tasks if workload_id in self._book else ()
+        for index, (allocation, _) in held.items():
+            started = index < len(tasks) and tasks[index].is_alive
+            if not started and not self._ladder.is_by_itself(allocation):
+                await self.runs.let_go(TaskId(workload_id, index))
 
     async def _launch(self, record: Record, held: Held, memory_mib: Mapping[str, int]) -> None:
         workload_id = record.workload.id

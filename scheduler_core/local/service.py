@@ -83,7 +83,7 @@ class Service:
         found_again = _find_again(self._store, self._folder / "workloads")
         self._feed = Feed(self._state)
         self._book = Book(self._store, self._feed)
-        ladder = Ladder(runtime_directory(directory) / "mps", simulated)
+        ladder = Ladder(runtime_directory(directory) / "mps" / engine_id, simulated)
         self._lifecycle = Lifecycle(self._book, self._folder / "workloads", ladder, simulated, self._freed)
         self._runs = self._lifecycle.runs
         ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)

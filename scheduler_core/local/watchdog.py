@@ -39,6 +39,7 @@ class Watchdog:
         self._ladder = ladder
         self._settings = settings
         self._excess: dict[TaskId, _Excess] = {}
+        self._outside: dict[TaskId, set[int]] = {}
         self._told_lost: set[tuple[TaskId, str]] = set()
 
     async def look(self, samples: Mapping[str, Sample]) -> None:
@@ -53,6 +54,7 @@ class Watchdog:
         used = await asyncio.to_thread(memory_of_tasks, running, samples)
         self._tell_lost(running, samples)
         self._excess = {task: excess for task, excess in self._excess.items() if task in running}
+        self._outside = {task: outside for task, outside in self._outside.items() if task in running}
         for task, known in running.items():
             if known.allocation is not None:
                 await self._compare(task, known, known.allocation, used.get(task, {}))
@@ -74,17 +76,24 @@ class Watchdog:
 
     async def _compare(self, task: TaskId, known: TaskRecord, allocation: Allocation, used: Mapping[int, int]) -> None:
         held = allocation.enforcement
-        if held.level.startswith("mps") and used:
-            outside = await asyncio.to_thread(self._ladder.outside, allocation, used)
-            if outside:
-                await self._runs.observe(task, lambda record: held_otherwise(record, task.index, FRAMEWORK))
-                pids = ", ".join(map(str, sorted(outside)))
-                self._runs.say(
-                    task, f"process {pids} does not go through MPS, so that its share is no longer held by the device."
-                )
+        if held.level.startswith("mps"):
+            await self._look_past(task, used)
         elif held.memory == "soft":
             share = sum(device.memory_mib for device in allocation.devices)
             await self._weigh(task, known, sum(used.values()), share)
+
+    async def _look_past(self, task: TaskId, used: Mapping[int, int]) -> None:
+        """Whether processes of a task go past MPS, seen so twice in a row: between two tools' answers one may end."""
+        now = await asyncio.to_thread(self._ladder.outside, str(task), used) if used else set()
+        outside = now & self._outside.get(task, set())
+        self._outside[task] = now
+        if outside:
+            del self._outside[task]
+            await self._runs.observe(task, lambda record: held_otherwise(record, task.index, FRAMEWORK))
+            pids = ", ".join(map(str, sorted(outside)))
+            self._runs.say(
+                task, f"process {pids} does not go through MPS, so that its share is no longer held by the device."
+            )
 
     async def _weigh(self, task: TaskId, known: TaskRecord, used_mib: int, share_mib: int) -> None:
         excess = self._excess.setdefault(task, _Excess())

@@ -107,7 +107,7 @@ def level(workload: Workload) -> tuple[str, str, str]:
 def test_a_share_is_held_by_a_namespace_of_its_own(service: Service, client: Client, engine_directory: Path) -> None:
     workload = client.submit(spec(SAYS_ITS_LIMITS, gpu="0.25"))
     pipe, memory, compute = first_line(client, workload).split()
-    assert Path(pipe).is_relative_to(engine_directory / "mps" / "v3")
+    assert Path(pipe).is_relative_to(engine_directory / "mps")
     assert Path(pipe).name == f"t{workload.id}_0"
     assert (memory, compute) == ("-", "-")
     assert level(until(client, workload.id, running)) == ("mps-v3", "hard", "hard")
@@ -146,6 +146,28 @@ def test_a_service_that_forgets_what_it_was_told_holds_nothing(service: Service,
     assert level(until(client, workload.id, running)) == ("framework", "soft", "none")
 
 
+def test_the_service_stays_for_who_is_being_taken_in_while_the_last_goes(service: Service, client: Client) -> None:
+    """One after the other on one device, each submitted as the one before is told to stop: no pipe is ever dead."""
+    before = client.submit(spec(UNTIL_STOPPED, gpu="0.25"))
+    until(client, before.id, running)
+    for _ in range(5):
+        client.stop(before.id)
+        after = client.submit(spec(UNTIL_STOPPED, gpu="0.25"))
+        assert level(until(client, after.id, running))[0] == "mps-v3"
+        outcome(client, before.id)
+        before = after
+    made = [
+        call for call in service.calls() if call.startswith(("namespace create", "namespace delete", "server delete"))
+    ]
+    there: set[str] = set()
+    for call in made:
+        noun, verb, name = call.split()[:3]
+        if (noun, verb) == ("server", "delete"):
+            assert there == set(), made
+        elif noun == "namespace":
+            there = there | {name} if verb == "create" else there - {name}
+
+
 def test_whole_devices_need_no_service(service: Service, client: Client) -> None:
     workload = client.submit(spec(SAYS_ITS_LIMITS, gpu=1))
     assert first_line(client, workload) == "- - -"
@@ -162,6 +184,11 @@ def test_a_process_that_goes_past_the_service_is_seen(service: Service, client: 
     assert f"process {pids[1]} does not" in said
     assert level(until(client, outside.id, running))[0] == "framework"
     assert level(until(client, inside.id, running))[0] == "mps-v3"
+    for workload in (inside, outside):
+        client.stop(workload.id)
+        outcome(client, workload.id)
+    service.last_call("server delete")
+    assert [call.split()[0] for call in service.calls() if " delete " in call] == ["namespace", "namespace", "server"]
 
 
 @pytest.mark.parametrize("newest", [3, 2])

@@ -22,7 +22,6 @@ from scheduler_core.local.runs import Exit
 from scheduler_core.local.tasks import (
     after_run,
     asking_for,
-    asking_next_for,
     launched,
     replace_workload,
     resized,
@@ -200,22 +199,21 @@ class MemoryEngine:
 
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         record = self._unended(workload_id)
-        held = record.workload.allocation
-        if held is None:
-            workload = self._show(asking_for(record, request))
-            self._plan()
-            return Resized(workload=workload, applied="now")
-        if not (record.spec.request.portion_milli and request.portion_milli):
-            changed = self._show(asking_next_for(record, request))
-            return Resized(workload=changed, applied="next_start", reason="it is not a share")
-        device, milli = held.devices[0], request.portion_milli
-        taken = sum(holder.portion_milli for holder in self._holders(device.id))
-        if taken - device.portion_milli + milli > MILLI:
-            changed = self._show(asking_next_for(record, request))
-            reason = f"device {device.index} has no room for more now"
-            return Resized(workload=changed, applied="next_start", reason=reason)
-        fresh = replace(held, devices=(replace(device, portion_milli=milli),))
-        return Resized(workload=self._show(resized(record, request, fresh)), applied="now")
+        held, milli = record.workload.allocation, request.portion_milli
+        reason = ""
+        if held is not None and request != record.spec.request:
+            device = held.devices[0]
+            taken = sum(holder.portion_milli for holder in self._holders(device.id))
+            if not (record.spec.request.portion_milli and milli):
+                reason = "it is not a share"
+            elif taken - device.portion_milli + milli > MILLI:
+                reason = f"device {device.index} has no room for more now"
+            else:
+                fresh = replace(held, devices=(replace(device, portion_milli=milli),))
+                return Resized(workload=self._show(resized(record, request, fresh)), applied="now")
+        workload = self._show(asking_for(record, request))
+        self._plan()
+        return Resized(workload=workload, applied="next_start" if reason else "now", reason=reason)
 
     async def delete(self, workload_id: str, purge: bool = False) -> None:
         if purge and self._trash.pop(workload_id, None) is not None:

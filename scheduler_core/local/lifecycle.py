@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ from scheduler_core.local.tasks import (
     told_to_go,
 )
 from scheduler_core.local.world import world_variables
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Allocation, Workload
 
 Held: TypeAlias = Mapping[int, tuple[Allocation, dict[str, str]]]
@@ -57,11 +58,16 @@ class Lifecycle:
         )
 
     async def start(
-        self, workload_id: str, allocations: Mapping[int, Allocation], memory_mib: Mapping[str, int]
+        self,
+        workload_id: str,
+        request: TaskRequest,
+        allocations: Mapping[int, Allocation],
+        memory_mib: Mapping[str, int],
     ) -> bool:
-        """Start tasks of a workload, all or none, on what each was given, unless it was told to go meanwhile.
+        """Start tasks of a workload, all or none, on what each was given.
 
-        `memory_mib` is the memory of each of their devices. False where another engine of this host was faster.
+        Not so where it was told to go meanwhile, or asks for something else than this `request` by now. `memory_mib` is
+        the memory of each of their devices. False where another engine of this host was faster.
 
         Raises:
             RunaiError, OSError: it could not be booked or written down; it waits as before.
@@ -70,9 +76,8 @@ class Lifecycle:
         async def launch() -> None:
             held = await self._hold(workload_id, allocations)
             record = self._book.get(workload_id)
-            waiting = all(record.tasks[index].state == "pending" for index in allocations)
             try:
-                if waiting and record.then is None and record.workload.state not in ("suspended", "stopped"):
+                if _may_start(record, request, allocations):
                     await self._launch(record, held, memory_mib)
             finally:
                 await self._let_go_of_unstarted(workload_id, held)
@@ -211,6 +216,13 @@ class Lifecycle:
                 holder = record.tasks[index].supervisor or self._this
                 claims += _claims_of(record, allocation, holder, engine)
         return claims
+
+
+def _may_start(record: Record, request: TaskRequest, indices: Collection[int]) -> bool:
+    """Whether a workload still is as it was when these tasks of it were given something."""
+    waiting = all(record.tasks[index].state == "pending" for index in indices)
+    stays = record.then is None and record.workload.state not in ("suspended", "stopped")
+    return waiting and stays and record.spec.request == request
 
 
 def free_port() -> int:

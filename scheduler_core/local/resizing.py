@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Mapping
 
@@ -17,13 +16,12 @@ from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.snapshot import Machine, build_snapshot, held_device, planned_workload
-from scheduler_core.local.tasks import asking_for, asking_next_for, resized
+from scheduler_core.local.tasks import asking_for, resized
 from scheduler_core.local.watchdog import memory_of_tasks
 from scheduler_core.model import MILLI, Task, TaskRequest
 from scheduler_core.planning.plan import plan
 from scheduler_core.workload import Allocation, Resized
 
-_log = logging.getLogger(__name__)
 _EXTRA = "extra"
 
 
@@ -38,6 +36,7 @@ class Resizing:
         self._ladder = ladder
         self._machine = machine
         self._projects = projects
+        self._one_at_a_time = asyncio.Lock()
 
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         """Change what each task of a workload asks for.
@@ -45,40 +44,42 @@ class Resizing:
         Raises:
             Conflict: it has ended, or was told to.
         """
-        record = self._book.get(workload_id)
-        if record.workload.has_ended or record.then in ("stopped", "failed"):
-            raise Conflict(f"{record.workload.name} does not run any more.", "Submit it anew.")
-        alive = list(record.alive())
-        if not alive or request == record.spec.request:
-            changed = await self._book.decide(workload_id, lambda known: asking_for(known, request))
-            return Resized(workload=changed, applied="now")
-        obstacle = await self._change_now(record, alive[0][1], request)
-        if obstacle is None:
-            return Resized(workload=self._book.get(workload_id).workload, applied="now")
-        changed = await self._book.decide(workload_id, lambda known: asking_next_for(known, request))
-        return Resized(workload=changed, applied="next_start", reason=obstacle)
+        async with self._one_at_a_time:
+            return await self._resize(workload_id, request)
 
-    async def _change_now(self, record: Record, task: TaskRecord, request: TaskRequest) -> str | None:
-        """Change the share of a running task; the reason why that is impossible now."""
+    async def _resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        record, obstacle = _unended(self._book.get(workload_id)), ""
+        if any(record.alive()) and request != record.spec.request:
+            obstacle = await self._change_now(record, request)
+            if not obstacle:
+                return Resized(workload=self._book.workload(workload_id), applied="now")
+        workload = await self._book.decide(workload_id, lambda known: asking_for(_unended(known), request))
+        if workload.next_request is None:
+            return Resized(workload=workload, applied="now")
+        return Resized(workload=workload, applied="next_start", reason=obstacle)
+
+    async def _change_now(self, record: Record, request: TaskRequest) -> str:
+        """Change the share of a running task; the reason why that is impossible now, or empty."""
+        task = record.tasks[0]
         allocation = task.allocation
-        obstacle = _form(record, task, request)
-        if obstacle is not None or allocation is None:
-            return obstacle
+        obstacle = _obstacle(record, task, request)
+        if obstacle or allocation is None:
+            return obstacle or "it holds nothing"
         if not self._ladder.can_change(allocation):
             return "what holds its share is set when it starts"
         machine, device = self._machine(), allocation.devices[0]
         fresh = replace(allocation, devices=(held_device(machine, device.id, request),))
-        if fresh.devices[0].portion_milli > device.portion_milli or fresh.devices[0].memory_mib > device.memory_mib:
-            if not await self._has_room(record, machine, request):
+        if (fresh.devices[0].portion_milli, fresh.devices[0].memory_mib) > (device.portion_milli, device.memory_mib):
+            if not await self._has_room(record, device.id, machine, request):
                 return f"device {device.index} has no room for more now"
-        elif _used_mib(record, task, machine.samples) > fresh.devices[0].memory_mib:
+            memory_mib = {known.id: known.memory_mib for known in machine.physical if known.id == device.id}
+            return await self._grow(record, fresh, request, memory_mib)
+        if _used_mib(record, task, machine.samples) > fresh.devices[0].memory_mib:
             return "it uses more device memory than that"
-        return await self._grant(record, fresh, request, machine)
+        return await self._change(record, fresh, request)
 
-    async def _has_room(self, record: Record, machine: Machine, request: TaskRequest) -> bool:
+    async def _has_room(self, record: Record, device: str, machine: Machine, request: TaskRequest) -> bool:
         """Whether the planner would start, on this very device and now, work that asks for the difference."""
-        task = record.tasks[0]
-        device = task.allocation.devices[0].id if task.allocation else ""
         only = replace(machine, physical=tuple(known for known in machine.physical if known.id == device))
         extra = planned_workload(
             _EXTRA, record.spec, record.workload.created, None, (Task(id=_EXTRA, request=_more(record, request)),), 1
@@ -87,31 +88,47 @@ class Resizing:
         made = await asyncio.to_thread(plan, snapshot)
         return any(bind.task == _EXTRA for bind in made.binds)
 
-    async def _grant(self, record: Record, fresh: Allocation, request: TaskRequest, machine: Machine) -> str | None:
-        task = TaskId(record.workload.id, 0)
-        memory_mib = {device.id: device.memory_mib for device in machine.physical if device.id == fresh.devices[0].id}
+    async def _grow(
+        self, record: Record, fresh: Allocation, request: TaskRequest, memory_mib: Mapping[str, int]
+    ) -> str:
+        """Book more first: another engine of this host may have been faster."""
+        obstacle = "another engine of this host was faster"
 
         async def change() -> None:
-            if not await asyncio.to_thread(self._ladder.change, str(task), fresh):
-                raise Conflict("MPS does not take the new limits")
-            known = self._book.get(task.workload)
-            if known.then is not None or known.tasks[0].state != "running":
-                raise Conflict("it has ended meanwhile")
-            await self._book.decide(task.workload, lambda known: resized(known, request, fresh))
+            nonlocal obstacle
+            obstacle = await self._change(record, fresh, request)
 
-        try:
-            if await self._lifecycle.booked(task.workload, {0: fresh}, memory_mib, change):
-                return None
-        except Conflict as error:
-            return error.message
-        except RunaiError:
-            _log.exception("%s could not be resized", record.workload.name)
-            return "it could not be written down"
-        return "another engine of this host was faster"
+        await self._lifecycle.booked(record.workload.id, {0: fresh}, memory_mib, change)
+        return obstacle
+
+    async def _change(self, record: Record, fresh: Allocation, request: TaskRequest) -> str:
+        """Let what holds the share follow, then write it down; undone where that fails."""
+        task, before = TaskId(record.workload.id, 0), record.tasks[0]
+        if not await asyncio.to_thread(self._ladder.change, str(task), fresh):
+            return "MPS does not take the new limits"
+        obstacle = ""
+        known = self._book.get(task.workload)
+        if known.then is not None or known.tasks[0] != before:
+            obstacle = "it has changed or ended meanwhile"
+        else:
+            try:
+                await self._book.decide(task.workload, lambda known: resized(known, request, fresh))
+            except RunaiError as error:
+                obstacle = f"it could not be written down: {error.message}"
+        if obstacle and before.allocation is not None:
+            await asyncio.to_thread(self._ladder.change, str(task), before.allocation)
+        await self._lifecycle.runs.refresh(fresh)
+        return obstacle
 
 
-def _form(record: Record, task: TaskRecord, request: TaskRequest) -> str | None:
-    """Why a change from one request to another cannot be made while it runs; null where it may be."""
+def _unended(record: Record) -> Record:
+    if record.workload.has_ended or record.then in ("stopped", "failed"):
+        raise Conflict(f"{record.workload.name} does not run any more.", "Submit it anew.")
+    return record
+
+
+def _obstacle(record: Record, task: TaskRecord, request: TaskRequest) -> str:
+    """Why a change from one request to another cannot be made while it runs; empty where it may be."""
     before = record.spec.request
     if len(record.tasks) > 1:
         return "its tasks have to start together with it"
@@ -122,7 +139,7 @@ def _form(record: Record, task: TaskRecord, request: TaskRequest) -> str | None:
     like = bool(before.portion_milli) == bool(request.portion_milli)
     if not (same and shares and like and request.gpu_devices == 1):
         return "only a share of one device can change its size while it is in use"
-    return None
+    return ""
 
 
 def _more(record: Record, request: TaskRequest) -> TaskRequest:

@@ -14,7 +14,7 @@ from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.records import TaskId
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
-from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
+from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.workload import QueueStatus, WorkloadSpec
@@ -77,7 +77,8 @@ class Scheduling:
     async def _cycle(self) -> None:
         machine = self._machine()
         queues = self._projects.projects.queues
-        snapshot = build_snapshot(machine, self._book.live(), queues, time.time())
+        records = self._book.live()
+        snapshot = build_snapshot(machine, records, queues, time.time())
         started = time.monotonic()
         made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
         self._planned_for_s = time.monotonic() - started
@@ -90,7 +91,8 @@ class Scheduling:
             if verdict.workload not in binds:
                 self._book.note_verdict(verdict)
         await asyncio.gather(*(self._evict(workload, of_it) for workload, of_it in evictions.items()))
-        await asyncio.gather(*(self._start(workload, of_it, machine) for workload, of_it in binds.items()))
+        asked = {record.workload.id: record.spec.request for record in records}
+        await asyncio.gather(*(self._start(name, of_it, asked[name], machine) for name, of_it in binds.items()))
         if made.binds and any(verdict.state == "pending" for verdict in made.verdicts):
             # Who is left has moved up.
             self.wake()
@@ -103,19 +105,17 @@ class Scheduling:
         except RunaiError:
             _log.exception("%s could not be evicted", workload_id)
 
-    async def _start(self, workload_id: str, binds: Mapping[int, Bind], machine: Machine) -> None:
+    async def _start(self, workload_id: str, binds: Mapping[int, Bind], request: TaskRequest, machine: Machine) -> None:
         if workload_id not in self._book:
             return
-        record = self._book.get(workload_id)
-        request = record.spec.request
         allocations = {index: allocation_of(bind, request, machine) for index, bind in sorted(binds.items())}
         held = {device.id for allocation in allocations.values() for device in allocation.devices}
         memory_mib = {device.id: device.memory_mib for device in machine.physical if device.id in held}
         try:
-            if await self._lifecycle.start(workload_id, allocations, memory_mib):
+            if await self._lifecycle.start(workload_id, request, allocations, memory_mib):
                 return
         except (RunaiError, OSError):
-            _log.exception("%s could not be started and goes on waiting", record.workload.name)
+            _log.exception("%s could not be started and goes on waiting", workload_id)
         # Another user's engine was faster, or the disk is full: look again before trying again.
         await self._look_again()
         asyncio.get_running_loop().call_later(_RETRY_S, self.wake)

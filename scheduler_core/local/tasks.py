@@ -69,20 +69,18 @@ def held_otherwise(record: Record, index: int, enforcement: Enforcement) -> Reco
 
 
 def asking_for(record: Record, request: TaskRequest) -> Record:
-    """A workload that holds nothing asks for this from now on."""
+    """A workload asks for this from now on, or from its next start on while it holds what it asked for before."""
+    if any(record.alive()) and request != record.spec.request:
+        return replace_workload(record, next_request=request)
     record = replace(record, spec=replace(record.spec, request=request))
     return replace_workload(record, request=request, next_request=None)
 
 
-def asking_next_for(record: Record, request: TaskRequest) -> Record:
-    """A workload that runs asks for this when it starts again."""
-    return replace_workload(record, next_request=request)
-
-
 def resized(record: Record, request: TaskRequest, allocation: Allocation) -> Record:
     """The one task of a workload holds more or less than before."""
-    record = asking_for(record, request)
-    return _shown(_with_tasks(record, [0], lambda _, task: replace(task, allocation=allocation)))
+    record = _with_tasks(record, [0], lambda _, task: replace(task, allocation=allocation))
+    record = replace(record, spec=replace(record.spec, request=request))
+    return _shown(replace_workload(record, request=request, next_request=None))
 
 
 def told_to_go(record: Record, then: Ending, reason: str, now: float) -> Record:

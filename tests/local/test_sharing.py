@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from jupyter_runai.client import Client
 from jupyter_runai.options import verb_parsers
 from jupyter_runai.verbs import run_verb
+from scheduler_core.errors import EngineUnavailable
 from scheduler_core.local.settings import Settings, WatchdogSettings
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload
@@ -231,6 +234,22 @@ def test_a_namespace_is_given_other_limits_while_it_is_in_use(service: Service, 
     answer = client.resize(workload.id, TaskRequest(gpu="0.25"))
     assert (answer.applied, answer.reason) == ("next_start", "it uses more device memory than that")
     assert client.resize(workload.id, TaskRequest(gpu="0.4")).applied == "now"
+
+
+def test_a_resize_that_cannot_be_written_down_is_undone(
+    service: Service, client: Client, engine_directory: Path
+) -> None:
+    workload = client.submit(spec(UNTIL_STOPPED, gpu="0.25"))
+    until(client, workload.id, running)
+    with closing(sqlite3.connect(engine_directory / "real" / "store.sqlite")) as store, store:
+        store.execute("CREATE TRIGGER full BEFORE INSERT ON workloads BEGIN SELECT RAISE(ABORT, 'full'); END")
+    with pytest.raises(EngineUnavailable):
+        client.resize(workload.id, TaskRequest(gpu="0.5"))
+    limits = [call for call in service.calls() if call.startswith("namespace set")]
+    assert [call.rpartition("=")[2] for call in limits] == ["25", "50", "25"]
+    assert [holder.portion_milli for holder in client.devices()[0].holders] == [250]
+    with closing(sqlite3.connect(engine_directory / "real" / "store.sqlite")) as store, store:
+        store.execute("DROP TRIGGER full")
 
 
 def test_caps_of_frameworks_are_set_when_a_process_starts(client: Client) -> None:

@@ -203,7 +203,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     Of several tasks `allocation` is all that they hold together, `request` what one of them asks for, `exit_code` and
     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
     there is but one. `next_request` is what it asks for from its next start on, where that differs;
-    `deleted` is when it was deleted, as long as it can be had back.
+    `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
     """
 
     id: str
@@ -232,6 +232,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     task_states: Mapping[State, int] = {}
     next_request: TaskRequest | None = None
     deleted: float | None = None
+    restored: float | None = None
     delete_after_s: float | None = None
 
     @property

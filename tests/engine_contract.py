@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
@@ -297,8 +298,10 @@ class EngineContract:
         assert (deleted.id, deleted.deleted is None) == (workload.id, False)
         other = await engine.submit(asked(says("x"), key="once"))
         assert other.id != workload.id
-        assert await engine.restore(workload.id) == ended
-        assert await engine.get(workload.id) == ended
+        restored = await engine.restore(workload.id)
+        assert restored.restored is not None
+        assert replace(restored, restored=None) == ended
+        assert await engine.get(workload.id) == restored
         assert await output(engine, workload.id) == b"kept\n"
         assert await engine.list(deleted=True) == ()
         await engine.delete(workload.id)

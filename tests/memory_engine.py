@@ -229,7 +229,7 @@ class MemoryEngine:
     async def restore(self, workload_id: str) -> Workload:
         if workload_id not in self._trash:
             raise NotFound(f"There is no deleted workload {workload_id!r}.")
-        return self._show(replace_workload(self._trash.pop(workload_id), deleted=None))
+        return self._show(replace_workload(self._trash.pop(workload_id), deleted=None, restored=time.time()))
 
     async def explain(self, workload_id: str) -> Explanation:
         workload = self._find(workload_id).workload

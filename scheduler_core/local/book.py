@@ -167,7 +167,7 @@ class Book:
             record = replace(record, workload=replace(record.workload, verdict=verdict))
             self._show(record)
 
-    async def discard(self, workload_id: str) -> None:
+    async def discard(self, workload_id: str) -> Record:
         """Take a workload out of everybody's sight; `restore` brings it back. Its key is free again."""
         before = self.get(workload_id)
         workload = replace(before.workload, deleted=time.time())
@@ -175,6 +175,7 @@ class Book:
         await self._store.put(record)
         if self._forget(before):
             self._trash[workload_id] = workload
+        return record
 
     async def restore(self, workload_id: str) -> Workload:
         """Bring a deleted workload back.
@@ -184,7 +185,7 @@ class Book:
         """
         self._discarded(workload_id)
         known = self._store.read(workload_id)
-        record = replace(known, workload=replace(known.workload, deleted=None))
+        record = replace(known, workload=replace(known.workload, deleted=None, restored=time.time()))
         await self._store.put(record)
         if self._trash.pop(workload_id, None) is not None:
             self._names[record.workload.name] += 1

@@ -109,7 +109,8 @@ class Runs:
         await self._book.observe(task.workload, lambda known: after_run(known, task.index, outcome, report))
         if record.then is None and task.workload in self._book and self._book.get(task.workload).then is not None:
             self._tell(task.workload)
-        self.keep(task.workload)
+        if task.workload in self._book:
+            self.keep(self._book.get(task.workload))
         await self._free(task, record.tasks[task.index].allocation)
 
     async def observe(self, task: TaskId, change: Change) -> None:
@@ -139,11 +140,10 @@ class Runs:
             if known.state == "running" and (indices is None or task.index in indices):
                 self.spawn(self._terminate(task))
 
-    def keep(self, workload_id: str) -> None:
-        """Keep a copy of the record beside its files; the store has it, so a failure is no more than noted."""
+    def keep(self, record: Record) -> None:
+        """Keep a copy of a record beside its files; the store has it, so a failure is no more than noted."""
         try:
-            if workload_id in self._book:
-                self.folder(TaskId(workload_id, 0)).keep(self._book.get(workload_id))
+            RunFolder(self._folder / record.workload.id).keep(record)
         except OSError:
             _log.exception("The copy of a record is behind")
 

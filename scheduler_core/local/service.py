@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +28,7 @@ from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, Submission
-from scheduler_core.local.records import TaskId, new_record
+from scheduler_core.local.records import Record, TaskId, new_record
 from scheduler_core.local.resizing import Resizing
 from scheduler_core.local.runs import RunFolder, explained
 from scheduler_core.local.scheduling import Scheduling
@@ -213,7 +213,11 @@ class Service:
         workload = self.get(workload_id)
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
-        await (self._purge(workload_id) if purge else self._book.discard(workload_id))
+        await (self._purge(workload_id) if purge else self._discard(workload_id))
+
+    async def _discard(self, workload_id: str) -> None:
+        # The copy beside the files as well: should the store be lost, what is deleted stays so, and its key free.
+        self._runs.keep(await self._book.discard(workload_id))
 
     async def _purge(self, workload_id: str) -> None:
         await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove)
@@ -222,7 +226,9 @@ class Service:
         return self._book.trash()
 
     async def restore(self, workload_id: str) -> Workload:
-        return await self._book.restore(workload_id)
+        workload = await self._book.restore(workload_id)
+        self._runs.keep(self._book.get(workload_id))
+        return workload
 
     def explain(self, workload_id: str) -> Explanation:
         workload = self.get(workload_id)
@@ -292,7 +298,7 @@ class Service:
         while True:
             for workload in self.list():
                 if _is_old(workload) and workload.id in self._book:
-                    await self._try(self._book.discard(workload.id))
+                    await self._try(self._discard(workload.id))
             for workload in self.deleted():
                 if workload.deleted is not None and workload.deleted + KEPT_DELETED_S < time.time():
                     await self._try(self._purge(workload.id))
@@ -390,16 +396,28 @@ def _find_again(store: Store, folder: Path) -> str:
             # Nobody knows any more whose it is; what belongs to no workload would be cleared away.
             unknown.mkdir(mode=0o700, exist_ok=True)
             path.rename(unknown / path.name)
-    store.restore(found)
+    store.restore(_with_keys_of_their_own(found))
     told = f"The engine's store was damaged and lies in {store.damaged}; {len(found)} workloads were found again."
     _log.error("%s", told)
     return told
 
 
+def _with_keys_of_their_own(records: Iterable[Record]) -> list[Record]:
+    """The records, a key only where it is the newest's: one that was just deleted may still claim it."""
+    taken: set[str | None] = set()
+    kept = []
+    for record in sorted(records, key=lambda record: record.workload.created, reverse=True):
+        key = None if record.spec.key in taken else record.spec.key
+        taken.add(key)
+        kept.append(replace(record, spec=replace(record.spec, key=key)))
+    return kept
+
+
 def _is_old(workload: Workload) -> bool:
     """Whether a workload has ended so long ago that it is deleted."""
     kept_s = _KEPT_S if workload.delete_after_s is None else workload.delete_after_s
-    return workload.ended is not None and workload.ended + kept_s < time.time()
+    since = workload.ended if workload.restored is None else workload.restored
+    return since is not None and since + kept_s < time.time()
 
 
 def _check(spec: WorkloadSpec) -> None:

@@ -132,6 +132,10 @@ def test_what_ended_two_weeks_ago_is_deleted_and_two_weeks_later_gone(client: Cl
     assert [workload.id for workload in again.list()] == [recent.id]
     folder = simulated / "simulated" / "workloads"
     assert {path.name for path in folder.iterdir()} == {old.id, recent.id}
+    again.restore(old.id)
+    asyncio.run(LocalEngine().shutdown())
+    assert {workload.id for workload in again.list()} == {old.id, recent.id}
+    again.delete(old.id)
     asyncio.run(LocalEngine().shutdown())
     age(simulated, old.id, "deleted")
     while again.list(deleted=True):

@@ -40,15 +40,22 @@ def test_a_damaged_store_is_put_aside_and_every_workload_is_found_again(
     runs = client.submit(spec(UNTIL_STOPPED, gpu=2))
     until(client, runs.id, running)
     waits = client.submit(spec(gpu=2))
+    gone = client.submit(spec("pass", key="twice"))
+    outcome(client, gone.id)
+    client.delete(gone.id)
+    twice = client.submit(spec("pass", key="twice"))
+    outcome(client, twice.id)
     kill_daemon(client)
     store = simulated / "simulated" / "store.sqlite"
     unknown = store.parent / "workloads" / "unknown"
     unknown.mkdir()
+    kept = store.parent / "workloads" / gone.id / "record.json"
+    kept.write_bytes(kept.read_bytes().replace(b'"key":null', b'"key":"twice"'))
     (unknown / "output.log").write_text("old")
     damage(store)
     again = Client()
     notice = again.info().notice
-    assert "3 workloads were found again" in notice
+    assert "5 workloads were found again" in notice
     (aside,) = (found for found in store.parent.glob("store.sqlite.damaged-*") if found.name[-1].isdigit())
     assert str(aside) in notice
     assert aside.stat().st_size > 0
@@ -59,7 +66,10 @@ def test_a_damaged_store_is_put_aside_and_every_workload_is_found_again(
         (done.id, "completed"),
         (runs.id, "running"),
         (waits.id, "pending"),
+        (twice.id, "completed"),
     }
+    assert [known.id for known in again.list(deleted=True)] == [gone.id]
+    assert again.submit(spec(key="twice")).id == twice.id
     assert [sum(holder.portion_milli for holder in device.holders) for device in again.devices()] == [1000, 1000]
     assert again.submit(spec(key="once")).id == done.id
     assert b"".join(again.logs(done.id)) == b"done\n"

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
@@ -38,6 +39,7 @@ class Book:
         self._trash: dict[str, Workload] = {}
         self._by_key: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
+        self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         for record in store.load():
             self._take_up(record)
         self._names = Counter(workload.name for workload in self._workloads.values())
@@ -121,17 +123,19 @@ class Book:
         Raises:
             StorageFull: it could not; the workload is as it was.
         """
-        before, record = self._replace(workload_id, change)
-        try:
-            await self._put(before, record)
-        except RunaiError:
-            if self._live.get(workload_id) is record:
-                self._set(before)
-            raise
-        if workload_id in self._live:
-            self._show(self._live[workload_id])
-        self._settle(record)
-        return record.workload
+        # One decision at a time: else one that fails could not go back behind the next.
+        async with self._deciding.setdefault(workload_id, asyncio.Lock()):
+            before, record = self._replace(workload_id, change)
+            try:
+                await self._put(before, record)
+            except RunaiError:
+                if self._live.get(workload_id) is record:
+                    self._set(before)
+                raise
+            if workload_id in self._live:
+                self._show(self._live[workload_id])
+            self._settle(record)
+            return record.workload
 
     async def observe(self, workload_id: str, change: Change) -> None:
         """Note a fact, such as a process that has ended: it is shown at once, and written down as soon as it can be."""

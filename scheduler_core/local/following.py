@@ -7,7 +7,7 @@ import errno
 import logging
 import signal
 import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from scheduler_core.workload import Allocation, Workload
 _log = logging.getLogger(__name__)
 _STARTING_S = 30.0
 _LEFT_OVER_S = 10.0
+_TRY_AGAIN_S = 2.0
 _TRY_LATER = frozenset({errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
@@ -36,6 +37,7 @@ class Runs:
         self._folder = folder
         self._freed = freed
         self._spawned: set[asyncio.Task[None]] = set()
+        self._told: set[TaskId] = set()
 
     def keep_in(self, ledger: Ledger) -> None:
         """The host's ledger, in which what comes free is written down."""
@@ -89,11 +91,16 @@ class Runs:
     async def _terminate(self, task: TaskId) -> None:
         record = self._book.get(task.workload)
         supervisor = record.tasks[task.index].supervisor
-        if supervisor is None:
-            return
+        try:
+            if supervisor is not None:
+                await self._end(task, supervisor, record.spec.grace_s)
+        finally:
+            self._told.discard(task)
+
+    async def _end(self, task: TaskId, supervisor: Process, grace_s: float) -> None:
         await asyncio.to_thread(signal_task, str(task), supervisor, signal.SIGTERM)
         try:
-            async with asyncio.timeout(record.spec.grace_s):
+            async with asyncio.timeout(grace_s):
                 await ended(supervisor)
         except TimeoutError:
             await asyncio.to_thread(self._kill, task, supervisor)
@@ -107,10 +114,10 @@ class Runs:
         record = self._book.get(task.workload)
         report = self.folder(task).report()
         await self._book.observe(task.workload, lambda known: after_run(known, task.index, outcome, report))
-        if record.then is None and task.workload in self._book and self._book.get(task.workload).then is not None:
-            self._tell(task.workload)
         if task.workload in self._book:
-            self.keep(self._book.get(task.workload))
+            now = self._book.get(task.workload)
+            self._tell(now)
+            self.keep(now)
         await self._free(task, record.tasks[task.index].allocation)
 
     async def observe(self, task: TaskId, change: Change) -> None:
@@ -126,18 +133,21 @@ class Runs:
         except OSError:
             _log.exception("%s was to be told: %s", task, text)
 
-    async def tell_to_go(self, workload_id: str, change: Change, indices: Collection[int] | None = None) -> Workload:
-        """Write down that a workload, or these tasks of it, are to go, and tell their processes."""
-        told_before = self._book.get(workload_id).then is not None
-        workload = await self._book.decide(workload_id, change)
-        if not told_before:
-            self._tell(workload_id, indices)
-        return workload
+    async def tell_to_go(self, workload_id: str, change: Change) -> Workload:
+        """Write down that a workload, or some of its tasks, are to go, and tell their processes."""
+        try:
+            return await self._book.decide(workload_id, change)
+        finally:
+            # Also where it could not be written down and yet stands, since a fact was noted on top of it meanwhile.
+            if workload_id in self._book:
+                self._tell(self._book.get(workload_id))
 
-    def _tell(self, workload_id: str, indices: Collection[int] | None = None) -> None:
-        """SIGTERM for the processes that run; those that still start are told as soon as they do."""
-        for task, known in self._book.get(workload_id).alive():
-            if known.state == "running" and (indices is None or task.index in indices):
+    def _tell(self, record: Record) -> None:
+        """SIGTERM, once, for what runs and is to go; what still starts is told as soon as it runs."""
+        for task, known in record.alive():
+            to_go = record.then is not None or known.then is not None
+            if to_go and known.state == "running" and task not in self._told:
+                self._told.add(task)
                 self.spawn(self._terminate(task))
 
     def keep(self, record: Record) -> None:
@@ -153,7 +163,8 @@ class Runs:
             return
         try:
             await asyncio.to_thread(self._ledger.refresh, [device.id for device in allocation.devices])
-        except (RunaiError, OSError):
+        except Exception:
+            # A run must be followed to its end, whatever happens to the books of the host.
             _log.exception("The host's ledger is behind")
 
     async def _follow(self, task: TaskId, launch: Launch) -> None:
@@ -196,9 +207,7 @@ class Runs:
     async def _running(self, task: TaskId, supervisor: Process) -> None:
         await self._book.observe(task.workload, lambda known: seen_running(known, task.index, supervisor))
         record = self._book.get(task.workload)
-        if record.then is not None or record.tasks[task.index].then is not None:
-            # It was told to go before it ran, when there was nothing to signal yet.
-            self.spawn(self._terminate(task))
+        self._tell(record)
         if record.spec.max_run_s is not None:
             self.spawn(self._limit_time(task, record, supervisor))
         # From now on the claims live as long as the supervisor, not as long as this daemon.
@@ -212,7 +221,16 @@ class Runs:
             async with asyncio.timeout(max(0.0, left)):
                 await ended(supervisor)
         except TimeoutError:
+            while supervisor.is_alive() and not await self._gave_up(task, limit):
+                await asyncio.sleep(_TRY_AGAIN_S)
+
+    async def _gave_up(self, task: TaskId, limit: float) -> bool:
+        try:
             await self.give_up(task, f"reached its maximum run time of {limit:g} s")
+        except RunaiError:
+            _log.exception("%s cannot be told that its time is up yet", task)
+            return False
+        return True
 
     async def give_up(self, task: TaskId, reason: str) -> None:
         """Stop a task that may not go on, and its workload where it is a gang."""
@@ -223,7 +241,7 @@ class Runs:
             await self.tell_to_go(task.workload, lambda known: told_to_go(known, "stopped", reason, time.time()))
         else:
             only = [task.index]
-            await self.tell_to_go(task.workload, lambda known: some_told_to_go(known, only, "failed", reason), only)
+            await self.tell_to_go(task.workload, lambda known: some_told_to_go(known, only, "failed", reason))
 
     async def _record_end(self, task: TaskId, supervisor: Process) -> None:
         outcome = self.folder(task).exit()

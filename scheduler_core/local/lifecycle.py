@@ -19,7 +19,7 @@ from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Claim, Ledger
 from scheduler_core.local.records import Record, TaskId
 from scheduler_core.local.runs import Exit
-from scheduler_core.local.sharing import allocation_environment, without_secrets
+from scheduler_core.local.sharing import allocation_environment
 from scheduler_core.local.tasks import (
     launched,
     replace_workload,
@@ -153,9 +153,7 @@ class Lifecycle:
         if leaving and len(leaving) == len(alive):
             await self.runs.tell_to_go(workload_id, lambda known: told_to_go(known, "pending", reason, time.time()))
         elif leaving:
-            await self.runs.tell_to_go(
-                workload_id, lambda known: some_told_to_go(known, leaving, "pending", reason), leaving
-            )
+            await self.runs.tell_to_go(workload_id, lambda known: some_told_to_go(known, leaving, "pending", reason))
 
     def _unended(self, workload_id: str) -> Workload:
         record = self._book.get(workload_id)
@@ -194,7 +192,7 @@ class Lifecycle:
         for index, allocation in allocations.items():
             task = TaskId(workload_id, index)
             folder = self.runs.folder(task)
-            environment = without_secrets(record.spec.env)
+            environment = dict(record.spec.env)
             environment |= allocation_environment(allocation, memory_mib, self._simulated, environment)
             environment |= held[index][1] | folder.variables() | world_variables(fresh, index)
             if not folder.path.is_dir():

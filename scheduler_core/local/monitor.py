@@ -79,13 +79,13 @@ class Monitor:
         while True:
             await asyncio.sleep(_INTERVAL_S)
             before = self.machine()
-            if not fixed:
-                await self.look_again()
-            after = self.machine()
             try:
-                await self._looked(after.samples)
+                if not fixed:
+                    await self.look_again()
+                await self._looked(self.machine().samples)
             except Exception:
-                _log.exception("A reading could not be looked at")
+                _log.exception("The devices could not be looked at")
+            after = self.machine()
             if after != before:
                 self._changed(_holdings(after) != _holdings(before))
 

@@ -33,7 +33,7 @@ from scheduler_core.local.resizing import Resizing
 from scheduler_core.local.runs import RunFolder, explained
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
-from scheduler_core.local.sharing import without_secrets
+from scheduler_core.local.sharing import handed_on
 from scheduler_core.local.snapshot import show_devices
 from scheduler_core.local.store import Store
 from scheduler_core.local.survival import survived_restarts, user_name
@@ -151,7 +151,7 @@ class Service:
         return await asyncio.shield(self._submitting[key])
 
     async def _store_new(self, submission: Submission) -> Workload:
-        spec = self._checked(replace(submission.spec, env=without_secrets(submission.spec.env)))
+        spec = self._checked(replace(submission.spec, env=handed_on(submission.spec.env)))
         workload = self._new_workload(spec)
         folder = self._runs.folder(TaskId(workload.id, 0))
         inputs = self._staged(submission.inputs)

@@ -18,7 +18,7 @@ import msgspec
 from scheduler_core.errors import EngineUnavailable
 from scheduler_core.local.paths import short_socket_path
 from scheduler_core.local.protocol import ENDPOINT_FILE, LOG_FILE, Endpoint
-from scheduler_core.local.sharing import without_secrets
+from scheduler_core.local.sharing import handed_on
 from scheduler_core.local.survival import SCOPE_PREFIX
 
 START_TIMEOUT_S = 20.0
@@ -89,7 +89,7 @@ def _started(directory: Path, prefix: list[str]) -> bool:
             stdout=log,
             stderr=log,
             cwd="/",
-            env=_GIVES_MEMORY_BACK | without_secrets(os.environ),
+            env=_GIVES_MEMORY_BACK | handed_on(os.environ),
             pass_fds=[writer],
             start_new_session=True,
         )

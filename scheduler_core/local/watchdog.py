@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from contextlib import suppress
 
 from msgspec import Struct
 
+from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.following import Runs
@@ -20,6 +22,8 @@ from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.settings import WatchdogSettings
 from scheduler_core.local.tasks import held_otherwise
 from scheduler_core.workload import Allocation
+
+_log = logging.getLogger(__name__)
 
 
 class _Excess(Struct):
@@ -117,7 +121,10 @@ class Watchdog:
                 await asyncio.to_thread(signal_task, str(task), known.supervisor, signal.SIGINT)
         elif now - excess.warned >= settings.interrupt_after_s + settings.stop_after_s:
             self._runs.say(task, f"{what}. It is stopped.")
-            await self._runs.give_up(task, f"{what}: stopped")
+            try:
+                await self._runs.give_up(task, f"{what}: stopped")
+            except RunaiError:
+                _log.exception("%s cannot be told to stop yet", task)
 
 
 def memory_of_tasks(

@@ -269,6 +269,29 @@ def test_the_verb_says_when_it_is_so(client: Client, service: Service) -> None:
     assert resize("2").startswith("mine asks for 2 from its next start on: only a share")
 
 
+def test_what_a_task_submits_has_limits_of_its_own(service: Service, client: Client) -> None:
+    """A whole device asked for from within a share is not capped as the share is, nor does it bear its mark."""
+    inner = "import os; print(sorted(name for name in os.environ if name[:9] in ('CUDA_MPS_', 'RUNAI_CAP')))"
+    code = (
+        "from jupyter_runai.client import Client; from tests.helpers import outcome, spec;"
+        f"print(outcome(Client(), Client().submit(spec({inner!r}, gpu=1)).id)[1])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    outer = client.submit(spec(code, gpu="0.25", env=environment))
+    assert outcome(client, outer.id)[1].strip() == "[]"
+
+
+def test_a_daemon_that_a_task_has_started_outlives_it(client: Client, engine_directory: Path) -> None:
+    code = (
+        "import asyncio; from scheduler_core.local import LocalEngine; asyncio.run(LocalEngine().shutdown());"
+        "print(asyncio.run(LocalEngine().info()).pid)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    workload = client.submit(spec(code, gpu="0.25", env=environment))
+    ended, output = outcome(client, workload.id)
+    assert (ended.state, client.info().pid) == ("completed", int(output))
+
+
 @pytest.fixture
 def strict(engine_directory: Path) -> None:
     """A watchdog that does not wait long."""

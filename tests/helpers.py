@@ -42,6 +42,17 @@ def until(client: Client, workload_id: str, reached: Callable[[Workload], bool])
     raise AssertionError(f"ended before: {last}")
 
 
+def until_said(client: Client, workload_id: str, text: str) -> str:
+    """Follow a workload's output until the text has come; all that has come by then."""
+    said = ""
+    for update in client.follow(workload_id):
+        if isinstance(update, bytes):
+            said += update.decode()
+            if text in said:
+                return said
+    raise AssertionError(f"ended before it said {text!r}: {said!r}")
+
+
 def running(workload: Workload) -> bool:
     return workload.state == "running"
 

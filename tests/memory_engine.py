@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -17,8 +17,9 @@ from scheduler_core import plan
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.local.feed import Feed
 from scheduler_core.local.identity import Process
-from scheduler_core.local.records import Record, TaskId, TaskRecord, new_record
+from scheduler_core.local.records import Record, TaskId, by_workload, new_record, new_workload
 from scheduler_core.local.runs import Exit
+from scheduler_core.local.snapshot import planned
 from scheduler_core.local.tasks import (
     after_run,
     asking_for,
@@ -36,13 +37,11 @@ from scheduler_core.model import (
     Bind,
     Gpu,
     GpuQuota,
-    Group,
     Node,
     Plan,
     PlannedWorkload,
     Queue,
     Snapshot,
-    Task,
     TaskRequest,
     Verdict,
 )
@@ -98,7 +97,7 @@ class MemoryEngine:
     async def preview(self, spec: WorkloadSpec) -> Verdict:
         self._check(spec)
         asked = new_record(spec, self._new("preview", spec))
-        made = plan(self._snapshot((self._planned(asked),)))
+        made = plan(self._snapshot((planned(asked, "memory"),)))
         return next(verdict for verdict in made.verdicts if verdict.workload == "preview")
 
     @contextmanager
@@ -124,22 +123,7 @@ class MemoryEngine:
         return workload
 
     def _new(self, workload_id: str, spec: WorkloadSpec) -> Workload:
-        return Workload(
-            id=workload_id,
-            name=spec.name or f"{spec.name_hint}-{workload_id}",
-            owner="somebody",
-            kind=spec.kind,
-            queue=spec.queue,
-            priority=spec.effective_priority,
-            preemptible=spec.effective_preemptible,
-            state="pending",
-            request=spec.request,
-            created=time.time(),
-            simulated=True,
-            tasks=spec.tasks,
-            min_tasks=spec.fewest_tasks,
-            gang=spec.gang,
-        )
+        return new_workload(spec, workload_id, spec.name or f"{spec.name_hint}-{workload_id}", "somebody", True)
 
     async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
         return tuple(record.workload for record in (self._trash if deleted else self._known).values())
@@ -281,7 +265,7 @@ class MemoryEngine:
         self._carry_out(made)
 
     def _carry_out(self, made: Plan) -> None:
-        for workload_id, evictions in _by_workload(made.evictions).items():
+        for workload_id, evictions in by_workload(made.evictions).items():
             record, reason = self._known[workload_id], f"{made.evictions[0].action}: {made.evictions[0].reason}"
             if len(evictions) == len(list(record.alive())):
                 self._show(told_to_go(record, "pending", reason, time.time()))
@@ -289,7 +273,7 @@ class MemoryEngine:
                 self._show(some_told_to_go(record, list(evictions), "pending", reason))
             for index in evictions:
                 self._end(TaskId(workload_id, index), 143)
-        for workload_id, binds in _by_workload(made.binds).items():
+        for workload_id, binds in by_workload(made.binds).items():
             self._start(workload_id, {index: self._allocation(workload_id, bind) for index, bind in binds.items()})
         if made.evictions or made.binds:
             self._plan()
@@ -376,8 +360,8 @@ class MemoryEngine:
                     )
 
     def _snapshot(self, extra: tuple[PlannedWorkload, ...] = ()) -> Snapshot:
-        planned = tuple(
-            self._planned(record)
+        ours = tuple(
+            planned(record, "memory")
             for record in self._known.values()
             if record.workload.state in ("pending", "running", "degraded")
         )
@@ -385,31 +369,8 @@ class MemoryEngine:
             time=time.time(),
             nodes=(Node(name="memory", cpu_milli=64_000, memory_mib=1_000_000, gpus=_GPUS),),
             queues=(Queue(name="default", gpu=GpuQuota(quota=None)),),
-            workloads=planned + extra,
+            workloads=ours + extra,
         )
-
-    def _planned(self, record: Record) -> PlannedWorkload:
-        spec, workload = record.spec, record.workload
-        return PlannedWorkload(
-            id=workload.id,
-            queue=spec.queue,
-            created=workload.created,
-            priority=spec.effective_priority,
-            preemptible=spec.effective_preemptible,
-            started=workload.started,
-            groups=(Group(name="default", min_members=spec.fewest_tasks),),
-            tasks=tuple(
-                self._planned_task(spec, TaskId(workload.id, index), task)
-                for index, task in enumerate(record.tasks)
-                if not task.has_ended
-            ),
-        )
-
-    def _planned_task(self, spec: WorkloadSpec, name: TaskId, task: TaskRecord) -> Task:
-        if task.allocation is None:
-            return Task(id=str(name), request=spec.request)
-        gpu_ids = tuple(held.id for held in task.allocation.devices)
-        return Task(id=str(name), request=spec.request, state="running", node="memory", gpu_ids=gpu_ids)
 
     def _state(self, epoch: str, seq: int) -> EngineState:
         return EngineState(
@@ -420,14 +381,6 @@ class MemoryEngine:
             queues=self._queues,
             workloads=tuple(record.workload for record in self._known.values()),
         )
-
-
-def _by_workload(parts: Iterable[Any]) -> dict[str, dict[int, Any]]:
-    found: dict[str, dict[int, Any]] = {}
-    for part in parts:
-        task = TaskId.parse(part.task)
-        found.setdefault(task.workload, {})[task.index] = part
-    return found
 
 
 def _run(answer: object) -> Any:

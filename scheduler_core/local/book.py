@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import EngineDefect, NotFound, RunaiError
 from scheduler_core.local.feed import Feed
-from scheduler_core.local.records import Record
+from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.store import Store
 from scheduler_core.model import Verdict
 from scheduler_core.workload import TRANSITIONS, Workload, WorkloadChanged, WorkloadDeleted
@@ -96,6 +96,10 @@ class Book:
     def live(self) -> list[Record]:
         """Those that have not ended; asked for from other threads too, hence the copy."""
         return [record for record in list(self._live.values()) if not record.workload.has_ended]
+
+    def running(self) -> dict[TaskId, TaskRecord]:
+        """The tasks whose process runs under a supervisor."""
+        return {task: known for record in self.live() for task, known in record.alive() if known.supervisor is not None}
 
     def workloads(self) -> tuple[Workload, ...]:
         """All that are not deleted, oldest first."""

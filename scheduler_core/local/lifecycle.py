@@ -53,9 +53,7 @@ class Lifecycle:
 
     def own_sessions(self) -> frozenset[int]:
         """The sessions whose processes belong to workloads of this engine."""
-        return frozenset(
-            task.supervisor.pid for record in self._book.live() for _, task in record.alive() if task.supervisor
-        )
+        return frozenset(known.supervisor.pid for known in self._book.running().values() if known.supervisor)
 
     async def start(
         self,

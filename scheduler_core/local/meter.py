@@ -16,7 +16,6 @@ from scheduler_core.local.devices import Sample
 from scheduler_core.local.processes import Usage, usage_of_tasks
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.store import Store
-from scheduler_core.local.watchdog import memory_of_tasks
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Measurement, Step
 
@@ -48,17 +47,17 @@ class Meter:
         self._looked = time.monotonic()
         self._thinned = 0.0
 
-    async def look(self, samples: Mapping[str, Sample]) -> None:
-        """Measure once; nothing is read while nothing runs."""
-        running = {
-            task: known
-            for record in self._book.live()
-            for task, known in record.alive()
-            if known.state == "running" and known.supervisor is not None
-        }
+    async def look(
+        self,
+        running: Mapping[TaskId, TaskRecord],
+        samples: Mapping[str, Sample],
+        memory_mib: Mapping[TaskId, Mapping[int, int]],
+    ) -> None:
+        """Measure once what runs, which may be nothing; `memory_mib` is that of the devices by task and pid."""
         now, before = time.time(), self._looked
         self._looked = time.monotonic()
-        readings = await self._read(running, samples, max(0.001, self._looked - before), now) if running else {}
+        elapsed_s = max(0.001, self._looked - before)
+        readings = await self._read(running, samples, memory_mib, elapsed_s, now) if running else {}
         for workload, reading in readings.items():
             measured = Measurement(
                 at=now,
@@ -95,17 +94,21 @@ class Meter:
         return tuple(together(part, HOUR) for at, part in sorted(by_hour.items()) if at >= since)
 
     async def _read(
-        self, running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample], elapsed_s: float, now: float
+        self,
+        running: Mapping[TaskId, TaskRecord],
+        samples: Mapping[str, Sample],
+        memory_mib: Mapping[TaskId, Mapping[int, int]],
+        elapsed_s: float,
+        now: float,
     ) -> dict[str, _Reading]:
         supervisors = {known.supervisor.pid: task for task, known in running.items() if known.supervisor is not None}
         usage = await asyncio.to_thread(usage_of_tasks, supervisors)
-        memory = await asyncio.to_thread(memory_of_tasks, running, samples)
         cpu_before, self._cpu_s = self._cpu_s, {task: used.cpu_s for task, used in usage.items()}
         readings: dict[str, _Reading] = {}
         for task, known in running.items():
             used = usage[task]
             utilization, gpu_mib = (
-                _made_up(task, known, now) if self._simulated else _of_devices(known, samples, memory.get(task, {}))
+                _made_up(task, known, now) if self._simulated else _of_devices(known, samples, memory_mib.get(task, {}))
             )
             reading = _Reading(
                 utilization,

@@ -1,4 +1,4 @@
-"""What processes use of this host: one pass over /proc for all tasks at once."""
+"""What the processes of tasks use: of this host by one pass over /proc, of its devices by what NVML has read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from scheduler_core.local.records import TaskId
+from scheduler_core.local.devices import Sample
+from scheduler_core.local.identity import mark_of
+from scheduler_core.local.records import TaskId, TaskRecord
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -31,14 +33,42 @@ def usage_of_tasks(supervisors: Mapping[int, TaskId]) -> dict[TaskId, Usage]:
     cpu: dict[TaskId, dict[tuple[int, str], float]] = {task: {} for task in supervisors.values()}
     resident = dict.fromkeys(supervisors.values(), 0)
     for pid, read in fields.items():
-        task = _task_of(pid, fields, supervisors)
+        task = _owner(pid, fields, supervisors)
         if task is not None and pid not in supervisors:
             cpu[task][pid, read[_START]] = (int(read[_USER]) + int(read[_SYSTEM])) / _TICKS
             resident[task] += int(read[_RESIDENT]) * _PAGE
     return {task: Usage(cpu[task], resident[task]) for task in supervisors.values()}
 
 
-def _task_of(pid: int, fields: Mapping[int, list[str]], supervisors: Mapping[int, TaskId]) -> TaskId | None:
+def memory_of_tasks(
+    running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]
+) -> dict[TaskId, dict[int, int]]:
+    """The MiB on its own devices of each process of each task."""
+    sessions = {known.supervisor.pid: task for task, known in running.items() if known.supervisor is not None}
+    marks = {str(task): task for task in running}
+    used: dict[TaskId, dict[int, int]] = {}
+    for device, sample in samples.items():
+        for pid, mib in sample.processes.items():
+            task = _task_of(pid, sessions, marks)
+            if task is not None and device in _devices(running[task]):
+                of_task = used.setdefault(task, {})
+                of_task[pid] = of_task.get(pid, 0) + mib
+    return used
+
+
+def _task_of(pid: int, sessions: Mapping[int, TaskId], marks: Mapping[str, TaskId]) -> TaskId | None:
+    with suppress(OSError):
+        task = sessions.get(os.getsid(pid))
+        if task is not None:
+            return task
+    return marks.get(mark_of(pid) or "")
+
+
+def _devices(known: TaskRecord) -> frozenset[str]:
+    return frozenset() if known.allocation is None else frozenset(device.id for device in known.allocation.devices)
+
+
+def _owner(pid: int, fields: Mapping[int, list[str]], supervisors: Mapping[int, TaskId]) -> TaskId | None:
     while pid in fields:
         task = supervisors.get(int(fields[pid][_SESSION])) or supervisors.get(pid)
         if task is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal, TypeAlias
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -79,6 +80,44 @@ class Record(Struct, frozen=True, kw_only=True):
         for index, task in enumerate(self.tasks):
             if task.is_alive:
                 yield TaskId(self.workload.id, index), task
+
+
+class _OfTask(Protocol):
+    @property
+    def task(self) -> str: ...
+
+
+Part = TypeVar("Part", bound=_OfTask)
+
+
+def by_workload(parts: Iterable[Part]) -> dict[str, dict[int, Part]]:
+    """Parts of a plan by the workload and the index of their task."""
+    found: dict[str, dict[int, Part]] = {}
+    for part in parts:
+        task = TaskId.parse(part.task)
+        found.setdefault(task.workload, {})[task.index] = part
+    return found
+
+
+def new_workload(spec: WorkloadSpec, workload_id: str, name: str, owner: str, simulated: bool) -> Workload:
+    """A workload as people see it when it was just submitted."""
+    return Workload(
+        id=workload_id,
+        name=name,
+        owner=owner,
+        kind=spec.kind,
+        queue=spec.queue,
+        priority=spec.effective_priority,
+        preemptible=spec.effective_preemptible,
+        state="pending",
+        request=spec.request,
+        created=time.time(),
+        simulated=simulated,
+        tasks=spec.tasks,
+        min_tasks=spec.fewest_tasks,
+        gang=spec.gang,
+        delete_after_s=spec.delete_after_s,
+    )
 
 
 def new_record(spec: WorkloadSpec, workload: Workload) -> Record:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.projects import ProjectsFile
-from scheduler_core.local.records import TaskId
+from scheduler_core.local.records import by_workload
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.workload import QueueStatus, WorkloadSpec
-
-OfTask = TypeVar("OfTask", Bind, Eviction)
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 0.5
@@ -86,7 +83,7 @@ class Scheduling:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return
         self.queues = _queue_status(made, {queue.name: queue.parent for queue in queues})
-        binds, evictions = _by_workload(made.binds), _by_workload(made.evictions)
+        binds, evictions = by_workload(made.binds), by_workload(made.evictions)
         for verdict in made.verdicts:
             if verdict.workload not in binds:
                 self._book.note_verdict(verdict)
@@ -119,15 +116,6 @@ class Scheduling:
         # Another user's engine was faster, or the disk is full: look again before trying again.
         await self._look_again()
         asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
-
-
-def _by_workload(parts: Iterable[OfTask]) -> dict[str, dict[int, OfTask]]:
-    """Parts of a plan by the workload and the index of their task."""
-    found: dict[str, dict[int, OfTask]] = {}
-    for part in parts:
-        task = TaskId.parse(part.task)
-        found.setdefault(task.workload, {})[task.index] = part
-    return found
 
 
 def _queue_status(made: Plan, parents: Mapping[str, str | None]) -> tuple[QueueStatus, ...]:

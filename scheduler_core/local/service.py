@@ -26,9 +26,10 @@ from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.meter import SECONDS, Meter
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.paths import ledger_directory, runtime_directory
+from scheduler_core.local.processes import memory_of_tasks
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, Submission
-from scheduler_core.local.records import Record, TaskId, new_record
+from scheduler_core.local.records import Record, TaskId, new_record, new_workload
 from scheduler_core.local.resizing import Resizing
 from scheduler_core.local.runs import RunFolder, explained
 from scheduler_core.local.scheduling import Scheduling
@@ -87,7 +88,7 @@ class Service:
         self._lifecycle = Lifecycle(self._book, self._folder / "workloads", ladder, simulated, self._freed)
         self._runs = self._lifecycle.runs
         ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
-        self._watchdog = Watchdog(self._book, self._runs, ladder, settings.watchdog)
+        self._watchdog = Watchdog(self._runs, ladder, settings.watchdog)
         self._meter = Meter(self._book, self._store, simulated)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         self._projects = ProjectsFile(directory)
@@ -152,7 +153,8 @@ class Service:
 
     async def _store_new(self, submission: Submission) -> Workload:
         spec = self._checked(replace(submission.spec, env=handed_on(submission.spec.env)))
-        workload = self._new_workload(spec)
+        name = spec.name or self._book.free_name(spec.name_hint)
+        workload = new_workload(spec, self._new_id(), name, self._user, self._simulated)
         folder = self._runs.folder(TaskId(workload.id, 0))
         inputs = self._staged(submission.inputs)
         try:
@@ -280,8 +282,16 @@ class Service:
         replace(self._settings, simulate=simulate).write(self._directory)
 
     async def _look(self, samples: Mapping[str, Sample]) -> None:
-        await self._watchdog.look(samples)
-        await self._meter.look(samples)
+        running = self._book.running()
+        memory_mib = await asyncio.to_thread(memory_of_tasks, running, samples) if running else {}
+        # Who was told to go is left to save what it needs.
+        staying = {
+            task: known
+            for task, known in running.items()
+            if known.then is None and self._book.get(task.workload).then is None
+        }
+        await self._watchdog.look(staying, samples, memory_mib)
+        await self._meter.look(running, samples, memory_mib)
 
     async def _watch_projects(self) -> None:
         """Take over what is written into the file of projects."""
@@ -310,25 +320,6 @@ class Service:
             await clearing
         except RunaiError as error:
             _log.warning("A workload that is old could not be cleared away: %s", error)
-
-    def _new_workload(self, spec: WorkloadSpec) -> Workload:
-        return Workload(
-            id=self._new_id(),
-            name=spec.name or self._book.free_name(spec.name_hint),
-            owner=self._user,
-            kind=spec.kind,
-            queue=spec.queue,
-            priority=spec.effective_priority,
-            preemptible=spec.effective_preemptible,
-            state="pending",
-            request=spec.request,
-            created=time.time(),
-            simulated=self._simulated,
-            tasks=spec.tasks,
-            min_tasks=spec.fewest_tasks,
-            gang=spec.gang,
-            delete_after_s=spec.delete_after_s,
-        )
 
     def _new_id(self) -> str:
         while True:

@@ -79,13 +79,13 @@ def build_snapshot(
         name=machine.node, cpu_milli=machine.cpu_milli, memory_mib=machine.memory_mib, gpus=gpus, max_tasks=4096
     )
     others = Queue(name=OTHERS_QUEUE, gpu=GpuQuota(quota=None))
-    planned = [_planned(record, machine.node) for record in records if _is_planned(record)]
+    ours = [planned(record, machine.node) for record in records if _is_planned(record)]
     return Snapshot(
         time=now,
         config=Config(),
         nodes=(node,),
         queues=(*queues, others),
-        workloads=(*planned, *extra, *_held_by_others(machine)),
+        workloads=(*ours, *extra, *_held_by_others(machine)),
     )
 
 
@@ -158,13 +158,14 @@ def _is_planned(record: Record) -> bool:
     return record.workload.state in ("pending", "initializing", "running", "degraded", "suspending")
 
 
-def _planned(record: Record, node: str) -> PlannedWorkload:
+def planned(record: Record, node: str) -> PlannedWorkload:
+    """A workload as the planner sees it, on this node where it runs."""
     workload = record.workload
     tasks = [_task(record, TaskId(workload.id, index), task, node) for index, task in enumerate(record.tasks)]
-    planned = tuple(task for task in tasks if task is not None)
-    done = sum(task.state == "done" for task in planned)
+    shown = tuple(task for task in tasks if task is not None)
+    done = sum(task.state == "done" for task in shown)
     fewest = max(0, record.spec.fewest_tasks - done)
-    return planned_workload(workload.id, record.spec, workload.created, workload.started, planned, fewest)
+    return planned_workload(workload.id, record.spec, workload.created, workload.started, shown, fewest)
 
 
 def _task(record: Record, name: TaskId, task: TaskRecord, node: str) -> Task | None:

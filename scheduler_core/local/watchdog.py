@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 
 from msgspec import Struct
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.local.book import Book
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.following import Runs
-from scheduler_core.local.identity import mark_of, signal_task
+from scheduler_core.local.identity import signal_task
 from scheduler_core.local.ladder import FRAMEWORK, Ladder
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.settings import WatchdogSettings
@@ -37,8 +34,7 @@ class _Excess(Struct):
 class Watchdog:
     """Looks at every reading of the devices. It acts after the fact: a neighbour may meet a full device before."""
 
-    def __init__(self, book: Book, runs: Runs, ladder: Ladder, settings: WatchdogSettings) -> None:
-        self._book = book
+    def __init__(self, runs: Runs, ladder: Ladder, settings: WatchdogSettings) -> None:
         self._runs = runs
         self._ladder = ladder
         self._settings = settings
@@ -46,22 +42,19 @@ class Watchdog:
         self._outside: dict[TaskId, set[int]] = {}
         self._told_lost: set[tuple[TaskId, str]] = set()
 
-    async def look(self, samples: Mapping[str, Sample]) -> None:
-        """Compare what each task's processes hold with its share."""
-        running = {
-            task: known
-            for record in self._book.live()
-            if record.then is None
-            for task, known in record.alive()
-            if known.state == "running" and known.then is None and known.allocation is not None
-        }
-        used = await asyncio.to_thread(memory_of_tasks, running, samples)
+    async def look(
+        self,
+        running: Mapping[TaskId, TaskRecord],
+        samples: Mapping[str, Sample],
+        memory_mib: Mapping[TaskId, Mapping[int, int]],
+    ) -> None:
+        """Compare what the processes of each task that runs hold, by pid, with its share."""
         self._tell_lost(running, samples)
         self._excess = {task: excess for task, excess in self._excess.items() if task in running}
         self._outside = {task: outside for task, outside in self._outside.items() if task in running}
         for task, known in running.items():
             if known.allocation is not None:
-                await self._compare(task, known, known.allocation, used.get(task, {}))
+                await self._compare(task, known, known.allocation, memory_mib.get(task, {}))
 
     def _tell_lost(self, running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]) -> None:
         """Tell a task, once, that a device of its own does not answer; what to do about it is its owner's to say."""
@@ -125,30 +118,6 @@ class Watchdog:
                 await self._runs.give_up(task, f"{what}: stopped")
             except RunaiError:
                 _log.exception("%s cannot be told to stop yet", task)
-
-
-def memory_of_tasks(
-    running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]
-) -> dict[TaskId, dict[int, int]]:
-    """The MiB on its own devices of each process of each task."""
-    sessions = {known.supervisor.pid: task for task, known in running.items() if known.supervisor is not None}
-    marks = {str(task): task for task in running}
-    used: dict[TaskId, dict[int, int]] = {}
-    for device, sample in samples.items():
-        for pid, mib in sample.processes.items():
-            task = _task_of(pid, sessions, marks)
-            if task is not None and device in _devices(running[task].allocation):
-                of_task = used.setdefault(task, {})
-                of_task[pid] = of_task.get(pid, 0) + mib
-    return used
-
-
-def _task_of(pid: int, sessions: Mapping[int, TaskId], marks: Mapping[str, TaskId]) -> TaskId | None:
-    with suppress(OSError):
-        task = sessions.get(os.getsid(pid))
-        if task is not None:
-            return task
-    return marks.get(mark_of(pid) or "")
 
 
 def _devices(allocation: Allocation | None) -> dict[str, int]:

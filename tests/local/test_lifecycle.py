@@ -12,7 +12,7 @@ from jupyter_runai.options import verb_parsers
 from jupyter_runai.verbs import run_verb
 from scheduler_core.errors import Conflict
 from scheduler_core.workload import ENDED, TRANSITIONS, Workload
-from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until, waits
+from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until, until_said, waits
 
 SAVES_ITS_STEP = """
 import os, pathlib, signal, sys
@@ -47,20 +47,9 @@ def suspended(workload: Workload) -> bool:
     return workload.state == "suspended"
 
 
-def until_it_says(client: Client, workload_id: str, text: str) -> None:
-    """Follow its output until the text has come."""
-    output = b""
-    for update in client.follow(workload_id):
-        if isinstance(update, bytes):
-            output += update
-            if text.encode() in output:
-                return
-    raise AssertionError(f"ended before it said {text!r}: {output!r}")
-
-
 def test_a_suspended_workload_frees_its_device_and_goes_on_from_its_checkpoint(client: Client) -> None:
     workload = client.submit(spec(SAVES_ITS_STEP, gpu="0.5"))
-    until_it_says(client, workload.id, "step 0 run 0")
+    until_said(client, workload.id, "step 0 run 0")
     client.suspend(workload.id)
     kept = until(client, workload.id, suspended)
     assert (kept.allocation, kept.exit_code, kept.ended) == (None, None, None)
@@ -68,7 +57,7 @@ def test_a_suspended_workload_frees_its_device_and_goes_on_from_its_checkpoint(c
     assert client.suspend(workload.id).state == "suspended"
     client.resume(workload.id)
     assert until(client, workload.id, running).restarts == 1
-    until_it_says(client, workload.id, "step 1 run 1")
+    until_said(client, workload.id, "step 1 run 1")
 
 
 def test_one_that_waits_leaves_the_queue_and_comes_back_to_it(client: Client) -> None:
@@ -86,7 +75,7 @@ def test_one_that_waits_leaves_the_queue_and_comes_back_to_it(client: Client) ->
 
 def test_work_of_higher_priority_takes_the_devices_and_gives_them_back(client: Client) -> None:
     training = client.submit(spec(SAVES_ITS_STEP, gpu=2))
-    until_it_says(client, training.id, "step 0")
+    until_said(client, training.id, "step 0")
     urgent = client.submit(spec(UNTIL_STOPPED, gpu=1, kind="interactive"))
     until(client, urgent.id, running)
     evicted = until(client, training.id, waits)
@@ -95,7 +84,7 @@ def test_work_of_higher_priority_takes_the_devices_and_gives_them_back(client: C
     client.stop(urgent.id)
     again = until(client, training.id, running)
     assert (again.restarts, again.reason) == (1, "")
-    until_it_says(client, training.id, "step 1")
+    until_said(client, training.id, "step 1")
 
 
 def test_equals_do_not_take_from_each_other(client: Client) -> None:
@@ -130,7 +119,7 @@ def saving(client: Client, tmp_path: Path) -> tuple[Workload, Path]:
     go = tmp_path / "go"
     os.mkfifo(go)
     workload = client.submit(spec(WAITS_IN_THE_GRACE, gpu="0.5", env={"GO": str(go)}))
-    until_it_says(client, workload.id, "up")
+    until_said(client, workload.id, "up")
     assert client.suspend(workload.id).state == "suspending"
     return workload, go
 
@@ -185,7 +174,7 @@ def test_the_verbs_say_what_they_did(client: Client) -> None:
         return run_verb(client, verb, verb_parsers("%runai")[verb].parse([workload.name]))
 
     workload = client.submit(spec(SAVES_ITS_STEP, name="saver"))
-    until_it_says(client, workload.id, "step 0")
+    until_said(client, workload.id, "step 0")
     assert say("suspend") == "saver was told to suspend and has 30 s to save what it needs."
     until(client, workload.id, suspended)
     assert say("suspend") == "saver is suspended. It starts again with %runai resume saver."

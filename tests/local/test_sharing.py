@@ -16,7 +16,7 @@ from scheduler_core.errors import EngineUnavailable
 from scheduler_core.local.settings import Settings, WatchdogSettings
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload
-from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
+from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until, until_said
 from tests.local.conftest import GIB, Driver
 
 FAKE_MPS = Path(__file__).parents[1] / "fake_mps"
@@ -88,17 +88,6 @@ def client(on_devices: Client) -> Client:
 
 def first_line(client: Client, workload: Workload) -> str:
     return next(update for update in client.follow(workload.id) if isinstance(update, bytes)).decode().strip()
-
-
-def until_said(client: Client, workload: Workload, text: str) -> str:
-    """Follow its output until the text has come."""
-    said = ""
-    for update in client.follow(workload.id):
-        if isinstance(update, bytes):
-            said += update.decode()
-            if text in said:
-                return said
-    raise AssertionError(f"ended before it said {text!r}: {said!r}")
 
 
 def level(workload: Workload) -> tuple[str, str, str]:
@@ -183,7 +172,7 @@ def test_a_process_that_goes_past_the_service_is_seen(service: Service, client: 
     service.has_client(pids[0], "GPU-aaaa")
     for pid in pids:
         driver.process(0, pid, GIB)
-    said = until_said(client, outside, "does not go through MPS")
+    said = until_said(client, outside.id, "does not go through MPS")
     assert f"process {pids[1]} does not" in said
     assert level(until(client, outside.id, running))[0] == "framework"
     assert level(until(client, inside.id, running))[0] == "mps-v3"
@@ -319,9 +308,9 @@ def test_what_gives_back_in_time_goes_on(strict: None, client: Client, driver: D
     workload = client.submit(spec(GIVES_IN_TO_NOTHING, gpu="0.25", grace_s=0.5))
     before = driver.path.read_text()
     driver.process(0, int(first_line(client, workload)), 30 * GIB)
-    until_said(client, workload, "It is interrupted in")
+    until_said(client, workload.id, "It is interrupted in")
     driver.write(before)
-    until_said(client, workload, "within its share again")
+    until_said(client, workload.id, "within its share again")
     assert client.find(workload.id).state == "running"
 
 
@@ -339,7 +328,7 @@ def test_who_runs_on_a_device_that_is_lost_is_told_once(client: Client, driver: 
     for workload in (lost, other):
         until(client, workload.id, running)
     driver.write(driver.path.read_text().replace("37 ok", "37 lost"))
-    until_said(client, lost, "device 0 (GPU-aaaa) does not answer any more")
+    until_said(client, lost.id, "device 0 (GPU-aaaa) does not answer any more")
     second_reading = len(client.measurements(other.id, "second")) + 2
     while len(client.measurements(other.id, "second")) < second_reading:
         pass

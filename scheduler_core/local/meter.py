@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping
 from math import pi, sin
 
@@ -41,7 +40,7 @@ class Meter:
         self._book = book
         self._store = store
         self._simulated = simulated
-        self._seconds: dict[str, deque[Measurement]] = {}
+        self._seconds: dict[str, list[Measurement]] = {}
         self._minute: dict[str, list[Measurement]] = {}
         self._cpu_s: dict[TaskId, Mapping[tuple[int, str], float]] = {}
         self._looked = time.monotonic()
@@ -69,7 +68,10 @@ class Meter:
                 memory_mib=reading.memory_mib,
                 memory_peak_mib=reading.memory_mib,
             )
-            self._seconds.setdefault(workload, deque(maxlen=_SECONDS_KEPT)).append(measured)
+            # A list, since most workloads have few seconds and a deque begins with room for many.
+            seconds = self._seconds.setdefault(workload, [])
+            seconds.append(measured)
+            del seconds[:-_SECONDS_KEPT]
             self._minute.setdefault(workload, []).append(measured)
         self._seconds = {
             name: kept

@@ -58,10 +58,13 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     which = parsers["list"].add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="those that have ended too")
     which.add_argument("--deleted", action="store_true", help="those that can be restored")
-    for verb in ("logs", "suspend", "resume", "resize", "stop", "explain", "delete", "restore"):
+    for verb in ("logs", "suspend", "resume", "resize", "scale", "stop", "explain", "delete", "restore"):
         parsers[verb].add_argument("workload", help="its name or id")
     parsers["logs"].add_argument("--task", type=_index, default=0, metavar="N", help="of several tasks this one's")
     _add_amount(parsers["resize"], required=True)
+    parsers["scale"].add_argument(
+        "workers", type=_number_of_workers, help="so many tasks, or MIN:MAX for an elastic one"
+    )
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
@@ -99,6 +102,7 @@ VERBS = {
     "suspend": "free what a workload holds and keep it",
     "resume": "let a suspended workload start again",
     "resize": "change what a workload asks for",
+    "scale": "change of how many tasks a workload is",
     "stop": "end a workload for good",
     "explain": "why a workload waits, or how it ended",
     "delete": "remove an ended workload; it can be restored for 14 days",
@@ -149,6 +153,10 @@ def _elastic(text: str) -> tuple[int, int]:
     if not most or not 1 <= _workers(fewest) <= _workers(most):
         raise argparse.ArgumentTypeError(f"the fewest and the most workers are written like 2:8, not {text}")
     return int(fewest), int(most)
+
+
+def _number_of_workers(text: str) -> tuple[int, int]:
+    return _elastic(text) if ":" in text else (_workers(text), _workers(text))
 
 
 def _index(text: str) -> int:

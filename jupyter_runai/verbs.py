@@ -15,7 +15,7 @@ from jupyter_runai.options import VERBS
 from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
-from scheduler_core.workload import DEFAULT_GRACE_S, KEPT_DELETED_S, Device, Explanation
+from scheduler_core.workload import DEFAULT_GRACE_S, KEPT_DELETED_S, Device, Explanation, Scale
 
 _LONGEST_OUTPUT = 1_000_000
 """In bytes."""
@@ -96,6 +96,16 @@ def _resize(client: Client, options: Namespace) -> str:
         return f"{workload.name} {word} {asked(answer.workload)} now."
     later = asked(replace(answer.workload, request=request))
     return f"{workload.name} asks for {later} from its next start on: {answer.reason}."
+
+
+def _scale(client: Client, options: Namespace) -> str:
+    fewest, most = options.workers
+    workload = client.find(options.workload)
+    answer = client.scale(workload.id, Scale(tasks=most, min_tasks=fewest if fewest < most else None))
+    count = f"{most} tasks" if most > 1 else "1 task"
+    if answer.applied == "now":
+        return f"{workload.name} is of {count} now."
+    return f"{workload.name} is of {count} from its next start on: {answer.reason}."
 
 
 def _explain(client: Client, options: Namespace) -> str:
@@ -229,6 +239,7 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "suspend": _suspend,
     "resume": _resume,
     "resize": _resize,
+    "scale": _scale,
     "stop": _stop,
     "explain": _explain,
     "delete": _delete,

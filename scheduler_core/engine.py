@@ -16,6 +16,7 @@ from scheduler_core.workload import (
     Measurement,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -87,6 +88,13 @@ class Engine(Protocol):
         """Change what each task asks for, now where that is possible, else from its next start on.
 
         `Conflict` once it has ended.
+        """
+        ...
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        """Change of how many tasks a workload is, now where that is possible, else from its next start on.
+
+        `Conflict` once it has ended; `InvalidRequest` for a fewest of an array.
         """
         ...
 

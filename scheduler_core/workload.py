@@ -30,19 +30,22 @@ Strength: TypeAlias = Literal["hard", "soft", "none"]
 ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     "creating": frozenset({"pending", "failed", "stopped", "deleting"}),
-    "pending": frozenset({"initializing", "degraded", "suspended", "failed", "stopped"}),
+    "pending": frozenset({"initializing", "degraded", "suspended", "completed", "failed", "stopped"}),
     "initializing": frozenset({"running", "degraded", "pending", "suspending", "completed", "failed", "stopped"}),
     "running": frozenset({"degraded", "suspending", "pending", "completed", "failed", "stopped"}),
     "degraded": frozenset({"running", "suspending", "pending", "completed", "failed", "stopped"}),
     "suspending": frozenset({"suspended", "pending", "completed", "failed", "stopped"}),
-    "suspended": frozenset({"resuming", "pending", "stopped"}),
+    "suspended": frozenset({"resuming", "pending", "completed", "failed", "stopped"}),
     "resuming": frozenset({"pending", "suspended", "stopped"}),
     "completed": frozenset({"deleting"}),
     "failed": frozenset({"deleting"}),
     "stopped": frozenset({"deleting"}),
     "deleting": frozenset(),
 }
-"""From each state those that may follow it; running work that is pending again was evicted, or is tried once more."""
+"""From each state those that may follow it; running work that is pending again was evicted, or is tried once more.
+
+What waits or is suspended is done where it was scaled down to tasks that have all ended.
+"""
 PRIORITIES: Mapping[str, int] = {
     "very-low": 25,
     "low": 40,
@@ -130,6 +133,17 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
         return self.effective_priority < NON_PREEMPTIBLE_PRIORITY if self.preemptible is None else self.preemptible
 
 
+class Scale(_Submitted, frozen=True, kw_only=True):
+    """Another number of tasks; without `min_tasks` a gang stays elastic, or not, as it is."""
+
+    tasks: Annotated[int, Meta(ge=1, le=MOST_TASKS)]
+    min_tasks: Annotated[int, Meta(ge=1)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_tasks is not None and self.min_tasks > self.tasks:
+            raise ValueError("min_tasks is at most tasks")
+
+
 class Enforcement(_Seen, frozen=True, kw_only=True):
     """How a fraction is held: the level in force and what it does for memory and compute."""
 
@@ -202,8 +216,8 @@ class Workload(_Seen, frozen=True, kw_only=True):
 
     Of several tasks `allocation` is all that they hold together, `request` what one of them asks for, `exit_code` and
     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
-    there is but one. `next_request` is what it asks for from its next start on, where that differs;
-    `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
+    there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
+    on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
     """
 
     id: str
@@ -231,6 +245,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     gang: bool = True
     task_states: Mapping[State, int] = {}
     next_request: TaskRequest | None = None
+    next_scale: Scale | None = None
     deleted: float | None = None
     restored: float | None = None
     delete_after_s: float | None = None
@@ -263,7 +278,10 @@ class Measurement(_Seen, frozen=True, kw_only=True):
 
 
 class Resized(_Seen, frozen=True, kw_only=True):
-    """A workload that asks for something else now, or from its next start on; `reason` says why not now."""
+    """A workload that asks for something else, or is of more or fewer tasks, now or from its next start on.
+
+    `reason` says why not now.
+    """
 
     workload: Workload
     applied: Literal["now", "next_start"]

@@ -18,6 +18,7 @@ from scheduler_core.workload import (
     Measurement,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -88,6 +89,10 @@ class Client:
     def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         """Change what a workload asks for: now where that is possible, else from its next start on."""
         return self._runtime.run(self._engine.resize(workload_id, request))
+
+    def scale(self, workload_id: str, scale: Scale) -> Resized:
+        """Change of how many tasks a workload is: now where that is possible, else from its next start on."""
+        return self._runtime.run(self._engine.scale(workload_id, scale))
 
     def stop(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.stop(workload_id))

@@ -18,7 +18,7 @@ from scheduler_core.local.protocol import COMPLETE, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
 from scheduler_core.requests import decoded
-from scheduler_core.workload import Step, WorkloadSpec
+from scheduler_core.workload import Scale, Step, WorkloadSpec
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (rf"{workload}/suspend", SuspendHandler, known),
         (rf"{workload}/resume", ResumeHandler, known),
         (rf"{workload}/resize", ResizeHandler, known),
+        (rf"{workload}/scale", ScaleHandler, known),
         (rf"{workload}/restore", RestoreHandler, known),
         (rf"{workload}/stop", StopHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
@@ -154,6 +155,13 @@ class ResizeHandler(Handler):
 
     async def post(self, workload_id: str) -> None:
         self.answer(await self.service.resize(workload_id, decoded(self.request.body, TaskRequest)))
+
+
+class ScaleHandler(Handler):
+    """Change of how many tasks a workload is."""
+
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.service.scale(workload_id, decoded(self.request.body, Scale)))
 
 
 class RestoreHandler(Handler):

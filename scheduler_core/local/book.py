@@ -124,12 +124,16 @@ class Book:
     async def decide(self, workload_id: str, change: Change) -> Workload:
         """Change a workload by a decision of ours, which holds only if it could be written down.
 
+        A `change` that finds nothing to do gives the record back.
+
         Raises:
             StorageFull: it could not; the workload is as it was.
         """
         # One decision at a time: else one that fails could not go back behind the next.
         async with self._deciding.setdefault(workload_id, asyncio.Lock()):
             before, record = self._replace(workload_id, change)
+            if record is before:
+                return record.workload
             try:
                 await self._put(before, record)
             except RunaiError:
@@ -161,7 +165,8 @@ class Book:
         was, state = before.workload.state, record.workload.state
         if state != was and state not in TRANSITIONS[was]:
             raise EngineDefect(f"{before.workload.name} is {was} and cannot become {state}.")
-        self._set(record)
+        if record is not before:
+            self._set(record)
         return before, record
 
     async def _put(self, before: Record, record: Record) -> None:

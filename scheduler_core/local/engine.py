@@ -41,6 +41,7 @@ from scheduler_core.workload import (
     Measurement,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -135,6 +136,9 @@ class LocalEngine:
 
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/resize", Resized, request)
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/scale", Resized, scale)
 
     async def stop(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/stop", Workload)

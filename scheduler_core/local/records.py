@@ -65,7 +65,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """A workload as the engine keeps it.
 
     `then` is set while its processes are told to go; `failures` counts the runs of a gang that failed; `port` is where
-    the tasks of a gang meet.
+    the tasks of a gang meet. A task that is added numbers its runs from `first_run` on, so that it takes up no files of
+    one that was here before and went when the workload was scaled down.
     """
 
     spec: WorkloadSpec
@@ -74,6 +75,7 @@ class Record(Struct, frozen=True, kw_only=True):
     then: Ending | None = None
     failures: int = 0
     port: int | None = None
+    first_run: int = 0
 
     def alive(self) -> Iterator[tuple[TaskId, TaskRecord]]:
         """The tasks that hold devices."""

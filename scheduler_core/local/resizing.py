@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import Conflict, RunaiError
+from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.ladder import Ladder
-from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.lifecycle import Lifecycle, unended
 from scheduler_core.local.processes import memory_of_tasks
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.records import Record, TaskId, TaskRecord
@@ -48,12 +48,12 @@ class Resizing:
             return await self._resize(workload_id, request)
 
     async def _resize(self, workload_id: str, request: TaskRequest) -> Resized:
-        record, obstacle = _unended(self._book.get(workload_id)), ""
+        record, obstacle = unended(self._book.get(workload_id)), ""
         if any(record.alive()) and request != record.spec.request:
             obstacle = await self._change_now(record, request)
             if not obstacle:
                 return Resized(workload=self._book.workload(workload_id), applied="now")
-        workload = await self._book.decide(workload_id, lambda known: asking_for(_unended(known), request))
+        workload = await self._book.decide(workload_id, lambda known: asking_for(unended(known), request))
         if workload.next_request is None:
             return Resized(workload=workload, applied="now")
         return Resized(workload=workload, applied="next_start", reason=obstacle)
@@ -119,12 +119,6 @@ class Resizing:
             await asyncio.to_thread(self._ladder.change, str(task), before.allocation)
         await self._lifecycle.runs.refresh(fresh)
         return obstacle
-
-
-def _unended(record: Record) -> Record:
-    if record.workload.has_ended or record.then in ("stopped", "failed"):
-        raise Conflict(f"{record.workload.name} does not run any more.", "Submit it anew.")
-    return record
 
 
 def _obstacle(record: Record, task: TaskRecord, request: TaskRequest) -> str:

@@ -53,6 +53,7 @@ from scheduler_core.workload import (
     QueuesChanged,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -205,6 +206,11 @@ class Service:
 
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         answer = await self._resizing.resize(workload_id, request)
+        self._scheduling.wake()
+        return answer
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        answer = await self._lifecycle.scale(workload_id, scale)
         self._scheduling.wake()
         return answer
 

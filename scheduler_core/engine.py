@@ -14,6 +14,7 @@ from scheduler_core.workload import (
     Event,
     Explanation,
     Measurement,
+    Output,
     QueueStatus,
     Resized,
     Scale,
@@ -59,8 +60,8 @@ class Engine(Protocol):
 
     def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
-    ) -> AsyncGenerator[bytes, None]:
-        """A task's output from byte `offset`; `follow` goes on until the workload has ended."""
+    ) -> AsyncGenerator[Output, None]:
+        """A task's output from byte `offset`, as far as it is kept; `follow` goes on until the workload has ended."""
         ...
 
     async def measurements(

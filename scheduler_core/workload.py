@@ -260,6 +260,16 @@ class Workload(_Seen, frozen=True, kw_only=True):
         return self.state == "suspending" or (self.stop_requested is not None and not self.has_ended)
 
 
+class Output(_Seen, frozen=True, kw_only=True):
+    """A piece of a task's output that starts at byte `offset`.
+
+    Where it does not follow on what came before, the bytes between were let go of: the output had grown too long.
+    """
+
+    offset: int
+    data: bytes
+
+
 class Measurement(_Seen, frozen=True, kw_only=True):
     """What a workload used in the `seconds` from `at` on.
 

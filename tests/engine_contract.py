@@ -60,7 +60,10 @@ async def until_tasks(engine: Engine, workload_id: str, *states: State) -> None:
 
 
 async def output(engine: Engine, workload_id: str, **options: object) -> bytes:
-    return b"".join([chunk async for chunk in engine.logs(workload_id, **options)])  # type: ignore[arg-type]
+    pieces = [piece async for piece in engine.logs(workload_id, **options)]  # type: ignore[arg-type]
+    assert all(first.offset + len(first.data) == then.offset for first, then in pairwise(pieces))
+    assert all(piece.data for piece in pieces)
+    return b"".join(piece.data for piece in pieces)
 
 
 class EngineContract:

@@ -57,6 +57,7 @@ from scheduler_core.workload import (
     HeldDevice,
     Holder,
     Measurement,
+    Output,
     QueueStatus,
     Resized,
     Scale,
@@ -142,13 +143,14 @@ class MemoryEngine:
 
     async def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[Output, None]:
         name = self._task(workload_id, task)
         if follow:
             async for _ in self._feed.subscribe(None):
                 if workload_id not in self._known or self._known[workload_id].workload.has_ended:
                     break
-        yield self._output.get(name, b"")[offset:]
+        if data := self._output.get(name, b"")[offset:]:
+            yield Output(offset=offset, data=data)
 
     async def measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0

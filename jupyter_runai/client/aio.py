@@ -11,7 +11,7 @@ from typing import TypeVar
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
 from scheduler_core.local import LocalEngine
-from scheduler_core.workload import EngineState, Event, Workload, WorkloadChanged
+from scheduler_core.workload import EngineState, Event, Output, Workload, WorkloadChanged
 
 T = TypeVar("T")
 
@@ -89,10 +89,18 @@ class AsyncClient:
 
     async def _output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
         offset = 0
-        async with aclosing(_persistent(lambda: self.engine.logs(workload_id, offset, follow=True))) as chunks:
-            async for chunk in chunks:
-                offset += len(chunk)
-                yield chunk
+        async with aclosing(_persistent(lambda: self.engine.logs(workload_id, offset, follow=True))) as pieces:
+            async for piece in pieces:
+                yield joined(piece, offset)
+                offset = piece.offset + len(piece.data)
+
+
+def joined(piece: Output, offset: int) -> bytes:
+    """A piece of output behind what came before and ended at `offset`; where some is missing, a line says so."""
+    missing = piece.offset - offset
+    return (
+        f"runai: {missing:,} bytes of output are not kept any more.\n".encode() + piece.data if missing else piece.data
+    )
 
 
 def _workload_in(event: Event, workload_id: str) -> Workload | None:

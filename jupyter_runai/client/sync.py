@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
-from jupyter_runai.client.aio import AsyncClient
+from jupyter_runai.client.aio import AsyncClient, joined
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
@@ -69,9 +69,12 @@ class Client:
         return self._runtime.run(self._engine.tasks(workload_id))
 
     def logs(self, workload_id: str, task: int = 0) -> Iterator[bytes]:
-        """A task's output so far."""
-        chunks = self._runtime.iterate(self._engine.logs(workload_id, task=task))
-        return (chunk for chunk in chunks if chunk is not None)
+        """A task's output so far; a line says where some is not kept any more."""
+        offset = 0
+        for piece in self._runtime.iterate(self._engine.logs(workload_id, task=task)):
+            if piece is not None:
+                yield joined(piece, offset)
+                offset = piece.offset + len(piece.data)
 
     def measurements(self, workload_id: str, step: Step = "minute", since: float = 0.0) -> tuple[Measurement, ...]:
         """What a workload used, oldest first."""

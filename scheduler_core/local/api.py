@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound, RunaiError
-from scheduler_core.local.protocol import COMPLETE, Simulate, Submission
+from scheduler_core.local.output import OutputReader
+from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
 from scheduler_core.requests import decoded
@@ -23,7 +24,6 @@ from scheduler_core.workload import Scale, Step, WorkloadSpec
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_LOG_CHUNK = 64 * 1024
 _LOG_POLL_S = 0.03
 LARGEST_BODY = 16 * 1024 * 1024
 
@@ -281,7 +281,7 @@ class EventsHandler(StreamHandler):
 
 
 class LogsHandler(StreamHandler):
-    """A task's output from byte `offset`; with `follow`, until the workload has ended."""
+    """A task's output from byte `offset`, each piece behind its offset; with `follow`, until the workload has ended."""
 
     async def open(self, workload_id: str) -> None:
         offset = self.get_query_argument("offset", "0")
@@ -291,8 +291,7 @@ class LogsHandler(StreamHandler):
         except NotFound as error:
             self.close(4000 + error.status, error.message)
             return
-        start = min(_number(offset), path.stat().st_size) if path.exists() else 0
-        self.relay(_log_chunks(self.service, workload_id, path, start, follow), binary=True)
+        self.relay(_output(self.service, workload_id, path, _number(offset), follow), binary=True)
 
 
 def _number(text: str) -> int:
@@ -306,19 +305,15 @@ async def _encoded(service: Service, since: tuple[str, int] | None) -> AsyncGene
             yield msgspec.json.encode(event)
 
 
-async def _log_chunks(
+async def _output(
     service: Service, workload_id: str, path: Path, offset: int, follow: bool
 ) -> AsyncGenerator[bytes, None]:
-    with ExitStack() as opened:
-        file: BinaryIO | None = None
+    with OutputReader(path, offset) as reader:
         while True:
             # Asked before reading: what is written until the end is then read after it.
             ended = workload_id not in service or service.get(workload_id).has_ended
-            if file is None and path.exists():
-                file = opened.enter_context(path.open("rb"))
-                file.seek(offset)
-            while file is not None and (chunk := file.read(_LOG_CHUNK)):
-                yield chunk
+            while (piece := reader.read()) is not None:
+                yield piece.offset.to_bytes(OFFSET_SIZE) + piece.data
             if ended or not follow:
                 return
             await asyncio.sleep(_LOG_POLL_S)

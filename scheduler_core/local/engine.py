@@ -29,7 +29,7 @@ from scheduler_core.errors import (
 )
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.paths import engine_directory, short_socket_path
-from scheduler_core.local.protocol import COMPLETE, PROTOCOL, Endpoint, Simulate, Submission
+from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PROTOCOL, Endpoint, Simulate, Submission
 from scheduler_core.local.runs import ended
 from scheduler_core.local.start import find_daemon, start_daemon
 from scheduler_core.model import TaskRequest, Verdict
@@ -39,6 +39,7 @@ from scheduler_core.workload import (
     Event,
     Explanation,
     Measurement,
+    Output,
     QueueStatus,
     Resized,
     Scale,
@@ -113,11 +114,12 @@ class LocalEngine:
 
     async def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[Output, None]:
         path = f"workloads/{quote(workload_id, safe='')}/logs?offset={offset}&follow={int(follow)}&task={task}"
         async with aclosing(self._stream(path)) as messages:
             async for message in messages:
-                yield message if isinstance(message, bytes) else message.encode()
+                piece = message if isinstance(message, bytes) else message.encode()
+                yield Output(offset=int.from_bytes(piece[:OFFSET_SIZE]), data=piece[OFFSET_SIZE:])
 
     async def measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0

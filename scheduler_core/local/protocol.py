@@ -6,10 +6,13 @@ from msgspec import Struct
 
 from scheduler_core.workload import WorkloadSpec
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 COMPLETE = 1000
 """The close code of a stream that said all it had to say; a daemon that dies gives none."""
+
+OFFSET_SIZE = 8
+"""Before a piece of output comes its offset: so many bytes, the highest first."""
 
 ENDPOINT_FILE = "endpoint.json"
 LOCK_FILE = "daemon.lock"

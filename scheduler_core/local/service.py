@@ -25,6 +25,7 @@ from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.meter import SECONDS, Meter
 from scheduler_core.local.monitor import Monitor
+from scheduler_core.local.output import OutputRotation
 from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.processes import memory_of_tasks
 from scheduler_core.local.projects import ProjectsFile
@@ -90,6 +91,7 @@ class Service:
         self._runs = self._lifecycle.runs
         ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
         self._watchdog = Watchdog(self._runs, ladder, settings.watchdog)
+        self._rotation = OutputRotation(settings.output_mib)
         self._meter = Meter(self._book, self._store, simulated)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         self._projects = ProjectsFile(directory)
@@ -298,6 +300,7 @@ class Service:
         }
         await self._watchdog.look(staying, samples, memory_mib)
         await self._meter.look(running, samples, memory_mib)
+        self._rotation.look(self._runs.folder(task).log for task in running)
 
     async def _watch_projects(self) -> None:
         """Take over what is written into the file of projects."""

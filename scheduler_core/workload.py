@@ -147,7 +147,7 @@ class Scale(_Submitted, frozen=True, kw_only=True):
 class Enforcement(_Seen, frozen=True, kw_only=True):
     """How a fraction is held: the level in force and what it does for memory and compute."""
 
-    level: Literal["device", "mps-v3", "mps-v2", "framework", "none"]
+    level: Literal["device", "mig", "mps-v3", "mps-v2", "framework", "none"]
     memory: Strength
     compute: Strength
 

@@ -69,7 +69,13 @@ export interface IVerdict {
 
 /** How a fraction is held. */
 export interface IEnforcement {
-  readonly level: 'device' | 'mps-v3' | 'mps-v2' | 'framework' | 'none';
+  readonly level:
+    | 'device'
+    | 'mig'
+    | 'mps-v3'
+    | 'mps-v2'
+    | 'framework'
+    | 'none';
   readonly memory: Strength;
   readonly compute: Strength;
 }

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
+
+from msgspec.structs import replace
 
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.model import gpu_amount
+from scheduler_core.model import TaskRequest, gpu_amount
 from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -94,6 +96,40 @@ def _add_amount(parser: Parser, required: bool = False) -> None:
     amount = parser.add_mutually_exclusive_group(required=required)
     amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
     amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument("--gpu-limit", type=_gpu, metavar="N", help="up to what a share may use of what is free")
+    limit.add_argument("--gpu-memory-limit", type=_memory, metavar="SIZE", help="the same in device memory")
+
+
+class Amount(Protocol):
+    """What the options of an amount say."""
+
+    @property
+    def gpu(self) -> int | str | None: ...
+    @property
+    def gpu_memory(self) -> int | None: ...
+    @property
+    def gpu_limit(self) -> int | str | None: ...
+    @property
+    def gpu_memory_limit(self) -> int | None: ...
+
+
+def with_amount(request: TaskRequest, amount: Amount) -> TaskRequest:
+    """A request of this amount, all else of it as it was.
+
+    Raises:
+        InvalidRequest: a limit that goes with no share, or is less.
+    """
+    try:
+        return replace(
+            request,
+            gpu=amount.gpu or 0,
+            gpu_memory_mib=amount.gpu_memory or 0,
+            gpu_limit=amount.gpu_limit or 0,
+            gpu_memory_limit_mib=amount.gpu_memory_limit or 0,
+        )
+    except ValueError as error:
+        raise InvalidRequest(f"{error}.") from None
 
 
 VERBS = {

@@ -6,12 +6,12 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace
 
 from jupyter_runai.client import Client
-from jupyter_runai.options import VERBS
+from jupyter_runai.options import VERBS, Amount, with_amount
 from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
@@ -89,7 +89,7 @@ def _resume(client: Client, options: Namespace) -> str:
 
 def _resize(client: Client, options: Namespace) -> str:
     workload = client.find(options.workload)
-    request = replace(workload.request, gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0)
+    request = with_amount(workload.request, cast("Amount", options))
     answer = client.resize(workload.id, request)
     if answer.applied == "now":
         word = "asks for" if answer.workload.allocation is None else "has"

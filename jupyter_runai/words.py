@@ -31,13 +31,16 @@ def share(milli: int) -> str:
 
 
 def asked(workload: Workload) -> str:
-    """What a workload asks for: 0.5, 2, 20 GB, 4 x 0.5 for four tasks, or - for none."""
+    """What a workload asks for: 0.5, 2, 20 GB, 0.25-1 with a limit of 1, 4 x 0.5 for four tasks, or - for none."""
     request = workload.request
     if request.gpu_memory_mib:
         one = f"{request.gpu_memory_mib / 1024:g} GB"
+        limit = f"{request.gpu_memory_limit_mib / 1024:g} GB" if request.gpu_memory_limit_mib else ""
     else:
         amount = request.whole_devices * MILLI + request.portion_milli
         one = share(amount) if amount else "-"
+        limit = share(request.limit_milli) if request.limit_milli else ""
+    one += f"-{limit}" if limit else ""
     return f"{workload.tasks} x {one}" if workload.tasks > 1 else one
 
 

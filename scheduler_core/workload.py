@@ -153,13 +153,27 @@ class Enforcement(_Seen, frozen=True, kw_only=True):
 
 
 class HeldDevice(_Seen, frozen=True, kw_only=True):
-    """A share of one device: `portion_milli` thousandths, `memory_mib` the memory that goes with it."""
+    """A share of one device: `portion_milli` thousandths, `memory_mib` the memory that goes with it.
+
+    `limit_milli` and `limit_mib` are up to what it may use of the device while nobody's share needs that; null where
+    that is the share.
+    """
 
     id: str
     index: int
     model: str
     portion_milli: int
     memory_mib: int
+    limit_milli: int | None = None
+    limit_mib: int | None = None
+
+    @property
+    def most_milli(self) -> int:
+        return self.limit_milli or self.portion_milli
+
+    @property
+    def most_mib(self) -> int:
+        return self.limit_mib or self.memory_mib
 
 
 class Allocation(_Seen, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from jupyter_runai.magics.capture import names_in_magics, names_read
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.values import read_results, write_cell, write_values
+from jupyter_runai.options import with_amount
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
@@ -36,6 +37,8 @@ class CellOptions(Struct, frozen=True, kw_only=True):
 
     gpu: int | str | None = None
     gpu_memory: int | None = None
+    gpu_limit: int | str | None = None
+    gpu_memory_limit: int | None = None
     name: str | None = None
     project: str | None = None
     priority: str | None = None
@@ -138,7 +141,7 @@ def _specification(options: CellOptions) -> WorkloadSpec:
         retries=options.retries,
         max_run_s=options.max_time,
         priority=None if options.priority is None else PRIORITIES[options.priority],
-        request=TaskRequest(gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0),
+        request=with_amount(TaskRequest(), options),
         key=secrets.token_hex(16),
     )
 

@@ -74,7 +74,7 @@ class Resizing:
                 return f"device {device.index} has no room for more now"
             memory_mib = {known.id: known.memory_mib for known in machine.physical if known.id == device.id}
             return await self._grow(record, fresh, request, memory_mib)
-        if _used_mib(record, task, machine.samples) > fresh.devices[0].memory_mib:
+        if _used_mib(record, task, machine.samples) > fresh.devices[0].most_mib:
             return "it uses more device memory than that"
         return await self._change(record, fresh, request)
 
@@ -128,7 +128,8 @@ def _obstacle(record: Record, task: TaskRecord, request: TaskRequest) -> str:
         return "its tasks have to start together with it"
     if task.state != "running" or record.then is not None or task.then is not None:
         return "it is not running yet, or not any more"
-    same = replace(before, gpu=request.gpu, gpu_memory_mib=request.gpu_memory_mib) == request
+    amounts = ("gpu", "gpu_memory_mib", "gpu_limit", "gpu_memory_limit_mib")
+    same = replace(before, **{name: getattr(request, name) for name in amounts}) == request
     shares = all(asked.portion_milli or asked.gpu_memory_mib for asked in (before, request))
     like = bool(before.portion_milli) == bool(request.portion_milli)
     if not (same and shares and like and request.gpu_devices == 1):

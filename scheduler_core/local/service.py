@@ -23,6 +23,7 @@ from scheduler_core.local.devices import Sample, open_devices, parse_simulated
 from scheduler_core.local.feed import Feed
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.loans import Loans
 from scheduler_core.local.meter import SECONDS, Meter
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.output import OutputRotation
@@ -95,9 +96,11 @@ class Service:
         self._meter = Meter(self._book, self._store, simulated)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         self._projects = ProjectsFile(directory)
+        self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
         self._scheduling = Scheduling(
             self._book,
             self._lifecycle,
+            self._loans,
             self._monitor.machine,
             self._projects,
             self._monitor.look_again,
@@ -298,7 +301,10 @@ class Service:
             for task, known in running.items()
             if known.then is None and self._book.get(task.workload).then is None
         }
-        await self._watchdog.look(staying, samples, memory_mib)
+        self._loans.look(memory_mib)
+        await self._watchdog.look(staying, samples, memory_mib, self._loans.allowed_mib())
+        if self._loans.are_called_back:
+            self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
         self._rotation.look(self._runs.folder(task).log for task in running)
 

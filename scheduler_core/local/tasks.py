@@ -318,6 +318,8 @@ def _together(allocations: list[Allocation]) -> Allocation:
                 held,
                 portion_milli=held.portion_milli + known.portion_milli,
                 memory_mib=held.memory_mib + known.memory_mib,
+                limit_milli=None,
+                limit_mib=None,
             )
         )
     return replace(allocations[0], devices=tuple(sorted(by_id.values(), key=lambda held: held.index)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
+from scheduler_core.local.settings import Settings, WatchdogSettings
 
 GIB = 1024
 TWO_A100 = """\
@@ -45,3 +46,10 @@ def on_devices(driver: Driver) -> Iterator[Client]:
     client = Client()
     yield client
     client.close()
+
+
+@pytest.fixture
+def strict(engine_directory: Path) -> None:
+    """A watchdog that does not wait long."""
+    watchdog = WatchdogSettings(allowance_mib=100, readings=2, interrupt_after_s=0.5, stop_after_s=0.5)
+    Settings(watchdog=watchdog).write(engine_directory)

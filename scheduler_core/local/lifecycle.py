@@ -17,7 +17,7 @@ from scheduler_core.local.following import Runs
 from scheduler_core.local.identity import Process, this_process
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Claim, Ledger
-from scheduler_core.local.records import Record, TaskId
+from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.runs import Exit
 from scheduler_core.local.sharing import allocation_environment
 from scheduler_core.local.tasks import (
@@ -52,6 +52,10 @@ class Lifecycle:
         self._ledger = Ledger(ledger_folder, engine, lambda: self._claims(engine))
         self.runs.keep_in(self._ledger)
         return self._ledger
+
+    def running(self) -> dict[TaskId, TaskRecord]:
+        """The tasks whose process runs."""
+        return self._book.running()
 
     def own_sessions(self) -> frozenset[int]:
         """The sessions whose processes belong to workloads of this engine."""

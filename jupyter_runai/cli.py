@@ -18,7 +18,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         parsers = verb_parsers("jupyter runai")
         verb = verb_of(words, parsers, "jupyter runai")
-        print(run_verb(shared_client(), verb, parsers[verb].parse(words[1:])))  # noqa: T201 (this is the answer)
+        print(run_verb(shared_client(), verb, parsers[verb].parse(words[len(verb.split()) :])))  # noqa: T201 (this is the answer)
     except RunaiError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return REFUSED

@@ -60,14 +60,18 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     which = parsers["list"].add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="those that have ended too")
     which.add_argument("--deleted", action="store_true", help="those that can be restored")
-    for verb in ("logs", "suspend", "resume", "resize", "scale", "stop", "explain", "delete", "restore"):
+    for verb in ("logs", "suspend", "resume", "scale", "stop", "explain", "delete", "restore"):
         parsers[verb].add_argument("workload", help="its name or id")
     parsers["logs"].add_argument("--task", type=_index, default=0, metavar="N", help="of several tasks this one's")
-    _add_amount(parsers["resize"], required=True)
+    parsers["resize"].add_argument("words", nargs="*", metavar="[workload] amount", help="without a name its own")
+    _add_amount(parsers["resize"])
+    _add_limit(parsers["resize"])
     parsers["scale"].add_argument(
         "workers", type=_number_of_workers, help="so many tasks, or MIN:MAX for an elastic one"
     )
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
+    _add_kernelspec(parsers["kernelspec install"])
+    parsers["kernelspec remove"].add_argument("--profile", type=_name, required=True, help="which")
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
     config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
@@ -79,6 +83,7 @@ def cell_parser() -> Parser:
     """The parser of `%%runai train`."""
     parser = Parser(prog="%%runai train", description="Run this cell as a workload")
     _add_amount(parser)
+    _add_limit(parser)
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--workers", type=_workers, metavar="N", help="so many tasks as one distributed training")
     number.add_argument("--elastic", type=_elastic, metavar="MIN:MAX", help="as many as there is room for, such as 2:8")
@@ -92,10 +97,51 @@ def cell_parser() -> Parser:
     return parser
 
 
+def resized(options: argparse.Namespace, own: str | None) -> tuple[str, argparse.Namespace]:
+    """Which workload `resize` is about, and the amount it is to ask for.
+
+    `own` is the workload that asks, null outside of any.
+
+    Raises:
+        InvalidRequest: no amount, two of them, or no workload.
+    """
+    words, amount = list(options.words), argparse.Namespace(**vars(options))
+    hint = "Try: %runai resize 0.25, or %runai resize NAME 0.25"
+    if not options.gpu and not options.gpu_memory:
+        if not words:
+            raise InvalidRequest("resize needs an amount.", hint)
+        amount.gpu, amount.gpu_memory = _amount(words.pop())
+    if len(words) > 1:
+        raise InvalidRequest(f"resize takes one workload and one amount, not {' '.join(options.words)}.", hint)
+    reference = words[0] if words else own
+    if reference is None:
+        raise InvalidRequest("This is no workload: say which one is meant.", "Try: %runai resize NAME 0.25")
+    return reference, amount
+
+
+def _amount(text: str) -> tuple[int | str, int]:
+    try:
+        return (0, _memory(text)) if _SIZE.fullmatch(text) else (_gpu(text), 0)
+    except argparse.ArgumentTypeError as error:
+        raise InvalidRequest(f"{error}.".replace("--gpu", "the amount"), "Try: %runai resize NAME 0.25") from None
+
+
+def _add_kernelspec(parser: Parser) -> None:
+    parser.add_argument("--profile", type=_name, required=True, help="its name, such as half")
+    _add_amount(parser, required=True)
+    parser.add_argument("-p", "--project", help="whose quota it takes")
+    parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
+    parser.add_argument("--name", metavar="TEXT", help="what the launcher shows")
+    parser.add_argument("--sys-prefix", action="store_true", help="for all users of this Python environment")
+
+
 def _add_amount(parser: Parser, required: bool = False) -> None:
     amount = parser.add_mutually_exclusive_group(required=required)
     amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
     amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+
+
+def _add_limit(parser: Parser) -> None:
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument("--gpu-limit", type=_gpu, metavar="N", help="up to what a share may use of what is free")
     limit.add_argument("--gpu-memory-limit", type=_memory, metavar="SIZE", help="the same in device memory")
@@ -145,6 +191,9 @@ VERBS = {
     "restore": "bring a deleted workload back",
     "devices": "the devices and who holds them",
     "queues": "quota, fair share and use of each project",
+    "kernelspec install": "offer kernels that hold a share of a device",
+    "kernelspec list": "the kernels that hold a share of a device",
+    "kernelspec remove": "offer such a kernel no longer",
     "config": "settings of this machine's engine",
     "help": "what there is",
 }

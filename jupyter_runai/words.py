@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Allocation, HeldDevice, Workload
 
@@ -84,6 +86,17 @@ def ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 4th."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Columns aligned under their header, which is left out when it is empty."""
+    every = [header, *rows] if any(header) else list(rows)
+    if not every:
+        return ""
+    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every
+    )
 
 
 def _device(device: HeldDevice) -> str:

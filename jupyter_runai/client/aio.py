@@ -58,7 +58,7 @@ class AsyncClient:
         """
         updates: asyncio.Queue[Workload | bytes | BaseException | None] = asyncio.Queue(256)
         followers = [
-            asyncio.ensure_future(_into(updates, self._changes(workload_id))),
+            asyncio.ensure_future(_into(updates, self.changes(workload_id))),
             asyncio.ensure_future(_into(updates, self._output(workload_id))),
         ]
         open_ends = len(followers)
@@ -76,7 +76,8 @@ class AsyncClient:
                 follower.cancel()
             await asyncio.gather(*followers, return_exceptions=True)
 
-    async def _changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
+    async def changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
+        """The workload as it is and at each change, until it has ended."""
         since: tuple[str, int] | None = None
         async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
             async for event in events:

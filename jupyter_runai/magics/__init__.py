@@ -48,7 +48,7 @@ class RunaiMagics(Magics, Configurable):
     def _line(self, words: list[str]) -> None:
         parsers = verb_parsers("%runai")
         verb = verb_of(words, parsers, "%runai")
-        print(run_verb(shared_client(), verb, parsers[verb].parse(words[1:])))
+        print(run_verb(shared_client(), verb, parsers[verb].parse(words[len(verb.split()) :])))
 
     def _cell(self, words: list[str], cell: str) -> None:
         verb_of(words or [""], _CELL_VERBS, "%%runai")

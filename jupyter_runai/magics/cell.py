@@ -6,7 +6,6 @@ import ast
 import builtins
 import codecs
 import os
-import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -22,6 +21,8 @@ from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.values import read_results, write_cell, write_values
 from jupyter_runai.options import with_amount
+from jupyter_runai.surroundings import is_text, name_hint, text_environment
+from jupyter_runai.waiting import is_hopeless
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
@@ -29,7 +30,6 @@ from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Workload, Workloa
 
 _RUNNER = Path(__file__).parent.parent / "runner.py"
 _TICK_S = 1.0
-_HOPELESS = frozenset({"never_fits", "queue_not_found"})
 
 
 class CellOptions(Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, sour
     if not workload.has_ended:
         _say_detached(workload)
         return
-    if _is_hopeless(workload):
+    if is_hopeless(workload):
         print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
         print(client.info().notice, end="")
         return
@@ -133,7 +133,7 @@ def _specification(options: CellOptions) -> WorkloadSpec:
         cwd=_working_folder(),
         env=_environment(),
         name=options.name or "",
-        name_hint=_name_hint(),
+        name_hint=name_hint(os.environ, "cell"),
         kind="training",
         queue=options.project or DEFAULT_QUEUE,
         tasks=most,
@@ -153,29 +153,19 @@ def _working_folder() -> str:
         raise InvalidRequest(
             "The folder that this notebook works in is gone.", "Go to another one: %cd FOLDER"
         ) from None
-    if not _is_text(folder):
+    if not is_text(folder):
         raise InvalidRequest(f"The folder {folder!a} cannot be used: its name is not UTF-8.", "Rename it.")
     return folder
 
 
 def _environment() -> dict[str, str]:
     """The notebook's variables; of those that are no text a workload does without, and people are told."""
-    environment = {name: value for name, value in os.environ.items() if _is_text(name + value)}
+    environment = text_environment(os.environ)
     left_out = sorted(os.environ.keys() - environment.keys())
     if left_out:
         names = ", ".join(ascii(name)[1:-1] for name in left_out)
         print(f"The cell goes without the environment variables that are not UTF-8: {names}.", file=sys.stderr)
     return environment
-
-
-def _is_text(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _name_hint() -> str:
-    """The notebook's own name where the server tells it, as far as a workload can be called so."""
-    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem.lower()
-    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:50].strip("-") or "cell"
 
 
 def _say_detached(workload: Workload) -> None:
@@ -196,17 +186,13 @@ def _follow(client: Client, workload: Workload, line: ProgressLine, until_placed
         if update is not None:
             workload = update
         line.show(workload)
-        if workload.state == "pending" and _is_hopeless(workload):
+        if workload.state == "pending" and is_hopeless(workload):
             workload = client.stop(workload.id)
             line.show(workload)
             return workload
         if until_placed and (workload.state == "running" or workload.verdict is not None):
             return workload
     return workload
-
-
-def _is_hopeless(workload: Workload) -> bool:
-    return workload.started is None and workload.verdict is not None and workload.verdict.code in _HOPELESS
 
 
 def _bring_back(shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine) -> None:

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TypeVar
 
+from jupyter_runai.client.outlook import never_starts
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
 from scheduler_core.local import LocalEngine
@@ -58,7 +60,7 @@ class AsyncClient:
         """
         updates: asyncio.Queue[Workload | bytes | BaseException | None] = asyncio.Queue(256)
         followers = [
-            asyncio.ensure_future(_into(updates, self._changes(workload_id))),
+            asyncio.ensure_future(_into(updates, self.changes(workload_id))),
             asyncio.ensure_future(_into(updates, self._output(workload_id))),
         ]
         open_ends = len(followers)
@@ -76,7 +78,22 @@ class AsyncClient:
                 follower.cancel()
             await asyncio.gather(*followers, return_exceptions=True)
 
-    async def _changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
+    async def settled(self, workload_id: str) -> Workload:
+        """The workload once it has ended, or once it is known that it never starts."""
+        workload = await self.engine.get(workload_id)
+        if not (workload.has_ended or never_starts(workload)):
+            async with aclosing(self.changes(workload_id)) as changes:
+                async for workload in changes:
+                    if workload.state == "pending" and never_starts(workload):
+                        break
+        return workload
+
+    async def results(self, workload: Workload) -> list[Path]:
+        """The folder of each task's results, in their order."""
+        return await asyncio.gather(*(self.engine.results(workload.id, task) for task in range(workload.tasks)))
+
+    async def changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
+        """The workload as it is, and at each change, until it has ended."""
         since: tuple[str, int] | None = None
         async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
             async for event in events:

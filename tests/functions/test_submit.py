@@ -14,7 +14,7 @@ import pytest
 import jupyter_runai as runai
 from jupyter_runai.client import Client
 from scheduler_core.errors import InvalidRequest, NotFound
-from tests.helpers import running, spec, until, until_said
+from tests.helpers import kill_daemon, running, spec, until, until_said
 
 OURS = ("jupyter_runai/", "runner.py", "cloudpickle")
 
@@ -247,3 +247,46 @@ def test_what_it_prints_can_be_read_while_it_runs(engine: Client) -> None:
     until_said(engine, handle.id, "up\n")
     assert handle.logs() == "up\n"
     handle.cancel()
+
+
+def test_many_are_waited_for_at_once_each_to_its_own_end(engine: Client, tmp_path: Path) -> None:
+    gates = [tmp_path / str(number) for number in range(6)]
+    handles = [runai.submit(until_there(gate), gate.name) for gate in gates]
+
+    async def in_turn() -> list[object]:
+        waiting = [asyncio.ensure_future(_awaited(handle)) for handle in handles]
+        results = []
+        for gate, waits in zip(reversed(gates), reversed(waiting), strict=True):
+            gate.touch()
+            results.append(await waits)
+        return results
+
+    assert asyncio.run(in_turn()) == ["5", "4", "3", "2", "1", "0"]
+
+
+def test_waiting_outlives_the_engines_daemon(engine: Client, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    handle = runai.submit(until_there(go), "went on")
+    until(engine, handle.id, running)
+    waiting = engine.settled(handle.id)
+    kill_daemon(engine)
+    go.touch()
+    assert waiting.result().state == "completed"
+    assert handle.result() == "went on"
+
+
+def test_one_that_is_stopped_meanwhile_or_deleted_is_not_waited_for(engine: Client) -> None:
+    handle = runai.submit(signal.pause)
+    until(engine, handle.id, running)
+
+    async def deleted() -> None:
+        waiting = asyncio.ensure_future(_awaited(handle))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(handle.cancel)
+        with pytest.raises(runai.RemoteError, match="stopped"):
+            await waiting
+
+    asyncio.run(deleted())
+    engine.delete(handle.id, purge=True)
+    with pytest.raises(NotFound):
+        handle.wait()

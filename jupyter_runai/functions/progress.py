@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from jupyter_runai.functions.shell import ipython_shell
-from jupyter_runai.words import duration, elapsed, state_word
+from jupyter_runai.words import elapsed, state_word
 from scheduler_core.workload import State, Workload
 
 _REDRAWN_S = 0.2
@@ -93,7 +93,8 @@ def _text(workload: Workload) -> str:
 
 
 def _clock(workload: Workload) -> str:
-    return elapsed(duration(workload, time.time()))
+    """How long it has taken all in all: between two of its tasks an array has not started."""
+    return elapsed((workload.ended or time.time()) - workload.created)
 
 
 def _html(workload: Workload, text: str, clock: str) -> str:

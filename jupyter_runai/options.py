@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol
 
@@ -16,6 +17,7 @@ from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
 _TIME = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[smhd])")
+_LONG_OPTION = re.compile(r"--([a-z][a-z-]*)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 _MOST = 1_000_000
@@ -133,6 +135,23 @@ def _add_kernelspec(parser: Parser) -> None:
     parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
     parser.add_argument("--name", metavar="TEXT", help="what the launcher shows")
     parser.add_argument("--sys-prefix", action="store_true", help="for all users of this Python environment")
+
+
+def checked_options(given: Mapping[str, object]) -> dict[str, Any]:
+    """What a cell's line may hold, given as Python values by their names there: `gpu_memory="20G"`, `max_time="2h"`.
+
+    Raises:
+        InvalidRequest: one sentence that names the option as Python does.
+    """
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    try:
+        return vars(cell_parser().parse(words))
+    except InvalidRequest as error:
+        raise InvalidRequest(_LONG_OPTION.sub(_python_name, error.message)) from None
+
+
+def _python_name(option: re.Match[str]) -> str:
+    return option[1].replace("-", "_")
 
 
 def _add_amount(parser: Parser, required: bool = False) -> None:

@@ -1,10 +1,15 @@
-"""Runs one cell in a workload's process: loads what travelled, executes, saves what comes back, reports.
+"""Runs one cell, or calls a function, in a workload's process: loads what travelled, saves what comes back, reports.
 
 A script for whatever Python the workload names (`python -P -u runner.py`): it imports nothing but the standard library
 until it must. Folders come from RUNAI_INPUTS and RUNAI_RESULTS, the report goes to RUNAI_REPORT.
 
 Files in the inputs: `cell.json` ({source, filename, names, outputs, path, ipython}) and `values.pickle`, one pickle
-after another in the order of `names`.
+after another in the order of `names`. For a call `call.json` instead ({names, keywords, path, sources}): the function
+is the first of the values, the last ones are its `keywords`. For one on many items it says how many `items` and `tasks`
+there are; `items.pickle` has one pickle an item, `items.offsets` where each begins, in eight bytes.
+
+What is left of a call that returned is NAME.pickle, of one that raised NAME.error (JSON) and, where it can be pickled,
+NAME.exception. NAME is `result`, in task N of a gang `result-N`, and of an item its number.
 """
 
 from __future__ import annotations
@@ -16,9 +21,12 @@ import json
 import linecache
 import os
 import pickle
+import struct
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -36,6 +44,8 @@ class ValueLost(Exception):
 def main() -> int:
     """Run the cell; 0 when it ended well, 1 when it raised, its own status when it exited."""
     inputs = Path(os.environ["RUNAI_INPUTS"])
+    if (inputs / "call.json").exists():
+        return run_call(inputs)
     cell = json.loads((inputs / "cell.json").read_text())
     sys.path[:] = cell["path"]
     module = ModuleType("__main__")
@@ -109,9 +119,10 @@ def _status(source: str, filename: str, namespace: dict[str, Any]) -> int:
     return 0
 
 
-def _load(path: Path, names: list[str]) -> dict[str, Any]:
+def _load(path: Path, names: list[str], offset: int = 0) -> dict[str, Any]:
     values: dict[str, Any] = {}
     with path.open("rb") as file:
+        file.seek(offset)
         unpickler = pickle.Unpickler(file)  # noqa: S301 (written by the user's own notebook)
         for name in names:
             try:
@@ -150,12 +161,13 @@ def _save(outputs: list[str], namespace: dict[str, Any], folder: Path) -> tuple[
         if name not in namespace:
             lost.append(f"the cell ended without a variable {name!r} to bring back")
             continue
-        path = folder / f"{name}.pickle"
+        path, fresh = folder / f"{name}.pickle", folder / f"{name}.new"
         try:
-            with path.open("wb") as file:
+            with fresh.open("wb") as file:
                 cloudpickle.dump(namespace[name], file, protocol=pickle.HIGHEST_PROTOCOL)
+            fresh.replace(path)
         except Exception as error:
-            path.unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
             lost.append(f"{name!r} could not be brought back: {_readable(error)}")
             continue
         results.append({"name": name, "type": type(namespace[name]).__name__, "size": path.stat().st_size})
@@ -201,6 +213,98 @@ def _report(**report: object) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(report))
     fresh.replace(path)
+
+
+def run_call(inputs: Path) -> int:
+    """Call the function that travelled, once or for each item of this task; 0 when all of it ended well."""
+    call = json.loads((inputs / "call.json").read_text())
+    sys.path[:] = call["path"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    for filename, source in call["sources"].items():
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    folder = Path(os.environ["RUNAI_RESULTS"])
+    index = int(os.environ.get("RUNAI_TASK_INDEX", "0"))
+    if "items" in call:
+        return _call_on_items(inputs, call, folder, index)
+    name = f"result-{index}" if index else "result"
+
+    def called() -> Any:
+        function, *arguments = _load(inputs / "values.pickle", call["names"]).values()
+        positional = len(arguments) - len(call["keywords"])
+        return function(*arguments[:positional], **dict(zip(call["keywords"], arguments[positional:], strict=True)))
+
+    # Of several tasks the first one's value comes back.
+    results, error = _kept(called, folder, name, with_value=index == 0)
+    _report(**({"results": results} if error is None else {"error": error}))
+    return FAILED if error else 0
+
+
+def _call_on_items(inputs: Path, call: dict[str, Any], folder: Path, index: int) -> int:
+    """Call the function on this task's items; of those that an earlier run of it was done with, none again."""
+    (folder / "items").write_text(str(call["items"]))
+    size = -(-call["items"] // call["tasks"])
+    first = index * size
+    count = min(size, call["items"] - first)
+    with (inputs / "items.offsets").open("rb") as file:
+        file.seek(8 * first)
+        offsets = struct.unpack(f"<{count}Q", file.read(8 * count))
+    loaded = cache(lambda: _load(inputs / "values.pickle", call["names"]))
+
+    def called(number: int, offset: int) -> Any:
+        (function,) = loaded().values()
+        return function(*_load(inputs / "items.pickle", [f"items[{number}]"], offset).values())
+
+    first_error = None
+    for number, offset in enumerate(offsets, first):
+        if not (folder / f"{number}.pickle").exists():
+            _, error = _kept(partial(called, number, offset), folder, str(number))
+            first_error = first_error or error
+    _report(**({} if first_error is None else {"error": first_error}))
+    return FAILED if first_error else 0
+
+
+def _kept(
+    called: Callable[[], Any], folder: Path, name: str, with_value: bool = True
+) -> tuple[list[dict[str, Any]], dict[str, str] | None]:
+    """Call, and keep what was returned or raised under this name: what is to be reported of it."""
+    for suffix in ("pickle", "error", "exception"):
+        (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    try:
+        value = called()
+        if inspect.iscoroutine(value):
+            import asyncio  # noqa: PLC0415 (only where something is awaited)
+
+            value = asyncio.run(value)
+        results, lost = _save([name] if with_value else [], {name: value}, folder)
+        if not lost:
+            return results, None
+        raise ValueLost("\n".join(lost))
+    except BaseException as error:
+        sys.stdout.flush()
+        return [], _keep_error(error, folder, name)
+
+
+def _keep_error(error: BaseException, folder: Path, name: str) -> dict[str, str]:
+    described = _described(error, _first_file(error))
+    if isinstance(error, Exception) and not isinstance(error, ValueLost):
+        try:
+            import cloudpickle  # noqa: PLC0415 (only where something comes back)
+
+            (folder / f"{name}.exception").write_bytes(cloudpickle.dumps(error))
+        except Exception:
+            # Then its description has to do.
+            (folder / f"{name}.exception").unlink(missing_ok=True)
+    (folder / f"{name}.error").write_text(json.dumps(described))
+    return described
+
+
+def _first_file(error: BaseException) -> str:
+    """The file of the first frame that is neither this script's nor asyncio's."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        filename = frame.f_code.co_filename
+        if filename != __file__ and Path(filename).parent.name != "asyncio":
+            return filename
+    return ""
 
 
 def _exit_status(request: SystemExit) -> int:

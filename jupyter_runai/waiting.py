@@ -1,16 +1,9 @@
-"""Why a workload waits, in words, and whether waiting is of any use."""
+"""Why a workload waits, in words."""
 
 from __future__ import annotations
 
 from jupyter_runai.words import ordinal
 from scheduler_core.workload import Workload
-
-_HOPELESS = frozenset({"never_fits", "queue_not_found"})
-
-
-def is_hopeless(workload: Workload) -> bool:
-    """Whether a workload asks for what there never is."""
-    return workload.started is None and workload.verdict is not None and workload.verdict.code in _HOPELESS
 
 
 def waiting_words(workload: Workload) -> list[str]:

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TypeVar
 
+from jupyter_runai.client.settling import Settling
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
 from scheduler_core.local import LocalEngine
@@ -18,6 +20,8 @@ T = TypeVar("T")
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
 _MOST_FAILURES = 10
+_MOST_AT_ONCE = 32
+"""An engine's socket refuses more new connections than it has room for in its queue."""
 
 
 class AsyncClient:
@@ -28,6 +32,8 @@ class AsyncClient:
 
     def __init__(self, engine: Engine | None = None) -> None:
         self.engine: Engine = LocalEngine() if engine is None else engine
+        self._asking = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._settling = Settling(self.engine, self._events, self._asking)
 
     async def find(self, reference: str) -> Workload:
         """The workload of this id or name; of several with one name the live one, else the newest.
@@ -76,17 +82,34 @@ class AsyncClient:
                 follower.cancel()
             await asyncio.gather(*followers, return_exceptions=True)
 
+    async def settled(self, workload_id: str) -> Workload:
+        """The workload once it has ended, or once it is known that it never starts."""
+        return await self._settling.settled(workload_id)
+
+    async def results(self, workload: Workload) -> list[Path]:
+        """The folder of each task's results, in their order."""
+        return await asyncio.gather(*(self._results(workload.id, task) for task in range(workload.tasks)))
+
+    async def _results(self, workload_id: str, task: int) -> Path:
+        async with self._asking:
+            return await self.engine.results(workload_id, task)
+
     async def changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
-        """The workload as it is and at each change, until it has ended."""
-        since: tuple[str, int] | None = None
-        async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
+        """The workload as it is, and at each change, until it has ended."""
+        async with aclosing(self._events()) as events:
             async for event in events:
-                since = (event.epoch, event.seq)
                 workload = _workload_in(event, workload_id)
                 if workload is not None:
                     yield workload
                     if workload.has_ended:
                         return
+
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        since: tuple[str, int] | None = None
+        async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
+            async for event in events:
+                since = (event.epoch, event.seq)
+                yield event
 
     async def _output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
         offset = 0

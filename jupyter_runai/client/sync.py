@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -61,6 +62,17 @@ class Client:
         """The workload of this id or name."""
         return self._runtime.run(self._client.find(reference))
 
+    def get(self, workload_id: str) -> Workload:
+        return self._runtime.run(self._engine.get(workload_id))
+
+    def changes(self, workload_id: str, tick_s: float | None = None) -> Iterator[Workload | None]:
+        """The workload as it is, and at each change until it has ended; null after `tick_s` seconds without one."""
+        return self._runtime.iterate(self._client.changes(workload_id), tick_s)
+
+    def settled(self, workload_id: str) -> Future[Workload]:
+        """The workload once it has ended, or once it is known that it never starts; cancelling ends the waiting."""
+        return self._runtime.spawn(self._client.settled(workload_id))
+
     def follow(self, workload_id: str, tick_s: float | None = None) -> Iterator[Workload | bytes | None]:
         """The workload at each change and its output as it comes; null after `tick_s` seconds without either."""
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
@@ -82,6 +94,10 @@ class Client:
 
     def results(self, workload_id: str, task: int = 0) -> Path:
         return self._runtime.run(self._engine.results(workload_id, task))
+
+    def all_results(self, workload: Workload) -> Sequence[Path]:
+        """The folder of each task's results, in their order."""
+        return self._runtime.run(self._client.results(workload))
 
     def suspend(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.suspend(workload_id))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from jupyter_runai.client import AsyncClient
+from jupyter_runai.client import AsyncClient, never_starts
 from jupyter_runai.kernels.channel import Channel, KernelLaunch, KernelState, open_channel
-from jupyter_runai.waiting import is_hopeless, waiting_words
+from jupyter_runai.waiting import waiting_words
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotFound, RunaiError
 from scheduler_core.workload import Workload
 
@@ -56,7 +56,7 @@ class Lease:
             InvalidRequest: it got one, and its process could not be started.
         """
         with suppress(TimeoutError):
-            await self._until(lambda: self.workload.state != "pending" or is_hopeless(self.workload), queue_timeout_s)
+            await self._until(lambda: self.workload.state != "pending" or never_starts(self.workload), queue_timeout_s)
         if self.workload.state == "pending":
             raise _not_placed(self.workload, queue_timeout_s)
         with suppress(TimeoutError):
@@ -189,7 +189,7 @@ class Lease:
 
 def _not_placed(workload: Workload, queue_timeout_s: float | None) -> Conflict:
     words = "; ".join(word.rstrip(".") for word in waiting_words(workload)) or "the engine has not said why"
-    if is_hopeless(workload):
+    if never_starts(workload):
         return Conflict(f"The kernel cannot start: {words}.", "Ask for less: jupyter runai kernelspec install --help")
     return Conflict(
         f"The kernel got no device within {queue_timeout_s:g} s: {words}.",

@@ -13,6 +13,7 @@ from jupyter_runai.client import shared_client
 from jupyter_runai.magics.cell import CellLimits, CellOptions, run_cell
 from jupyter_runai.magics.errors import shown, shown_syntax_error
 from jupyter_runai.options import cell_parser, verb_parsers
+from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
 from jupyter_runai.verbs import run_verb, verb_of
 from scheduler_core.errors import InvalidRequest, RunaiError
 
@@ -23,8 +24,8 @@ _CELL_VERBS = ("train",)
 class RunaiMagics(Magics, Configurable):
     """The magics of jupyter-runai; `%runai help` lists them."""
 
-    warn_values = Int(100_000_000, min=0, help="Say so when a cell takes more bytes of values along.").tag(config=True)
-    largest_values = Int(2_000_000_000, min=0, help="Refuse a cell that takes more bytes of values along.").tag(
+    warn_values = Int(WARN_BYTES, min=0, help="Say so when a cell takes more bytes of values along.").tag(config=True)
+    largest_values = Int(LARGEST_BYTES, min=0, help="Refuse a cell that takes more bytes of values along.").tag(
         config=True
     )
 

@@ -6,48 +6,32 @@ import ast
 import builtins
 import codecs
 import os
-import secrets
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
-from msgspec import Struct
+from msgspec import Struct, field
 
-from jupyter_runai.client import Client
+from jupyter_runai.client import Client, never_starts
 from jupyter_runai.magics.capture import names_in_magics, names_read
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.values import read_results, write_cell, write_values
-from jupyter_runai.options import with_amount
-from jupyter_runai.surroundings import is_text, name_hint, text_environment
-from jupyter_runai.waiting import is_hopeless
+from jupyter_runai.specification import Asked, specification
+from jupyter_runai.surroundings import name_hint
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.model import TaskRequest
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Workload, WorkloadSpec
+from scheduler_core.workload import Workload
 
-_RUNNER = Path(__file__).parent.parent / "runner.py"
 _TICK_S = 1.0
 
 
-class CellOptions(Struct, frozen=True, kw_only=True):
+class CellOptions(Asked, frozen=True, kw_only=True):
     """What the line of a `%%runai train` cell asks for."""
 
-    gpu: int | str | None = None
-    gpu_memory: int | None = None
-    gpu_limit: int | str | None = None
-    gpu_memory_limit: int | None = None
-    name: str | None = None
-    project: str | None = None
-    priority: str | None = None
-    workers: int | None = None
-    elastic: tuple[int, int] | None = None
-    retries: int = 0
-    max_time: float | None = None
     detach: bool = False
-    outputs: list[str] = []
+    outputs: list[str] = field(default_factory=list)
 
 
 class CellLimits(Struct, frozen=True, kw_only=True):
@@ -77,7 +61,7 @@ def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, sour
     if not workload.has_ended:
         _say_detached(workload)
         return
-    if is_hopeless(workload):
+    if never_starts(workload):
         print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
         print(client.info().notice, end="")
         return
@@ -93,7 +77,7 @@ def submit_cell(
     python = shell.transform_cell(source)
     filename = f"In[{shell.execution_count}]"
     _check(python, filename)
-    specification = _specification(options)
+    spec = specification(options, name_hint(os.environ, "cell"))
     values = captured(python, shell.user_ns)
     with client.staging() as folder:
         total = write_values(folder, values, limits.refuse, shell.user_global_ns)
@@ -101,7 +85,7 @@ def submit_cell(
         write_cell(folder, python, filename, list(values), options.outputs, ipython)
         if total > limits.warn:
             print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
-        return client.submit(specification, folder)
+        return client.submit(spec, folder)
 
 
 def _check(python: str, filename: str) -> None:
@@ -126,48 +110,6 @@ def _is_builtin(name: str, value: Any) -> bool:
     return getattr(builtins, name, captured) is value
 
 
-def _specification(options: CellOptions) -> WorkloadSpec:
-    fewest, most = options.elastic or (options.workers or 1,) * 2
-    return WorkloadSpec(
-        command=(sys.executable, "-P", "-u", str(_RUNNER)),
-        cwd=_working_folder(),
-        env=_environment(),
-        name=options.name or "",
-        name_hint=name_hint(os.environ, "cell"),
-        kind="training",
-        queue=options.project or DEFAULT_QUEUE,
-        tasks=most,
-        min_tasks=fewest,
-        retries=options.retries,
-        max_run_s=options.max_time,
-        priority=None if options.priority is None else PRIORITIES[options.priority],
-        request=with_amount(TaskRequest(), options),
-        key=secrets.token_hex(16),
-    )
-
-
-def _working_folder() -> str:
-    try:
-        folder = str(Path.cwd())
-    except FileNotFoundError:
-        raise InvalidRequest(
-            "The folder that this notebook works in is gone.", "Go to another one: %cd FOLDER"
-        ) from None
-    if not is_text(folder):
-        raise InvalidRequest(f"The folder {folder!a} cannot be used: its name is not UTF-8.", "Rename it.")
-    return folder
-
-
-def _environment() -> dict[str, str]:
-    """The notebook's variables; of those that are no text a workload does without, and people are told."""
-    environment = text_environment(os.environ)
-    left_out = sorted(os.environ.keys() - environment.keys())
-    if left_out:
-        names = ", ".join(ascii(name)[1:-1] for name in left_out)
-        print(f"The cell goes without the environment variables that are not UTF-8: {names}.", file=sys.stderr)
-    return environment
-
-
 def _say_detached(workload: Workload) -> None:
     print(f"Detached: {workload.name} goes on. %runai logs {workload.name} · %runai stop {workload.name}")
 
@@ -186,7 +128,7 @@ def _follow(client: Client, workload: Workload, line: ProgressLine, until_placed
         if update is not None:
             workload = update
         line.show(workload)
-        if workload.state == "pending" and is_hopeless(workload):
+        if workload.state == "pending" and never_starts(workload):
             workload = client.stop(workload.id)
             line.show(workload)
             return workload

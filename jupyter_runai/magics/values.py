@@ -7,33 +7,15 @@ import pickle
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import cloudpickle
 
+from jupyter_runai.pickles import LimitedFile, OverLimit, first_line
+from jupyter_runai.specification import module_path
 from scheduler_core.errors import InvalidRequest, TooLarge
 
 _MB = 1_000_000
-
-
-class _Limited:
-    """A file that refuses to grow beyond a limit."""
-
-    def __init__(self, file: BinaryIO, limit: int) -> None:
-        self._file = file
-        self._limit = limit
-        self.size = 0
-
-    def write(self, data: Any) -> int:
-        length = memoryview(data).nbytes
-        self.size += length
-        if self.size > self._limit:
-            raise _OverLimit
-        return self._file.write(data)
-
-
-class _OverLimit(Exception):
-    """More was to be written than the limit allows."""
 
 
 class _CellNamespace:
@@ -54,7 +36,7 @@ def write_values(folder: Path, values: Mapping[str, Any], limit: int, namespace:
         TooLarge: together they are over `limit` bytes; the message names the one that went over.
     """
     with (folder / "values.pickle").open("wb") as file:
-        limited = _Limited(file, limit)
+        limited = LimitedFile(file, limit)
         # One pickler for all, so that values which share an object still share it over there.
         pickler = cloudpickle.Pickler(limited, protocol=pickle.HIGHEST_PROTOCOL)
         # The globals that functions of a namespace share over there; cloudpickle would make them a fresh dict.
@@ -62,7 +44,7 @@ def write_values(folder: Path, values: Mapping[str, Any], limit: int, namespace:
         for name, value in values.items():
             try:
                 pickler.dump(value)
-            except _OverLimit:
+            except OverLimit:
                 raise TooLarge(
                     f"With {name!r} the values that this cell reads are over {limit / _MB:,.0f} MB.",
                     "Save it to a file and load it in the cell, or raise it: %config RunaiMagics.largest_values = ...",
@@ -71,7 +53,7 @@ def write_values(folder: Path, values: Mapping[str, Any], limit: int, namespace:
                 raise
             except Exception as error:
                 raise InvalidRequest(
-                    f"{name!r} cannot travel to the workload: {_first_line(error)}.",
+                    f"{name!r} cannot travel to the workload: {first_line(error)}.",
                     "Make it inside the cell instead of taking it from the notebook.",
                 ) from None
     return limited.size
@@ -84,8 +66,7 @@ def write_cell(folder: Path, source: str, filename: str, names: list[str], outpu
         "filename": filename,
         "names": names,
         "outputs": outputs,
-        # Python itself looks into nothing else that may stand there.
-        "path": [entry for entry in sys.path if isinstance(entry, str)],
+        "path": module_path(),
         "ipython": ipython,
     }
     (folder / "cell.json").write_text(json.dumps(cell))
@@ -103,14 +84,6 @@ def read_results(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], li
         except FileNotFoundError:
             lost.append(f"{name!r} did not come back: its file {path} is gone.")
         except Exception as error:
-            reason = f"{type(error).__name__}: {_first_line(error)}"
+            reason = f"{type(error).__name__}: {first_line(error)}"
             lost.append(f"{name!r} did not come back, loading it here raised {reason}. It is kept in {path}.")
     return values, lost
-
-
-def _first_line(error: Exception) -> str:
-    try:
-        text = str(error).strip() or type(error).__name__
-    except Exception:
-        text = type(error).__name__
-    return text.splitlines()[0].rstrip(".")

@@ -27,6 +27,11 @@ class Ran:
         return str(shown[0])
 
     @property
+    def html(self) -> str:
+        """What it displayed, as the browser gets it."""
+        return "".join(output.data["text/html"] for output in self._outputs if output.output_type == "display_data")
+
+    @property
     def value(self) -> str:
         """The value of its last expression."""
         shown = [output.data["text/plain"] for output in self._outputs if output.output_type == "execute_result"]

@@ -142,6 +142,8 @@ class Kernel:
         }
         content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
         content["user_expressions"] = expressions
+        # Else what is sent right after a cell that failed may be taken for queued behind it, and is dropped.
+        content["stop_on_error"] = False
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
         await (await self._connected()).write_message(json.dumps(message))
         return identity

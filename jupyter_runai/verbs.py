@@ -39,7 +39,11 @@ def _list(client: Client, options: Namespace) -> str:
         (workload.name, workload.id, asked(workload), state_words(workload), elapsed(duration(workload, now)))
         for workload in reversed(chosen)
     ]
-    return table(("name", "id", "gpu", "state", "time"), rows)
+    header: tuple[str, ...] = ("name", "id", "gpu", "state", "time")
+    if client.info().shared:
+        owners = [workload.owner for workload in reversed(chosen)]
+        return table((*header, "owner"), [(*row, owner) for row, owner in zip(rows, owners, strict=True)])
+    return table(header, rows)
 
 
 def _logs(client: Client, options: Namespace) -> str:

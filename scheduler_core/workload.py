@@ -232,6 +232,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
     there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
+    `owner_uid` is its owner's number in an engine that several users share, null in one's own.
     """
 
     id: str
@@ -263,6 +264,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     deleted: float | None = None
     restored: float | None = None
     delete_after_s: float | None = None
+    owner_uid: int | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -353,8 +355,9 @@ class QueueStatus(_Seen, frozen=True, kw_only=True):
 class EngineInfo(_Seen, frozen=True, kw_only=True):
     """Which engine answers. `simulated` names the simulated devices, null when they are real.
 
-    `notice` is a sentence for people (no GPU here, a device that is lost); `survives` lists the restarts that
-    running workloads outlive on this machine.
+    `user` is who asks: the engine's only user, or one of those who share it (`shared`). `notice` is a sentence for
+    people (no GPU here, a device that is lost); `survives` lists the restarts that running workloads outlive on this
+    machine.
     """
 
     kind: Literal["local"]
@@ -366,6 +369,7 @@ class EngineInfo(_Seen, frozen=True, kw_only=True):
     simulated: str | None
     notice: str
     survives: tuple[str, ...]
+    shared: bool = False
 
 
 class Explanation(_Seen, frozen=True, kw_only=True):

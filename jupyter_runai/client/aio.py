@@ -36,7 +36,7 @@ class AsyncClient:
         self._settling = Settling(self.engine, self._events, self._asking)
 
     async def find(self, reference: str) -> Workload:
-        """The workload of this id or name; of several with one name the live one, else the newest.
+        """The workload of this id or name; of several with one name one's own, the live one, else the newest.
 
         Raises:
             NotFound: no workload is called so; the hint names the nearest.
@@ -47,6 +47,9 @@ class AsyncClient:
             if workload.id == reference:
                 return workload
         named = [workload for workload in workloads if workload.name == reference]
+        if len({workload.owner for workload in named}) > 1:
+            user = (await self.engine.info()).user
+            named = [workload for workload in named if workload.owner == user] or named
         live = [workload for workload in named if not workload.has_ended]
         if len(live) > 1:
             ids = ", ".join(workload.id for workload in live)

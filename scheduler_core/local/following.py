@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.local.accounts import Account
 from scheduler_core.local.book import Book, Change
 from scheduler_core.local.identity import Process, processes_of, signal_task
 from scheduler_core.local.ladder import Ladder
@@ -49,7 +50,15 @@ class Runs:
         if task.workload not in self._book:
             return RunFolder(path)
         record = self._book.get(task.workload)
-        return RunFolder(path, task.index, record.tasks[task.index].run, record.spec.gang)
+        return RunFolder(path, task.index, record.tasks[task.index].run, record.spec.gang, record.account)
+
+    def new_folder(self, workload_id: str, account: Account | None) -> RunFolder:
+        """The files of a workload that is not in the book yet."""
+        return RunFolder(self._folder / workload_id, account=account)
+
+    def signal(self, task: TaskId, supervisor: Process, number: signal.Signals) -> bool:
+        """Send a signal to all processes of a task but its supervisor; whether there was any. Blocks."""
+        return signal_task(str(task), supervisor, number, self._book.workload(task.workload).owner_uid)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside everything else, keep it from being collected, and log it when it fails."""
@@ -98,7 +107,7 @@ class Runs:
             self._told.discard(task)
 
     async def _end(self, task: TaskId, supervisor: Process, grace_s: float) -> None:
-        await asyncio.to_thread(signal_task, str(task), supervisor, signal.SIGTERM)
+        await asyncio.to_thread(self.signal, task, supervisor, signal.SIGTERM)
         try:
             async with asyncio.timeout(grace_s):
                 await ended(supervisor)
@@ -106,8 +115,9 @@ class Runs:
             await asyncio.to_thread(self._kill, task, supervisor)
 
     def _kill(self, task: TaskId, supervisor: Process) -> None:
-        self._ladder.cut_off(str(task), processes_of(str(task), supervisor))
-        signal_task(str(task), supervisor, signal.SIGKILL)
+        owner = self._book.workload(task.workload).owner_uid
+        self._ladder.cut_off(str(task), processes_of(str(task), supervisor, owner))
+        self.signal(task, supervisor, signal.SIGKILL)
 
     async def finish(self, task: TaskId, outcome: Exit) -> None:
         """Record that a run has ended so; the rest of a gang goes with one that failed."""
@@ -249,7 +259,7 @@ class Runs:
             # Nobody is left to end what the task started, and its devices must be free before they are given on.
             deadline = time.monotonic() + _LEFT_OVER_S
             while time.monotonic() < deadline and await asyncio.to_thread(
-                signal_task, str(task), supervisor, signal.SIGKILL
+                self.signal, task, supervisor, signal.SIGKILL
             ):
                 await asyncio.sleep(0.05)
             outcome = Exit(-signal.SIGKILL, "its supervisor was killed", time.time())

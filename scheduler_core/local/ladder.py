@@ -27,10 +27,10 @@ class Ladder:
     """Holds allocations: whole devices and slices by themselves, shares by MPS where there is one, else by caps.
 
     It knows whom MPS has taken in, whatever is shown of that, so that each goes out again and the last of a device is
-    known. All calls block for as long as the driver's tools do.
+    known. Without a `folder` for its pipes MPS is not used. All calls block for as long as the driver's tools do.
     """
 
-    def __init__(self, folder: Path, simulated: bool) -> None:
+    def __init__(self, folder: Path | None, simulated: bool) -> None:
         self._folder = folder
         self._simulated = simulated
         self._mps: Mps | None = None
@@ -131,7 +131,7 @@ class Ladder:
     def _service(self) -> Mps | None:
         with self._one_at_a_time:
             if not self._looked:
-                self._mps, self._looked = find_mps(self._folder), True
+                self._mps, self._looked = None if self._folder is None else find_mps(self._folder), True
             return self._mps
 
 

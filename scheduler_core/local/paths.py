@@ -14,6 +14,7 @@ from scheduler_core.errors import EngineUnavailable
 
 ENGINE_DIRECTORY_VARIABLE = "RUNAI_ENGINE_DIR"
 LEDGER_DIRECTORY_VARIABLE = "RUNAI_LEDGER_DIR"
+SHARED_DIRECTORY_VARIABLE = "RUNAI_SHARED_DIR"
 
 _NETWORK_FILESYSTEMS = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
@@ -55,6 +56,30 @@ def ledger_directory() -> Path:
         return Path(named)
     shared_memory = Path("/dev/shm")  # noqa: S108
     return (shared_memory if shared_memory.is_dir() else Path("/tmp")) / "jupyter-runai-ledger"  # noqa: S108
+
+
+def shared_directory() -> Path:
+    """Where the clients of all users find the shared engine of this host, if there is one; gone at a reboot."""
+    return Path(os.environ.get(SHARED_DIRECTORY_VARIABLE) or "/run/jupyter-runai")
+
+
+def is_roots_alone(path: Path) -> bool:
+    """Whether nobody but root can change what lies here, or put something else in its place."""
+    try:
+        target = path.resolve(strict=True)
+        ways = {*path.parents, *target.parents}
+        return _is_roots(path) and _is_roots(target) and all(_is_roots(way, is_way=True) for way in ways)
+    except OSError:
+        return False
+
+
+def _is_roots(path: Path, is_way: bool = False) -> bool:
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        return status.st_uid == 0
+    # In a sticky folder, such as /tmp, others cannot rename what is root's.
+    is_sticky = bool(status.st_mode & stat.S_ISVTX)
+    return status.st_uid == 0 and (not status.st_mode & 0o022 or (is_way and is_sticky))
 
 
 def private_directory(path: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
+from scheduler_core.local.accounts import Account
 from scheduler_core.local.identity import Process
 from scheduler_core.workload import ENDED, Allocation, Report, State, Workload, WorkloadSpec
 
@@ -66,7 +67,8 @@ class Record(Struct, frozen=True, kw_only=True):
 
     `then` is set while its processes are told to go; `failures` counts the runs of a gang that failed; `port` is where
     the tasks of a gang meet. A task that is added numbers its runs from `first_run` on, so that it takes up no files of
-    one that was here before and went when the workload was scaled down.
+    one that was here before and went when the workload was scaled down. `owner_gid` is its owner's group in a shared
+    engine.
     """
 
     spec: WorkloadSpec
@@ -76,6 +78,13 @@ class Record(Struct, frozen=True, kw_only=True):
     failures: int = 0
     port: int | None = None
     first_run: int = 0
+    owner_gid: int | None = None
+
+    @property
+    def account(self) -> Account | None:
+        """As whom its processes run; null where that is the engine's own user."""
+        uid, gid = self.workload.owner_uid, self.owner_gid
+        return None if uid is None or gid is None else Account(uid, gid)
 
     def alive(self) -> Iterator[tuple[TaskId, TaskRecord]]:
         """The tasks that hold devices."""
@@ -101,12 +110,15 @@ def by_workload(parts: Iterable[Part]) -> dict[str, dict[int, Part]]:
     return found
 
 
-def new_workload(spec: WorkloadSpec, workload_id: str, name: str, owner: str, simulated: bool) -> Workload:
+def new_workload(
+    spec: WorkloadSpec, workload_id: str, name: str, owner: str, simulated: bool, account: Account | None = None
+) -> Workload:
     """A workload as people see it when it was just submitted."""
     return Workload(
         id=workload_id,
         name=name,
         owner=owner,
+        owner_uid=None if account is None else account.uid,
         kind=spec.kind,
         queue=spec.queue,
         priority=spec.effective_priority,
@@ -122,9 +134,10 @@ def new_workload(spec: WorkloadSpec, workload_id: str, name: str, owner: str, si
     )
 
 
-def new_record(spec: WorkloadSpec, workload: Workload) -> Record:
+def new_record(spec: WorkloadSpec, workload: Workload, account: Account | None = None) -> Record:
     """The record of a workload that waits for its first run."""
-    return Record(spec=spec, workload=workload, tasks=(TaskRecord(),) * spec.tasks)
+    gid = None if account is None else account.gid
+    return Record(spec=spec, workload=workload, tasks=(TaskRecord(),) * spec.tasks, owner_gid=gid)
 
 
 def decode_record(content: bytes) -> Record:

@@ -146,4 +146,6 @@ def _more(record: Record, request: TaskRequest) -> TaskRequest:
 
 def _used_mib(record: Record, task: TaskRecord, samples: Mapping[str, Sample]) -> int:
     name = TaskId(record.workload.id, 0)
-    return sum(memory_of_tasks({name: task}, samples).get(name, {}).values())
+    uid = record.workload.owner_uid
+    owners = {} if uid is None else {name: uid}
+    return sum(memory_of_tasks({name: task}, samples, owners).get(name, {}).values())

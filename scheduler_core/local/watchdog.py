@@ -13,7 +13,6 @@ from msgspec import Struct
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.following import Runs
-from scheduler_core.local.identity import signal_task
 from scheduler_core.local.ladder import FRAMEWORK, Ladder
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.settings import WatchdogSettings
@@ -122,7 +121,7 @@ class Watchdog:
             if now - excess.warned >= settings.interrupt_after_s and known.supervisor is not None:
                 excess.interrupted = True
                 self._runs.say(task, f"{what}. It is interrupted (SIGINT).")
-                await asyncio.to_thread(signal_task, str(task), known.supervisor, signal.SIGINT)
+                await asyncio.to_thread(self._runs.signal, task, known.supervisor, signal.SIGINT)
         elif now - excess.warned >= settings.interrupt_after_s + settings.stop_after_s:
             self._runs.say(task, f"{what}. It is stopped.")
             try:

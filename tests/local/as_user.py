@@ -17,7 +17,7 @@ from scheduler_core.workload import WorkloadSpec
 
 async def answer(engine: LocalEngine, method: str, arguments: list[Any]) -> Any:
     if method == "logs":
-        return b"".join([chunk async for chunk in engine.logs(*arguments)]).decode()
+        return b"".join([piece.data async for piece in engine.logs(*arguments)]).decode()
     if method == "watch":
         async for event in engine.watch():
             return event

@@ -129,7 +129,7 @@ class WorkloadsHandler(Handler):
     def get(self) -> None:
         deleted = self.get_query_argument("deleted", "0") == "1"
         workloads = self.service.deleted() if deleted else self.service.list()
-        self.answer([self.caller.shown(workload) for workload in workloads])
+        self.answer(self.caller.shown_all(workloads))
 
     async def post(self) -> None:
         workload = await self.service.submit(decoded(self.request.body, Submission), self.caller)

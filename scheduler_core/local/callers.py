@@ -69,6 +69,10 @@ class Caller(Struct, frozen=True, kw_only=True):
         hidden = workload.report is not None and not (self.owns(workload) or self._is_root())
         return replace(workload, report=None) if hidden else workload
 
+    def shown_all(self, workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+        """Workloads, in the same way."""
+        return workloads if self.account is None else tuple(self.shown(workload) for workload in workloads)
+
     def shown_tasks(self, workload: Workload, tasks: tuple[TaskStatus, ...]) -> tuple[TaskStatus, ...]:
         """Its tasks, in the same way."""
         theirs = self.owns(workload) or self._is_root()
@@ -83,8 +87,7 @@ class Caller(Struct, frozen=True, kw_only=True):
         if self.account is None:
             return event
         if isinstance(event, EngineState):
-            workloads = tuple(self.shown(workload) for workload in event.workloads)
-            return replace(event, info=self.shown_info(event.info), workloads=workloads)
+            return replace(event, info=self.shown_info(event.info), workloads=self.shown_all(event.workloads))
         if isinstance(event, WorkloadChanged):
             return replace(event, workload=self.shown(event.workload))
         return event

@@ -319,7 +319,7 @@ class Service:
             for task, known in running.items()
             if known.then is None and self._book.get(task.workload).then is None
         }
-        self._loans.look(memory_mib)
+        self._loans.look(running, memory_mib)
         await self._watchdog.look(staying, samples, memory_mib, self._loans.allowed_mib())
         if self._loans.are_called_back:
             self._scheduling.wake()

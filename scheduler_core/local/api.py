@@ -181,16 +181,18 @@ class ResizeHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.resize(workload_id, decoded(self.request.body, TaskRequest)))
+        answer = await self.service.resize(workload_id, decoded(self.request.body, TaskRequest))
+        self.answer(self.caller.shown_resized(answer))
 
 
 class ScaleHandler(Handler):
-    """Change of how many tasks a workload is."""
+    """Change how many tasks a workload has."""
 
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.scale(workload_id, decoded(self.request.body, Scale)))
+        answer = await self.service.scale(workload_id, decoded(self.request.body, Scale))
+        self.answer(self.caller.shown_resized(answer))
 
 
 class RestoreHandler(Handler):

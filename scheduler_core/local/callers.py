@@ -15,7 +15,7 @@ from tornado.httputil import HTTPServerRequest
 from scheduler_core.errors import NotAllowed
 from scheduler_core.local.accounts import Account, peer_of
 from scheduler_core.local.survival import user_name
-from scheduler_core.workload import EngineInfo, EngineState, Event, TaskStatus, Workload, WorkloadChanged
+from scheduler_core.workload import EngineInfo, EngineState, Event, Resized, TaskStatus, Workload, WorkloadChanged
 
 Right: TypeAlias = Literal["see", "read", "decide", "administer"]
 """See it; read what it says; decide on it (stop, suspend, delete ...); change the engine itself."""
@@ -68,6 +68,10 @@ class Caller(Struct, frozen=True, kw_only=True):
         """A workload without its report where that is not theirs: a traceback has code in it, and values."""
         hidden = workload.report is not None and not (self.owns(workload) or self._is_root())
         return replace(workload, report=None) if hidden else workload
+
+    def shown_resized(self, answer: Resized) -> Resized:
+        """An answer that shows a workload, in the same way."""
+        return replace(answer, workload=self.shown(answer.workload))
 
     def shown_all(self, workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
         """Workloads, in the same way."""

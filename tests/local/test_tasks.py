@@ -211,9 +211,9 @@ while True:
 def test_a_task_that_comes_back_after_a_scaling_starts_anew(client: Client) -> None:
     array = client.submit(spec(UNTIL_STOPPED, "0.5", tasks=2, gang=False))
     until(client, array.id, lambda known: known.task_states == {"running": 2})
-    assert run_verb(client, "scale", verb_parsers("x")["scale"].parse([array.name, "1"])).endswith("of 1 task now.")
+    assert run_verb(client, "scale", verb_parsers("x")["scale"].parse([array.name, "1"])).endswith("has 1 task now.")
     until(client, array.id, lambda known: known.task_states == {} and known.tasks == 1)
-    assert run_verb(client, "scale", verb_parsers("x")["scale"].parse([array.name, "2"])).endswith("of 2 tasks now.")
+    assert run_verb(client, "scale", verb_parsers("x")["scale"].parse([array.name, "2"])).endswith("has 2 tasks now.")
     until(client, array.id, lambda known: known.task_states == {"running": 2})
     until_said(client, array.id, "up")
     client.stop(array.id)

@@ -51,6 +51,17 @@ class AsyncClient:
         hint = f"Did you mean {nearest[0]}?" if nearest else "See %runai list."
         raise NotFound(f"There is no workload called {reference!r}.", hint)
 
+    async def events(self, broke_off: Callable[[], None] = lambda: None) -> AsyncGenerator[Event, None]:
+        """Everything that happens, from a full state on; goes on by itself when the engine restarts in between.
+
+        `broke_off` is called each time that the stream does so.
+        """
+        since: tuple[str, int] | None = None
+        async with aclosing(_persistent(lambda: self.engine.watch(since), broke_off)) as events:
+            async for event in events:
+                since = (event.epoch, event.seq)
+                yield event
+
     async def follow(self, workload_id: str) -> AsyncGenerator[Workload | bytes, None]:
         """The workload at each change and its output as it comes, until it has ended and all was said.
 
@@ -59,7 +70,7 @@ class AsyncClient:
         updates: asyncio.Queue[Workload | bytes | BaseException | None] = asyncio.Queue(256)
         followers = [
             asyncio.ensure_future(_into(updates, self._changes(workload_id))),
-            asyncio.ensure_future(_into(updates, self._output(workload_id))),
+            asyncio.ensure_future(_into(updates, self.output(workload_id))),
         ]
         open_ends = len(followers)
         try:
@@ -76,23 +87,22 @@ class AsyncClient:
                 follower.cancel()
             await asyncio.gather(*followers, return_exceptions=True)
 
-    async def _changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
-        since: tuple[str, int] | None = None
-        async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
-            async for event in events:
-                since = (event.epoch, event.seq)
-                workload = _workload_in(event, workload_id)
-                if workload is not None:
-                    yield workload
-                    if workload.has_ended:
-                        return
-
-    async def _output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
+    async def output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
+        """The output from its beginning until the workload has ended, through restarts of the engine."""
         offset = 0
         async with aclosing(_persistent(lambda: self.engine.logs(workload_id, offset, follow=True))) as chunks:
             async for chunk in chunks:
                 offset += len(chunk)
                 yield chunk
+
+    async def _changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                workload = _workload_in(event, workload_id)
+                if workload is not None:
+                    yield workload
+                    if workload.has_ended:
+                        return
 
 
 def _workload_in(event: Event, workload_id: str) -> Workload | None:
@@ -105,7 +115,9 @@ def _workload_in(event: Event, workload_id: str) -> Workload | None:
     return event.workload if isinstance(event, WorkloadChanged) and event.workload.id == workload_id else None
 
 
-async def _persistent(open_stream: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+async def _persistent(
+    open_stream: Callable[[], AsyncGenerator[T, None]], broke_off: Callable[[], None] = lambda: None
+) -> AsyncGenerator[T, None]:
     """A stream to its end, opened again where it breaks off; the tenth failure in a row is raised."""
     failures = 0
     while True:
@@ -119,6 +131,7 @@ async def _persistent(open_stream: Callable[[], AsyncGenerator[T, None]]) -> Asy
             if failures >= _MOST_FAILURES:
                 raise
         failures += 1
+        broke_off()
         await asyncio.sleep(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1)))
 
 

@@ -90,7 +90,7 @@ def submit_cell(
     python = shell.transform_cell(source)
     filename = f"In[{shell.execution_count}]"
     _check(python, filename)
-    specification = _specification(options)
+    spec = specification(options)
     values = captured(python, shell.user_ns)
     with client.staging() as folder:
         total = write_values(folder, values, limits.refuse, shell.user_global_ns)
@@ -98,7 +98,7 @@ def submit_cell(
         write_cell(folder, python, filename, list(values), options.outputs, ipython)
         if total > limits.warn:
             print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
-        return client.submit(specification, folder)
+        return client.submit(spec, folder)
 
 
 def _check(python: str, filename: str) -> None:
@@ -123,12 +123,13 @@ def _is_builtin(name: str, value: Any) -> bool:
     return getattr(builtins, name, captured) is value
 
 
-def _specification(options: CellOptions) -> WorkloadSpec:
+def specification(options: CellOptions) -> WorkloadSpec:
+    """The workload that a line with these options makes of its cell, without what travels with it."""
     fewest, most = options.elastic or (options.workers or 1,) * 2
     return WorkloadSpec(
         command=(sys.executable, "-P", "-u", str(_RUNNER)),
-        cwd=_working_folder(),
-        env=_environment(),
+        cwd=working_folder(),
+        env=environment(),
         name=options.name or "",
         name_hint=_name_hint(),
         kind="training",
@@ -143,7 +144,12 @@ def _specification(options: CellOptions) -> WorkloadSpec:
     )
 
 
-def _working_folder() -> str:
+def working_folder() -> str:
+    """Where this notebook works.
+
+    Raises:
+        InvalidRequest: the folder is gone, or its name is no text.
+    """
     try:
         folder = str(Path.cwd())
     except FileNotFoundError:
@@ -155,14 +161,14 @@ def _working_folder() -> str:
     return folder
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The notebook's variables; of those that are no text a workload does without, and people are told."""
-    environment = {name: value for name, value in os.environ.items() if _is_text(name + value)}
-    left_out = sorted(os.environ.keys() - environment.keys())
+    variables = {name: value for name, value in os.environ.items() if _is_text(name + value)}
+    left_out = sorted(os.environ.keys() - variables.keys())
     if left_out:
         names = ", ".join(ascii(name)[1:-1] for name in left_out)
         print(f"The cell goes without the environment variables that are not UTF-8: {names}.", file=sys.stderr)
-    return environment
+    return variables
 
 
 def _is_text(text: str) -> bool:

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
-def __getattr__(name: str) -> str:
-    """The version is looked up when asked for: that costs more than the rest of this module."""
+def __getattr__(name: str) -> Any:
+    """The version and the widgets are looked up when asked for: that costs more than the rest of this module."""
+    if name == "widgets":
+        return import_module("jupyter_runai.widgets")
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import version  # noqa: PLC0415

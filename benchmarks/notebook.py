@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from jupyter_client.manager import AsyncKernelManager
 from local_engine import cpu_ms, engine
-from shape import arguments, report
+from shape import report, run_cases
 
 import jupyter_runai as runai
 from jupyter_runai.client import Client, shared_client
@@ -105,13 +105,5 @@ def pooled() -> float:
 CASES = {"kernel": kernel, "map": map_tasks}
 
 
-def main() -> None:
-    """Run one case, or all."""
-    chosen = arguments(__doc__, cases=list(CASES)).case
-    for name, case in CASES.items():
-        if chosen in (None, name):
-            case()
-
-
 if __name__ == "__main__":
-    main()
+    run_cases(__doc__, CASES)

@@ -203,7 +203,7 @@ VERBS = {
     "suspend": "free what a workload holds and keep it",
     "resume": "let a suspended workload start again",
     "resize": "change what a workload asks for",
-    "scale": "change of how many tasks a workload is",
+    "scale": "change how many tasks a workload has",
     "stop": "end a workload for good",
     "explain": "why a workload waits, or how it ended",
     "delete": "remove an ended workload; it can be restored for 14 days",

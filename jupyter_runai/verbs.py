@@ -109,8 +109,8 @@ def _scale(client: Client, options: Namespace) -> str:
     answer = client.scale(workload.id, Scale(tasks=most, min_tasks=fewest if fewest < most else None))
     count = f"{most} tasks" if most > 1 else "1 task"
     if answer.applied == "now":
-        return f"{workload.name} is of {count} now."
-    return f"{workload.name} is of {count} from its next start on: {answer.reason}."
+        return f"{workload.name} has {count} now."
+    return f"{workload.name} has {count} from its next start on: {answer.reason}."
 
 
 def _explain(client: Client, options: Namespace) -> str:

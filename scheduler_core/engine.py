@@ -97,7 +97,7 @@ class Engine(Protocol):
         ...
 
     async def scale(self, workload_id: str, scale: Scale) -> Resized:
-        """Change of how many tasks a workload is, now where that is possible, else from its next start on.
+        """Change how many tasks a workload has, now where that is possible, else from its next start on.
 
         `Conflict` once it has ended; `InvalidRequest` for a fewest of an array.
         """

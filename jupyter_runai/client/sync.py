@@ -110,7 +110,7 @@ class Client:
         return self._runtime.run(self._engine.resize(workload_id, request))
 
     def scale(self, workload_id: str, scale: Scale) -> Resized:
-        """Change of how many tasks a workload is: now where that is possible, else from its next start on."""
+        """Change how many tasks a workload has: now where that is possible, else from its next start on."""
         return self._runtime.run(self._engine.scale(workload_id, scale))
 
     def stop(self, workload_id: str) -> Workload:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_runai.kernels.keeper import SOCKET
-from scheduler_core.local.paths import short_socket_path
+from scheduler_core.sockets import short_socket_path
 
 
 class KernelLaunch(Struct, frozen=True):

@@ -169,7 +169,7 @@ class ResizeHandler(Handler):
 
 
 class ScaleHandler(Handler):
-    """Change of how many tasks a workload is."""
+    """Change how many tasks a workload has."""
 
     @web.authenticated
     @authorized("write", resource=WORKLOADS)

@@ -129,7 +129,7 @@ class WorkloadsHandler(Handler):
     def get(self) -> None:
         deleted = self.get_query_argument("deleted", "0") == "1"
         workloads = self.service.deleted() if deleted else self.service.list()
-        self.answer([self.caller.shown(workload) for workload in workloads])
+        self.answer(self.caller.shown_all(workloads))
 
     async def post(self) -> None:
         workload = await self.service.submit(decoded(self.request.body, Submission), self.caller)
@@ -181,16 +181,18 @@ class ResizeHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.resize(workload_id, decoded(self.request.body, TaskRequest)))
+        answer = await self.service.resize(workload_id, decoded(self.request.body, TaskRequest))
+        self.answer(self.caller.shown_resized(answer))
 
 
 class ScaleHandler(Handler):
-    """Change of how many tasks a workload is."""
+    """Change how many tasks a workload has."""
 
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.scale(workload_id, decoded(self.request.body, Scale)))
+        answer = await self.service.scale(workload_id, decoded(self.request.body, Scale))
+        self.answer(self.caller.shown_resized(answer))
 
 
 class RestoreHandler(Handler):

@@ -15,7 +15,7 @@ from tornado.httputil import HTTPServerRequest
 from scheduler_core.errors import NotAllowed
 from scheduler_core.local.accounts import Account, peer_of
 from scheduler_core.local.survival import user_name
-from scheduler_core.workload import EngineInfo, EngineState, Event, TaskStatus, Workload, WorkloadChanged
+from scheduler_core.workload import EngineInfo, EngineState, Event, Resized, TaskStatus, Workload, WorkloadChanged
 
 Right: TypeAlias = Literal["see", "read", "decide", "administer"]
 """See it; read what it says; decide on it (stop, suspend, delete ...); change the engine itself."""
@@ -69,6 +69,14 @@ class Caller(Struct, frozen=True, kw_only=True):
         hidden = workload.report is not None and not (self.owns(workload) or self._is_root())
         return replace(workload, report=None) if hidden else workload
 
+    def shown_resized(self, answer: Resized) -> Resized:
+        """An answer that shows a workload, in the same way."""
+        return replace(answer, workload=self.shown(answer.workload))
+
+    def shown_all(self, workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+        """Workloads, in the same way."""
+        return workloads if self.account is None else tuple(self.shown(workload) for workload in workloads)
+
     def shown_tasks(self, workload: Workload, tasks: tuple[TaskStatus, ...]) -> tuple[TaskStatus, ...]:
         """Its tasks, in the same way."""
         theirs = self.owns(workload) or self._is_root()
@@ -83,8 +91,7 @@ class Caller(Struct, frozen=True, kw_only=True):
         if self.account is None:
             return event
         if isinstance(event, EngineState):
-            workloads = tuple(self.shown(workload) for workload in event.workloads)
-            return replace(event, info=self.shown_info(event.info), workloads=workloads)
+            return replace(event, info=self.shown_info(event.info), workloads=self.shown_all(event.workloads))
         if isinstance(event, WorkloadChanged):
             return replace(event, workload=self.shown(event.workload))
         return event

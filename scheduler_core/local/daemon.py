@@ -21,11 +21,12 @@ from tornado.netutil import bind_unix_socket
 
 from scheduler_core.errors import Conflict
 from scheduler_core.local.api import LARGEST_BODY, application
-from scheduler_core.local.paths import engine_directory, runtime_directory, short_socket_path
+from scheduler_core.local.paths import engine_directory, runtime_directory
 from scheduler_core.local.protocol import ENDPOINT_FILE, LOCK_FILE, PROTOCOL, Endpoint
 from scheduler_core.local.service import Service
 from scheduler_core.local.settings import Settings
 from scheduler_core.local.shared import SharedSettings, read_shared
+from scheduler_core.sockets import short_socket_path
 
 _log = logging.getLogger(__name__)
 _PRESENCE_INTERVAL_S = 5.0

@@ -30,10 +30,10 @@ from scheduler_core.errors import (
 )
 from scheduler_core.local.finding import OwnEngine, find_engine
 from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.paths import short_socket_path
 from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PROTOCOL, Endpoint, Simulate, Submission
 from scheduler_core.local.runs import ended
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.sockets import short_socket_path
 from scheduler_core.workload import (
     Device,
     EngineInfo,

@@ -49,8 +49,15 @@ class Runs:
         path = self._folder / task.workload
         if task.workload not in self._book:
             return RunFolder(path)
-        record = self._book.get(task.workload)
-        return RunFolder(path, task.index, record.tasks[task.index].run, record.spec.gang, record.account)
+        record, known = self._book.get(task.workload), self._known(task)
+        return RunFolder(path, task.index, known.run if known else 0, record.spec.gang, record.account)
+
+    def _known(self, task: TaskId) -> TaskRecord | None:
+        """What is known of a task; nothing when its workload was deleted, or has fewer tasks now."""
+        if task.workload not in self._book:
+            return None
+        tasks = self._book.get(task.workload).tasks
+        return tasks[task.index] if task.index < len(tasks) else None
 
     def new_folder(self, workload_id: str, account: Account | None) -> RunFolder:
         """The files of a workload that is not in the book yet."""
@@ -132,7 +139,8 @@ class Runs:
 
     async def observe(self, task: TaskId, change: Change) -> None:
         """Note a fact about a task that has not ended yet."""
-        if task.workload in self._book and self._book.get(task.workload).tasks[task.index].is_alive:
+        known = self._known(task)
+        if known is not None and known.is_alive:
             await self._book.observe(task.workload, change)
 
     def say(self, task: TaskId, text: str) -> None:
@@ -244,8 +252,11 @@ class Runs:
 
     async def give_up(self, task: TaskId, reason: str) -> None:
         """Stop a task that may not go on, and its workload where it is a gang."""
+        known = self._known(task)
+        if known is None or known.then is not None:
+            return
         record = self._book.get(task.workload)
-        if record.then is not None or record.tasks[task.index].then is not None:
+        if record.then is not None:
             return
         if record.spec.gang:
             await self.tell_to_go(task.workload, lambda known: told_to_go(known, "stopped", reason, time.time()))

@@ -128,7 +128,7 @@ class Lifecycle:
         return await self._book.decide(workload_id, _resumed)
 
     async def scale(self, workload_id: str, scale: Scale) -> Resized:
-        """Change of how many tasks a workload is: at once where what runs of it goes on as it is.
+        """Change how many tasks a workload has: at once where what runs of it goes on as it is.
 
         Raises:
             InvalidRequest: the tasks of an array have no fewest.

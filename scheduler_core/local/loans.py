@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from msgspec import Struct
+
 from scheduler_core.local.book import Book
-from scheduler_core.local.records import TaskId
+from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.snapshot import Machine
 from scheduler_core.workload import Allocation, HeldDevice
+
+
+class _Borrower(Struct, frozen=True):
+    """A task that may use more than its share of a device, and what it had beyond that at the last reading."""
+
+    task: TaskId
+    started: float
+    held: HeldDevice
+    lent_mib: int
 
 
 class Loans:
@@ -22,16 +33,23 @@ class Loans:
         self._book = book
         self._machine = machine
         self._allowance_mib = allowance_mib
-        self._used: Mapping[TaskId, int] = {}
+        self._borrowers: list[_Borrower] = []
         self._called: dict[str, tuple[HeldDevice, ...]] = {}
 
     @property
     def are_called_back(self) -> bool:
         return bool(self._called)
 
-    def look(self, memory_mib: Mapping[TaskId, Mapping[int, int]]) -> None:
-        """Take up a reading: the MiB that each process of each task holds."""
-        self._used = {task: sum(by_process.values()) for task, by_process in memory_mib.items()}
+    def look(self, running: Mapping[TaskId, TaskRecord], memory_mib: Mapping[TaskId, Mapping[int, int]]) -> None:
+        """Take up a reading: what runs, and the MiB that each process of each task holds."""
+        self._borrowers = [
+            _Borrower(
+                task, known.started or 0.0, held, max(0, sum(memory_mib.get(task, {}).values()) - held.memory_mib)
+            )
+            for task, known in running.items()
+            for held in (known.allocation.devices if known.allocation is not None else ())
+            if held.most_mib > held.memory_mib
+        ]
 
     def call_back(self, workload_id: str, allocations: Iterable[Allocation]) -> str:
         """Why tasks cannot start on this yet, empty where they can. What is lent of their devices is called back."""
@@ -54,38 +72,33 @@ class Loans:
         """What each task with a limit may use now of its device, in MiB."""
         allowed: dict[TaskId, int] = {}
         free: dict[str, int] = {}
-        for task, _, held in sorted(self._borrowers(), key=lambda known: known[1]):
-            left = free.setdefault(held.id, self._free_mib(held.id))
-            lent = min(held.most_mib - held.memory_mib, max(0, left))
-            allowed[task] = held.memory_mib + lent
-            free[held.id] -= min(lent, self._lent_mib(task, held))
+        for borrower in sorted(self._borrowers, key=lambda borrower: borrower.started):
+            held = borrower.held
+            if held.id not in free:
+                free[held.id] = self._free_mib(held.id)
+            lent = min(held.most_mib - held.memory_mib, max(0, free[held.id]))
+            allowed[borrower.task] = held.memory_mib + lent
+            free[held.id] -= min(lent, borrower.lent_mib)
         return allowed
 
     def _in_the_way(self, device: str) -> list[str]:
         """The names of those that have borrowed of a device, where that is more than is free of it."""
         lent = {
-            task: max(0, self._lent_mib(task, held) - self._allowance_mib)
-            for task, _, held in self._borrowers()
-            if held.id == device
+            borrower.task: borrower.lent_mib - self._allowance_mib
+            for borrower in self._borrowers
+            if borrower.held.id == device and borrower.lent_mib > self._allowance_mib
         }
-        if sum(lent.values()) <= max(0, self._free_mib(device)):
+        if not lent or sum(lent.values()) <= max(0, self._free_mib(device)):
             return []
-        return [self._book.workload(task.workload).name for task, mib in lent.items() if mib]
+        return [self._book.workload(task.workload).name for task in lent if task.workload in self._book]
 
-    def _lent_mib(self, task: TaskId, held: HeldDevice) -> int:
-        return max(0, self._used.get(task, 0) - held.memory_mib)
-
-    def _borrowers(self) -> Iterator[tuple[TaskId, float, HeldDevice]]:
-        """Those that may use more than their share, each with when it started."""
-        for task, started, held in self._holders():
-            if held.most_mib > held.memory_mib:
-                yield task, started, held
-
-    def _holders(self) -> Iterator[tuple[TaskId, float, HeldDevice]]:
+    def _held(self) -> Iterator[HeldDevice]:
+        """All that this engine's tasks hold, or want to start with."""
         for record in self._book.live():
-            for task, known in record.alive():
-                for held in known.allocation.devices if known.allocation is not None else ():
-                    yield task, known.started or 0.0, held
+            for _, known in record.alive():
+                yield from known.allocation.devices if known.allocation is not None else ()
+        for devices in self._called.values():
+            yield from devices
 
     def _free_mib(self, device_id: str) -> int:
         """What is nobody's share, used by no stranger and wanted by no start; below 0 where there is too little."""
@@ -94,7 +107,5 @@ class Loans:
         if device is None:
             return 0
         others = sum(claim.share(device.memory_mib) for claim in machine.claims if claim.device == device_id)
-        wanted = [held for devices in self._called.values() for held in devices]
-        shares = [held for _, _, held in self._holders()] + wanted
-        ours = sum(held.memory_mib for held in shares if held.id == device_id)
+        ours = sum(held.memory_mib for held in self._held() if held.id == device_id)
         return device.memory_mib - machine.foreign_mib.get(device_id, 0) - int(others * device.memory_mib) - ours

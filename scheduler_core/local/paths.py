@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler_core.errors import EngineUnavailable
@@ -19,7 +16,6 @@ SHARED_DIRECTORY_VARIABLE = "RUNAI_SHARED_DIR"
 _NETWORK_FILESYSTEMS = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
 )
-_LONGEST_SOCKET_PATH = 100
 
 
 def engine_directory() -> Path:
@@ -109,24 +105,6 @@ def private_directory(path: Path) -> Path:
             )
         path.chmod(0o700)
     return path
-
-
-@contextmanager
-def short_socket_path(path: Path) -> Iterator[str]:
-    """A name for `path` that fits into a socket address (108 bytes), however deep the folder lies."""
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
-        yield str(path)
-        return
-    if sys.platform != "linux":
-        raise EngineUnavailable(
-            f"The socket path {path} is longer than this system allows.",
-            f"Set {ENGINE_DIRECTORY_VARIABLE} to a folder with a shorter name.",
-        )
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 def _on_network_filesystem(path: Path) -> bool:

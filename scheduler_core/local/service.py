@@ -311,20 +311,22 @@ class Service:
 
     async def _look(self, samples: Mapping[str, Sample]) -> None:
         running = self._book.running()
+        # A task may be gone before the readings are through.
+        outputs = [self._runs.folder(task).log for task in running]
         owners = self._book.owners(running)
         memory_mib = await asyncio.to_thread(memory_of_tasks, running, samples, owners) if running else {}
         # Who was told to go is left to save what it needs.
         staying = {
             task: known
             for task, known in running.items()
-            if known.then is None and self._book.get(task.workload).then is None
+            if known.then is None and task.workload in self._book and self._book.get(task.workload).then is None
         }
-        self._loans.look(memory_mib)
+        self._loans.look(running, memory_mib)
         await self._watchdog.look(staying, samples, memory_mib, self._loans.allowed_mib())
         if self._loans.are_called_back:
             self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
-        self._rotation.look(self._runs.folder(task).log for task in running)
+        self._rotation.look(outputs)
 
     async def _watch_projects(self) -> None:
         """Take over what is written into the file of projects."""

@@ -17,10 +17,10 @@ import msgspec
 
 from scheduler_core.errors import EngineUnavailable
 from scheduler_core.local.accounts import peer_of
-from scheduler_core.local.paths import short_socket_path
 from scheduler_core.local.protocol import ENDPOINT_FILE, LOG_FILE, Endpoint
 from scheduler_core.local.sharing import handed_on
 from scheduler_core.local.survival import SCOPE_PREFIX
+from scheduler_core.sockets import short_socket_path
 
 START_TIMEOUT_S = 20.0
 _CONNECT_TIMEOUT_S = 5.0

@@ -39,11 +39,16 @@ def pid_of(client: Client, workload: Workload) -> int:
     return int(until_said(client, workload.id, "\n"))
 
 
+def until_measured(client: Client, workload: Workload, mib: int) -> None:
+    """Wait until the engine has acted on a reading that shows this much of a workload's."""
+    while not any(second.gpu_memory_mib == mib for second in client.measurements(workload.id, "second")):
+        pass
+
+
 def test_what_is_free_is_lent_and_given_back_when_a_share_needs_it(client: Client, driver: Driver) -> None:
     borrower = client.submit(spec(SAYS_ITS_PID, request=QUARTER_TO_WHOLE, name="borrower"))
     driver.process(0, pid_of(client, borrower), 60 * GIB)
-    while client.devices()[0].used_mib != 60 * GIB:
-        pass
+    until_measured(client, borrower, 60 * GIB)
     owner = client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="owner"))
     waiting = until(client, owner.id, lambda known: known.reason != "")
     assert (waiting.state, waiting.reason) == (
@@ -63,8 +68,7 @@ def test_what_is_free_is_lent_and_given_back_when_a_share_needs_it(client: Clien
 def test_who_does_not_give_back_is_stopped(client: Client, driver: Driver) -> None:
     borrower = client.submit(spec(GIVES_IN_TO_NOTHING, request=QUARTER_TO_WHOLE, grace_s=0.5))
     driver.process(0, pid_of(client, borrower), 60 * GIB)
-    while client.devices()[0].used_mib != 60 * GIB:
-        pass
+    until_measured(client, borrower, 60 * GIB)
     owner = client.submit(spec(UNTIL_STOPPED, request=TaskRequest(gpu_memory_mib=30 * GIB)))
     ended, _ = outcome(client, borrower.id)
     assert (ended.state, ended.reason) == (

@@ -20,6 +20,7 @@ DECIDED = {
     "cloudpickle",
     "ipython",
     "ipywidgets",
+    "jupyter-client",
     "jupyter-server",
     "msgspec",
     "numpy",

@@ -231,7 +231,7 @@ class Launch:
 def _supervisor() -> str:
     """The supervisor, compiled: as a script each start would compile it anew, for a quarter of its time."""
     try:
-        return py_compile.compile(str(_SUPERVISOR), doraise=True)
+        return py_compile.compile(str(_SUPERVISOR), doraise=True) or str(_SUPERVISOR)
     except OSError:
         # Nobody may write where the package lies.
         return str(_SUPERVISOR)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jupyter_runai.client.aio import AsyncClient, joined
 from jupyter_runai.client.runtime import runtime
+from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
@@ -136,6 +137,12 @@ class Client:
 
     def devices(self) -> tuple[Device, ...]:
         return self._runtime.run(self._engine.devices())
+
+    def usage(
+        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> Usage:
+        """Who used what in [since, until), in seconds since the epoch; without `until` up to now."""
+        return self._runtime.run(self._engine.usage(by, since, until, step))
 
     def simulate(self, devices: str | None) -> EngineInfo:
         """Use simulated devices such as `2xA100-80GB`, or with null the machine's own."""

@@ -36,6 +36,7 @@ RUNS = 7
 TABS = 50
 WINDOWS = 5
 WINDOW_S = 8.0
+_PORTS = iter(range(20_000, 30_000))
 TOKEN = {"Authorization": "token bench"}
 
 
@@ -43,9 +44,7 @@ class Server:
     """A `jupyter server`, with the extension or without."""
 
     def __init__(self, folder: Path, extended: bool) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._command = [
             *(
                 sys.executable,
@@ -80,7 +79,7 @@ class Server:
 
     async def _answer(self) -> None:
         while self.process.poll() is None:
-            with suppress(ConnectionRefusedError):
+            with suppress(ConnectionError):
                 await AsyncHTTPClient().fetch(f"http://127.0.0.1:{self.port}/api/status", headers=TOKEN)
                 return
             await asyncio.sleep(0.002)
@@ -95,6 +94,15 @@ class Server:
         """What it holds, shared pages counted by their part."""
         rollup = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return int(rollup.partition("\nPss:")[2].split()[0]) / 1000
+
+
+def free_port() -> int:
+    """A port that nothing uses, below those that connections take: asking there again and again could meet itself."""
+    for port in _PORTS:
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 @contextmanager

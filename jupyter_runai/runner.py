@@ -3,14 +3,16 @@
 A script for whatever Python the workload names (`python -P -u runner.py`): it imports nothing but the standard library
 until it must. Folders come from RUNAI_INPUTS and RUNAI_RESULTS, the report goes to RUNAI_REPORT.
 
-Files in the inputs: `cell.json` ({source, filename, names, outputs, path, ipython}) and `values.pickle`, one pickle
-after another in the order of `names`.
+Files in the inputs: `cell.json` ({source, filename, names, outputs, largest, path, ipython, modules, versions}) and the
+values as `running/values.py` writes them: the namespaces of `modules`, then the values in the order of `names`.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import importlib
+import importlib.util
 import inspect
 import json
 import linecache
@@ -18,10 +20,24 @@ import os
 import pickle
 import sys
 import traceback
-import warnings
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+
+def _beside(name: str) -> Any:
+    """A part of ours by its file: the workload's Python need not have this package, and the cell may use its names."""
+    spec = importlib.util.spec_from_file_location(f"_runai_{name}", Path(__file__).parent / "running" / f"{name}.py")
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if TYPE_CHECKING:
+    from jupyter_runai.running import displays, values
+else:
+    displays, values = _beside("displays"), _beside("values")
 
 FAILED = 1
 LONGEST_MESSAGE = 10_000
@@ -35,22 +51,25 @@ class ValueLost(Exception):
 
 def main() -> int:
     """Run the cell; 0 when it ended well, 1 when it raised, its own status when it exited."""
-    inputs = Path(os.environ["RUNAI_INPUTS"])
+    inputs, results_folder = Path(os.environ["RUNAI_INPUTS"]), Path(os.environ["RUNAI_RESULTS"])
+    index = os.environ.get("RUNAI_TASK_INDEX", "0")
     cell = json.loads((inputs / "cell.json").read_text())
     sys.path[:] = cell["path"]
     module = ModuleType("__main__")
     sys.modules["__main__"] = module
     try:
-        module.__dict__.update(_load(inputs / "values.pickle", cell["names"]))
+        displays.prepare(module, displays.Displays(displays.display_file(results_folder, int(index))))
+        module.__dict__.update(_load(inputs / "values", cell))
         # Loading functions leaves the dict of the builtins there; a notebook has the module.
         module.__dict__["__builtins__"] = builtins
-        _prepare_display(cell["ipython"], module)
+        if cell["ipython"]:
+            importlib.import_module("IPython")
         status = _status(cell["source"], cell["filename"], module.__dict__)
         if status:
             return status
         # Of several tasks the first one's variables come back.
-        outputs = cell["outputs"] if os.environ.get("RUNAI_TASK_INDEX", "0") == "0" else []
-        results, lost = _save(outputs, module.__dict__, Path(os.environ["RUNAI_RESULTS"]))
+        outputs = cell["outputs"] if index == "0" else []
+        results, lost = _save(outputs, module.__dict__, results_folder, cell["largest"])
     except BaseException as error:
         sys.stdout.flush()
         _report(error=_described(error, cell["filename"]))
@@ -106,40 +125,49 @@ def _status(source: str, filename: str, namespace: dict[str, Any]) -> int:
         execute(source, filename, namespace)
     except SystemExit as request:
         return _exit_status(request)
+    finally:
+        displays.finish_cell()
     return 0
 
 
-def _load(path: Path, names: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    with path.open("rb") as file:
-        unpickler = pickle.Unpickler(file)  # noqa: S301 (written by the user's own notebook)
-        for name in names:
-            try:
-                values[name] = unpickler.load()
-            except Exception as error:
-                raise ValueLost(f"{name!r} could not be loaded here: {type(error).__name__}: {error}") from error
-    return values
+def _load(stem: Path, cell: dict[str, Any]) -> dict[str, Any]:
+    """What travelled, by its name; modules that were changed on disk are made as the notebook has them."""
+    there = list(sys.version_info[:2])
+    if there != cell["versions"]["python"]:
+        here, wanted = (".".join(map(str, version)) for version in (there, cell["versions"]["python"]))
+        raise ValueLost(f"This workload runs Python {here} and its values are from Python {wanted}.")
+    for name in cell["modules"]:
+        # All of them before any is filled: they may know each other.
+        sys.modules[name] = ModuleType(name)
+    loaded: dict[str, Any] = {}
+    with values.unpickler(stem) as unpickler:
+        for name in cell["modules"]:
+            vars(sys.modules[name]).update(_loaded(unpickler, name, cell))
+        for name in cell["names"]:
+            loaded[name] = _loaded(unpickler, name, cell)
+    return loaded
 
 
-def _prepare_display(ipython: bool, module: ModuleType) -> None:
-    if ipython:
-        from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415 (a third of a second)
-
-        with warnings.catch_warnings():
-            # Of an environment that is active and not this Python's: the notebook's own kernel has said so.
-            warnings.simplefilter("ignore")
-            shell = InteractiveShell.instance(user_module=module)
-        builtins.get_ipython = lambda: shell  # type: ignore[attr-defined]
-    builtins.display = _display  # type: ignore[attr-defined]
+def _loaded(unpickler: pickle.Unpickler, name: str, cell: dict[str, Any]) -> Any:
+    try:
+        return unpickler.load()
+    except Exception as error:
+        raise ValueLost(
+            f"{name!r} could not be loaded here: {type(error).__name__}: {error}{_versions(cell)}"
+        ) from error
 
 
-def _display(*values: object, **_: object) -> None:
-    for value in values:
-        print(repr(value))  # noqa: T201 (this is the cell's output)
+def _versions(cell: dict[str, Any]) -> str:
+    """A clause where another cloudpickle loads than has pickled, which it need not understand."""
+    written = cell["versions"]["cloudpickle"]
+    read = getattr(sys.modules.get("cloudpickle"), "__version__", written)
+    return "" if read == written else f" (pickled by cloudpickle {written}, loaded by {read})"
 
 
-def _save(outputs: list[str], namespace: dict[str, Any], folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Pickle the outputs, one file each; a sentence for each that cannot be."""
+def _save(
+    outputs: list[str], namespace: dict[str, Any], folder: Path, largest: int
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Pickle the outputs, each in files of its own; a sentence for each that cannot be."""
     results: list[dict[str, Any]] = []
     lost: list[str] = []
     if not outputs:
@@ -148,18 +176,33 @@ def _save(outputs: list[str], namespace: dict[str, Any], folder: Path) -> tuple[
 
     for name in outputs:
         if name not in namespace:
-            lost.append(f"the cell ended without a variable {name!r} to bring back")
+            lost.append(f"the cell ended without a variable {name!r} to bring back{_nearest(name, namespace)}")
             continue
-        path = folder / f"{name}.pickle"
         try:
-            with path.open("wb") as file:
-                cloudpickle.dump(namespace[name], file, protocol=pickle.HIGHEST_PROTOCOL)
+            with values.ValueFiles(folder / name, largest) as files:
+                pickler = cloudpickle.Pickler(files, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=files.apart)
+                pickler.dump(namespace[name])
+        except values.OverLimit:
+            lost.append(
+                f"{name!r} is larger than the {largest / 1_000_000:,.0f} MB left for what comes back: "
+                "save it to a file instead, or raise it: %config RunaiMagics.largest_values = ..."
+            )
         except Exception as error:
-            path.unlink(missing_ok=True)
             lost.append(f"{name!r} could not be brought back: {_readable(error)}")
+        else:
+            largest -= files.size
+            results.append({"name": name, "type": type(namespace[name]).__name__, "size": files.size})
             continue
-        results.append({"name": name, "type": type(namespace[name]).__name__, "size": path.stat().st_size})
+        for path in (folder / f"{name}.pickle", folder / f"{name}.buffers"):
+            path.unlink(missing_ok=True)
     return results, lost
+
+
+def _nearest(name: str, namespace: dict[str, Any]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 (only after a slip)
+
+    nearest = get_close_matches(name, [known for known in namespace if not known.startswith("_")], 1)
+    return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
 def _described(error: BaseException, filename: str) -> dict[str, str]:

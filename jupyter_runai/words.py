@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler_core.model import MILLI
+from scheduler_core.model import MILLI, TaskRequest
 from scheduler_core.workload import Allocation, HeldDevice, Workload
 
 _KILO = 1000
@@ -32,13 +32,17 @@ def share(milli: int) -> str:
 
 def asked(workload: Workload) -> str:
     """What a workload asks for: 0.5, 2, 20 GB, 4 x 0.5 for four tasks, or - for none."""
-    request = workload.request
+    return asked_for(workload.request, workload.tasks)
+
+
+def asked_for(request: TaskRequest, tasks: int) -> str:
+    """What so many tasks ask for, each `request`."""
     if request.gpu_memory_mib:
         one = f"{request.gpu_memory_mib / 1024:g} GB"
     else:
         amount = request.whole_devices * MILLI + request.portion_milli
         one = share(amount) if amount else "-"
-    return f"{workload.tasks} x {one}" if workload.tasks > 1 else one
+    return f"{tasks} x {one}" if tasks > 1 else one
 
 
 def held(allocation: Allocation, simulated: bool) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
@@ -15,6 +15,8 @@ from scheduler_core.workload import EngineState, Event, Workload, WorkloadChange
 
 T = TypeVar("T")
 
+Output: TypeAlias = tuple[int, bytes]
+"""What a task has written: its index, and the bytes."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
 _MOST_FAILURES = 10
@@ -56,10 +58,16 @@ class AsyncClient:
 
         Goes on by itself when the engine restarts in between.
         """
-        updates: asyncio.Queue[Workload | bytes | BaseException | None] = asyncio.Queue(256)
+        async with aclosing(self.follow_tasks(workload_id, (0,))) as updates:
+            async for update in updates:
+                yield update[1] if isinstance(update, tuple) else update
+
+    async def follow_tasks(self, workload_id: str, tasks: Iterable[int]) -> AsyncGenerator[Workload | Output, None]:
+        """As `follow`, with the output of each of these tasks."""
+        updates: asyncio.Queue[Workload | Output | BaseException | None] = asyncio.Queue(256)
         followers = [
             asyncio.ensure_future(_into(updates, self._changes(workload_id))),
-            asyncio.ensure_future(_into(updates, self._output(workload_id))),
+            *(asyncio.ensure_future(_into(updates, self._output(workload_id, task))) for task in tasks),
         ]
         open_ends = len(followers)
         try:
@@ -87,12 +95,13 @@ class AsyncClient:
                     if workload.has_ended:
                         return
 
-    async def _output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
+    async def _output(self, workload_id: str, task: int) -> AsyncGenerator[Output, None]:
         offset = 0
-        async with aclosing(_persistent(lambda: self.engine.logs(workload_id, offset, follow=True))) as chunks:
+        stream = _persistent(lambda: self.engine.logs(workload_id, offset, follow=True, task=task))
+        async with aclosing(stream) as chunks:
             async for chunk in chunks:
                 offset += len(chunk)
-                yield chunk
+                yield task, chunk
 
 
 def _workload_in(event: Event, workload_id: str) -> Workload | None:
@@ -123,7 +132,7 @@ async def _persistent(open_stream: Callable[[], AsyncGenerator[T, None]]) -> Asy
 
 
 async def _into(
-    updates: asyncio.Queue[Workload | bytes | BaseException | None], source: AsyncGenerator[Workload | bytes, None]
+    updates: asyncio.Queue[Workload | Output | BaseException | None], source: AsyncGenerator[Workload | Output, None]
 ) -> None:
     end: BaseException | None = None
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
-from jupyter_runai.client.aio import AsyncClient
+from jupyter_runai.client.aio import AsyncClient, Output
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
@@ -63,6 +63,12 @@ class Client:
     def follow(self, workload_id: str, tick_s: float | None = None) -> Iterator[Workload | bytes | None]:
         """The workload at each change and its output as it comes; null after `tick_s` seconds without either."""
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
+
+    def follow_tasks(
+        self, workload_id: str, tasks: Iterable[int], tick_s: float | None = None
+    ) -> Iterator[Workload | Output | None]:
+        """As `follow`, with the output of each of these tasks as (index, bytes)."""
+        return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks), tick_s)
 
     def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return self._runtime.run(self._engine.tasks(workload_id))

@@ -1,41 +1,43 @@
-"""`%%runai train`: the cell becomes a workload, its output comes back under it, its results as variables."""
+"""`%%runai`: the cell becomes a workload, its output comes back under it, its results as variables."""
 
 from __future__ import annotations
 
 import ast
-import builtins
-import codecs
 import os
 import re
 import secrets
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct
 
 from jupyter_runai.client import Client
-from jupyter_runai.magics.capture import names_in_magics, names_read
 from jupyter_runai.magics.errors import failed, not_brought_back
+from jupyter_runai.magics.follow import follow, is_hopeless, say_detached
+from jupyter_runai.magics.handshake import shake_hands
+from jupyter_runai.magics.inputs import captured, chosen, unknown
 from jupyter_runai.magics.line import ProgressLine
+from jupyter_runai.magics.modules import LocalModules
+from jupyter_runai.magics.preview import preview_text
 from jupyter_runai.magics.values import read_results, write_cell, write_values
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Workload, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, Workload, WorkloadSpec
 
 _RUNNER = Path(__file__).parent.parent / "runner.py"
-_TICK_S = 1.0
-_HOPELESS = frozenset({"never_fits", "queue_not_found"})
 
 
 class CellOptions(Struct, frozen=True, kw_only=True):
-    """What the line of a `%%runai train` cell asks for."""
+    """What the line of a `%%runai` cell asks for."""
 
+    kind: Kind = "training"
     gpu: int | str | None = None
     gpu_memory: int | None = None
+    devices: int | None = None
     name: str | None = None
     project: str | None = None
     priority: str | None = None
@@ -44,6 +46,8 @@ class CellOptions(Struct, frozen=True, kw_only=True):
     retries: int = 0
     max_time: float | None = None
     detach: bool = False
+    dry_run: bool = False
+    inputs: list[str] | None = None
     outputs: list[str] = []
 
 
@@ -54,48 +58,92 @@ class CellLimits(Struct, frozen=True, kw_only=True):
     refuse: int
 
 
-def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, source: str, limits: CellLimits) -> None:
+class Cell(Struct, frozen=True, kw_only=True):
+    """A cell that is ready to travel: its Python, the values and the modules that go along as they are here."""
+
+    python: str
+    filename: str
+    values: dict[str, Any]
+    modules: dict[str, ModuleType]
+
+
+def run_cell(
+    shell: InteractiveShell,
+    client: Client,
+    options: CellOptions,
+    source: str,
+    limits: CellLimits,
+    modules: LocalModules,
+) -> None:
     """Submit a cell and stay with it until it has ended, or until it is clear that it never starts.
 
     Raises:
         SyntaxError: the cell is no Python; nothing was submitted.
         RunaiError: it was refused; nothing was submitted.
-        CellFailed: it ran and failed.
+        CellFailed: it ran and failed, or was stopped from here.
         Shown: it completed, and a variable it left cannot be had here.
     """
-    workload = submit_cell(shell, client, options, source, limits)
+    cell = prepared_cell(shell, options, source, modules)
+    if options.dry_run:
+        print(preview_cell(shell, client, options, cell, limits))
+        return
+    workload = submit_cell(shell, client, options, cell, limits)
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
-    line.show(workload)
-    try:
-        workload = _follow(client, workload, line, until_placed=options.detach)
-    except KeyboardInterrupt:
-        _say_detached(workload)
-        return
+    workload = follow(client, workload, line, until_placed=options.detach)
     if not workload.has_ended:
-        _say_detached(workload)
+        say_detached(workload)
         return
-    if _is_hopeless(workload):
+    if is_hopeless(workload):
         print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
         print(client.info().notice, end="")
         return
     _bring_back(shell, client, workload, line)
     if workload.state != "completed":
-        raise failed(workload)
+        raise failed(workload, client.tasks(workload.id) if workload.tasks > 1 else ())
 
 
-def submit_cell(
-    shell: InteractiveShell, client: Client, options: CellOptions, source: str, limits: CellLimits
-) -> Workload:
-    """Take along what the cell reads, and submit it."""
+def prepared_cell(shell: InteractiveShell, options: CellOptions, source: str, modules: LocalModules) -> Cell:
+    """What is to travel; people are told of names that nothing defines and of modules that have changed."""
     python = shell.transform_cell(source)
     filename = f"In[{shell.execution_count}]"
     _check(python, filename)
+    values = captured(python, shell.user_ns) if options.inputs is None else chosen(options.inputs, shell.user_ns)
+    changed = modules.changed()
+    known = shell.user_ns if options.inputs is None else values
+    for sentence in unknown(python, known, shell.user_ns):
+        print(sentence, file=sys.stderr)
+    if changed:
+        print(f"Changed on disk, and in the cell as they are here: {', '.join(changed)}.", file=sys.stderr)
+    return Cell(python=python, filename=filename, values=values, modules=changed)
+
+
+def preview_cell(shell: InteractiveShell, client: Client, options: CellOptions, cell: Cell, limits: CellLimits) -> str:
+    """What would travel, what would be asked for and what the engine would do; nothing is submitted."""
     specification = _specification(options)
-    values = captured(python, shell.user_ns)
     with client.staging() as folder:
-        total = write_values(folder, values, limits.refuse, shell.user_global_ns)
-        ipython = "get_ipython()" in python
-        write_cell(folder, python, filename, list(values), options.outputs, ipython)
+        sizes = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
+    return preview_text(cell.values, cell.modules, sizes, specification, client.preview(specification))
+
+
+def submit_cell(
+    shell: InteractiveShell, client: Client, options: CellOptions, cell: Cell, limits: CellLimits
+) -> Workload:
+    """Take along what the cell reads, and submit it."""
+    specification = _specification(options)
+    shake_hands(specification.command[0])
+    with client.staging() as folder:
+        sizes = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
+        write_cell(
+            folder,
+            cell.python,
+            cell.filename,
+            list(cell.values),
+            options.outputs,
+            "get_ipython()" in cell.python,
+            cell.modules,
+            limits.refuse,
+        )
+        total = sum(sizes.values())
         if total > limits.warn:
             print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
         return client.submit(specification, folder)
@@ -109,20 +157,6 @@ def _check(python: str, filename: str) -> None:
         raise InvalidRequest("The cell is nested too deeply for Python to compile.", "Split it.") from None
 
 
-def captured(python: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """What the cell reads and the notebook has; IPython's own names stay here."""
-    own = {"In", "Out", "get_ipython", "exit", "quit", "display"}
-    return {
-        name: namespace[name]
-        for name in sorted({*names_read(python), *names_in_magics(python)})
-        if name in namespace and name not in own and not _is_builtin(name, namespace[name])
-    }
-
-
-def _is_builtin(name: str, value: Any) -> bool:
-    return getattr(builtins, name, captured) is value
-
-
 def _specification(options: CellOptions) -> WorkloadSpec:
     fewest, most = options.elastic or (options.workers or 1,) * 2
     return WorkloadSpec(
@@ -131,14 +165,14 @@ def _specification(options: CellOptions) -> WorkloadSpec:
         env=_environment(),
         name=options.name or "",
         name_hint=_name_hint(),
-        kind="training",
+        kind=options.kind,
         queue=options.project or DEFAULT_QUEUE,
         tasks=most,
         min_tasks=fewest,
         retries=options.retries,
         max_run_s=options.max_time,
         priority=None if options.priority is None else PRIORITIES[options.priority],
-        request=TaskRequest(gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0),
+        request=TaskRequest(gpu=options.gpu or options.devices or 0, gpu_memory_mib=options.gpu_memory or 0),
         key=secrets.token_hex(16),
     )
 
@@ -173,37 +207,6 @@ def _name_hint() -> str:
     """The notebook's own name where the server tells it, as far as a workload can be called so."""
     stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem.lower()
     return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:50].strip("-") or "cell"
-
-
-def _say_detached(workload: Workload) -> None:
-    print(f"Detached: {workload.name} goes on. %runai logs {workload.name} · %runai stop {workload.name}")
-
-
-def _follow(client: Client, workload: Workload, line: ProgressLine, until_placed: bool) -> Workload:
-    """Show a workload until it has ended, or until it runs or is known to wait.
-
-    One that can never start is stopped; its verdict stays to be read.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    for update in client.follow(workload.id, tick_s=_TICK_S):
-        if isinstance(update, bytes):
-            sys.stdout.write(decoder.decode(update))
-            sys.stdout.flush()
-            continue
-        if update is not None:
-            workload = update
-        line.show(workload)
-        if workload.state == "pending" and _is_hopeless(workload):
-            workload = client.stop(workload.id)
-            line.show(workload)
-            return workload
-        if until_placed and (workload.state == "running" or workload.verdict is not None):
-            return workload
-    return workload
-
-
-def _is_hopeless(workload: Workload) -> bool:
-    return workload.started is None and workload.verdict is not None and workload.verdict.code in _HOPELESS
 
 
 def _bring_back(shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine) -> None:

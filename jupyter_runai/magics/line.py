@@ -24,6 +24,7 @@ class ProgressLine:
         self._in_place = in_place
         self._handle: DisplayHandle | None = None
         self._shown = ""
+        self._bundle: dict[str, str] = {}
 
     def show(self, workload: Workload, returned: tuple[tuple[str, str, int], ...] = ()) -> None:
         """Draw the line; `returned` are the (name, type, bytes) of values that came back."""
@@ -33,11 +34,16 @@ class ProgressLine:
         if drawn == self._shown:
             return
         self._shown = drawn
-        bundle = {"text/plain": f"{text}  {clock}", "text/html": _html(text, clock, workload)}
+        self._bundle = {"text/plain": f"{text}  {clock}", "text/html": _html(text, clock, workload)}
         if self._handle is None or not self._in_place:
-            self._handle = display(bundle, raw=True, display_id=True)
+            self._handle = display(self._bundle, raw=True, display_id=True)
         else:
-            self._handle.update(bundle, raw=True)
+            self._handle.update(self._bundle, raw=True)
+
+    def show_again(self) -> None:
+        """Draw the line anew, after the cell's outputs were cleared."""
+        if self._handle is not None and self._in_place:
+            self._handle.display(self._bundle, raw=True)
 
 
 def describe(workload: Workload, now: float, returned: tuple[tuple[str, str, int], ...]) -> tuple[str, str]:

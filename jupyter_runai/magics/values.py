@@ -1,68 +1,87 @@
-"""Writes a cell and the values it reads into the folder that its workload starts from."""
+"""Writes a cell and the values it reads into the folder that its workload starts from, and reads what comes back."""
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import json
 import pickle
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import cloudpickle
 
+from jupyter_runai.magics.culprit import culprit
+from jupyter_runai.magics.modules import by_value
+from jupyter_runai.running.values import OverLimit, ValueFiles, unpickler
 from scheduler_core.errors import InvalidRequest, TooLarge
 
 _MB = 1_000_000
+_NOT_TAKEN = frozenset({"__builtins__", "__spec__", "__loader__", "__cached__"})
 
 
-class _Limited:
-    """A file that refuses to grow beyond a limit."""
+class _Namespace:
+    """Stands for a namespace in a pickle; loaded, it is that of the module of this name over there."""
 
-    def __init__(self, file: BinaryIO, limit: int) -> None:
-        self._file = file
-        self._limit = limit
-        self.size = 0
-
-    def write(self, data: Any) -> int:
-        length = memoryview(data).nbytes
-        self.size += length
-        if self.size > self._limit:
-            raise _OverLimit
-        return self._file.write(data)
-
-
-class _OverLimit(Exception):
-    """More was to be written than the limit allows."""
-
-
-class _CellNamespace:
-    """Stands for the notebook's namespace in a pickle; loaded, it is the namespace that the cell runs in."""
+    def __init__(self, module: str) -> None:
+        self._module = module
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return vars, (sys.modules["__main__"],)
+        return vars, (sys.modules[self._module],)
 
 
-def write_values(folder: Path, values: Mapping[str, Any], limit: int, namespace: Mapping[str, Any]) -> int:
-    """Pickle `values` into `values.pickle`, one copy, and return its size in bytes.
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """Gives functions over there the globals that they share here."""
+
+    def __init__(self, files: ValueFiles, namespace: Mapping[str, Any], modules: Mapping[str, ModuleType]) -> None:
+        super().__init__(files, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=files.apart)
+        # cloudpickle would make a fresh dict of each.
+        self.globals_ref[id(namespace)] = _Namespace("__main__")
+        for name, module in modules.items():
+            self.globals_ref[id(vars(module))] = _Namespace(name)
+        self._travelling = {id(module): name for name, module in modules.items()}
+        own = {name: namespace[name] for name in ("display", "get_ipython") if name in namespace}
+        self._own = {id(value): name for name, value in own.items() if _is_ipythons(value)}
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, ModuleType) and id(obj) in self._travelling:
+            # The one that the runner has made under this name.
+            return importlib.import_module, (self._travelling[id(obj)],)
+        if id(obj) in self._own:
+            # A kernel does not travel; the runner has these of its own.
+            return getattr, (builtins, self._own[id(obj)])
+        return super().reducer_override(obj)
+
+
+def write_values(
+    folder: Path,
+    values: Mapping[str, Any],
+    limit: int,
+    namespace: Mapping[str, Any],
+    modules: Mapping[str, ModuleType],
+) -> dict[str, int]:
+    """Pickle `values` into the files `values.*`, one copy; the size of each in bytes by its name.
 
     Functions whose globals are `namespace`, the notebook's, have the cell's own as their globals once loaded; what
-    they read of it travels with them.
+    they read of it travels with them. `modules` travel as they are here, under their dotted names.
 
     Raises:
-        InvalidRequest: a value cannot be pickled; the message names its variable.
+        InvalidRequest: a value cannot be pickled; the message names its variable and the place in it.
         TooLarge: together they are over `limit` bytes; the message names the one that went over.
     """
-    with (folder / "values.pickle").open("wb") as file:
-        limited = _Limited(file, limit)
+    sizes: dict[str, int] = {}
+    with ValueFiles(folder / "values", limit) as files, by_value(modules):
         # One pickler for all, so that values which share an object still share it over there.
-        pickler = cloudpickle.Pickler(limited, protocol=pickle.HIGHEST_PROTOCOL)
-        # The globals that functions of a namespace share over there; cloudpickle would make them a fresh dict.
-        pickler.globals_ref[id(namespace)] = _CellNamespace()
-        for name, value in values.items():
+        pickler = _Pickler(files, namespace, modules)
+        states = [(name, _state(module)) for name, module in modules.items()]
+        for name, value in [*states, *values.items()]:
+            before = files.size
             try:
                 pickler.dump(value)
-            except _OverLimit:
+            except OverLimit:
                 raise TooLarge(
                     f"With {name!r} the values that this cell reads are over {limit / _MB:,.0f} MB.",
                     "Save it to a file and load it in the cell, or raise it: %config RunaiMagics.largest_values = ...",
@@ -70,23 +89,44 @@ def write_values(folder: Path, values: Mapping[str, Any], limit: int, namespace:
             except OSError:
                 raise
             except Exception as error:
-                raise InvalidRequest(
-                    f"{name!r} cannot travel to the workload: {_first_line(error)}.",
-                    "Make it inside the cell instead of taking it from the notebook.",
-                ) from None
-    return limited.size
+                raise _refusal(name, value, error, changed=name in modules) from None
+            sizes[name] = sizes.get(name, 0) + files.size - before
+    return sizes
 
 
-def write_cell(folder: Path, source: str, filename: str, names: list[str], outputs: list[str], ipython: bool) -> None:
+def _refusal(name: str, value: Any, error: Exception, changed: bool) -> InvalidRequest:
+    """What cannot travel and why; `changed` for the namespace of a module that has changed on disk."""
+    place, cause = culprit(name, SimpleNamespace(**value) if changed else value, error)
+    where = "" if place == name else f" because of {place}"
+    reload = f"It has changed on disk. Load it anew: importlib.reload({name})"
+    return InvalidRequest(
+        f"{name!r} cannot travel to the workload{where}: {_first_line(cause)}.",
+        reload if changed else "Make it inside the cell instead of taking it from the notebook.",
+    )
+
+
+def write_cell(
+    folder: Path,
+    source: str,
+    filename: str,
+    names: list[str],
+    outputs: list[str],
+    ipython: bool,
+    modules: Iterable[str],
+    largest: int,
+) -> None:
     """Describe the cell in `cell.json`, as the runner reads it."""
     cell = {
         "source": source,
         "filename": filename,
         "names": names,
         "outputs": outputs,
+        "largest": largest,
         # Python itself looks into nothing else that may stand there.
         "path": [entry for entry in sys.path if isinstance(entry, str)],
         "ipython": ipython,
+        "modules": list(modules),
+        "versions": {"python": sys.version_info[:2], "cloudpickle": cloudpickle.__version__},
     }
     (folder / "cell.json").write_text(json.dumps(cell))
 
@@ -98,8 +138,8 @@ def read_results(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], li
     for name in names:
         path = folder / f"{name}.pickle"
         try:
-            with path.open("rb") as file:
-                values[name] = pickle.load(file)  # noqa: S301 (written by the user's own workload)
+            with unpickler(folder / name) as results:
+                values[name] = results.load()
         except FileNotFoundError:
             lost.append(f"{name!r} did not come back: its file {path} is gone.")
         except Exception as error:
@@ -108,7 +148,15 @@ def read_results(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], li
     return values, lost
 
 
-def _first_line(error: Exception) -> str:
+def _is_ipythons(value: object) -> bool:
+    return str(getattr(value, "__module__", "")).partition(".")[0] == "IPython"
+
+
+def _state(module: ModuleType) -> dict[str, Any]:
+    return {name: value for name, value in vars(module).items() if name not in _NOT_TAKEN}
+
+
+def _first_line(error: BaseException) -> str:
     try:
         text = str(error).strip() or type(error).__name__
     except Exception:

@@ -9,13 +9,14 @@ RICH = "class Rich:\n    def _repr_html_(self): return '<p>rich</p>'\n    def __
 
 def test_displays_stand_where_they_were_made(run: RunCells) -> None:
     ran, logged = run(
-        f"%%runai train --name shown\nimport os\n{RICH}"
-        "print('before')\ndisplay(Rich())\nprint('between', end='')\nos.system('echo from a child')\ndisplay(Rich())\n"
+        f"%%runai train --name shown\nimport os\nget_ipython()\n{RICH}"
+        "print('plainly rich')\ndisplay(Rich())\n"
+        "print('between', end='')\nos.system('echo from a child')\ndisplay(Rich())\n"
         "Rich()",
         "%runai logs shown",
     )
-    assert ran.order == ["before\n", "<p>rich</p>", "betweenfrom a child\n", "<p>rich</p>", "<p>rich</p>"]
-    assert logged.text.startswith("before\nplainly rich\nbetweenfrom a child\nplainly rich\nplainly rich\n")
+    assert ran.order == ["plainly rich\n", "<p>rich</p>", "betweenfrom a child\n", "<p>rich</p>", "<p>rich</p>"]
+    assert logged.text.startswith("plainly rich\nplainly rich\nbetweenfrom a child\nplainly rich\nplainly rich\n")
 
 
 def test_both_streams_keep_their_order(run: RunCells) -> None:

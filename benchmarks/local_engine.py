@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
-from shape import arguments, report
+from shape import report, run_cases
 
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
@@ -188,13 +188,5 @@ def start() -> None:
 CASES = {"submit": submit, "rate": rate, "list": long_list, "idle": idle, "start": start}
 
 
-def main() -> None:
-    """Run one case, or all."""
-    chosen = arguments(__doc__, cases=list(CASES)).case
-    for name, case in CASES.items():
-        if chosen in (None, name):
-            case()
-
-
 if __name__ == "__main__":
-    main()
+    run_cases(__doc__, CASES)

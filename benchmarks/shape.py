@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 
@@ -14,6 +15,14 @@ def arguments(about: str | None, cases: list[str]) -> argparse.Namespace:
     parser.add_argument("--case", choices=cases)
     parser.add_argument("paths", nargs="*")
     return parser.parse_args()
+
+
+def run_cases(about: str | None, cases: Mapping[str, Callable[[], None]]) -> None:
+    """Run the case that was asked for, or all."""
+    chosen = arguments(about, cases=list(cases)).case
+    for name, case in cases.items():
+        if chosen in (None, name):
+            case()
 
 
 def report(

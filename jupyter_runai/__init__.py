@@ -10,14 +10,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from jupyter_runai.functions import Handle, RemoteError, RemoteFunction, get, map, remote, submit  # noqa: A004
 
-def __getattr__(name: str) -> str:
-    """The version is looked up when asked for: that costs more than the rest of this module."""
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import version  # noqa: PLC0415
+__all__ = ["Handle", "RemoteError", "RemoteFunction", "get", "map", "remote", "submit"]
 
-    return version("jupyter-runai")
+
+def __getattr__(name: str) -> Any:
+    """The version and the functions are loaded when asked for: that costs more than the rest of this module."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("jupyter-runai")
+    if name in __all__:
+        from jupyter_runai import functions  # noqa: PLC0415
+
+        return getattr(functions, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

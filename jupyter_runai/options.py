@@ -6,15 +6,18 @@ import argparse
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
+
+from msgspec.structs import replace
 
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.model import gpu_amount
+from scheduler_core.model import TaskRequest, gpu_amount
 from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES, Kind
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
 _TIME = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[smhd])")
+_LONG_OPTION = re.compile(r"--([a-z][a-z-]*)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 _MOST = 1_000_000
@@ -59,11 +62,18 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     which = parsers["list"].add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="those that have ended too")
     which.add_argument("--deleted", action="store_true", help="those that can be restored")
-    for verb in ("logs", "suspend", "resume", "resize", "stop", "explain", "delete", "restore"):
+    for verb in ("logs", "suspend", "resume", "scale", "stop", "explain", "delete", "restore"):
         parsers[verb].add_argument("workload", help="its name or id")
     parsers["logs"].add_argument("--task", type=_index, default=0, metavar="N", help="of several tasks this one's")
-    _add_amount(parsers["resize"], required=True)
+    parsers["resize"].add_argument("words", nargs="*", metavar="[workload] amount", help="without a name its own")
+    _add_amount(parsers["resize"])
+    _add_limit(parsers["resize"])
+    parsers["scale"].add_argument(
+        "workers", type=_number_of_workers, help="so many tasks, or MIN:MAX for an elastic one"
+    )
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
+    _add_kernelspec(parsers["kernelspec install"])
+    parsers["kernelspec remove"].add_argument("--profile", type=_name, required=True, help="which")
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
     config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
@@ -75,6 +85,7 @@ def cell_parser(verb: str) -> Parser:
     """The parser of a verb of `%%runai`, one of `CELL_VERBS`."""
     parser = Parser(prog=f"%%runai {verb}", description="Run this cell as a workload")
     _add_amount(parser, devices=True)
+    _add_limit(parser)
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--workers", type=_workers, metavar="N", help="so many tasks as one distributed training")
     number.add_argument("--elastic", type=_elastic, metavar="MIN:MAX", help="as many as there is room for, such as 2:8")
@@ -91,12 +102,104 @@ def cell_parser(verb: str) -> Parser:
     return parser
 
 
+def resized(options: argparse.Namespace, own: str | None) -> tuple[str, argparse.Namespace]:
+    """Which workload `resize` is about, and the amount it is to ask for.
+
+    `own` is the workload that asks, null outside of any.
+
+    Raises:
+        InvalidRequest: no amount, two of them, or no workload.
+    """
+    words, amount = list(options.words), argparse.Namespace(**vars(options))
+    hint = "Try: %runai resize 0.25, or %runai resize NAME 0.25"
+    if not options.gpu and not options.gpu_memory:
+        if not words:
+            raise InvalidRequest("resize needs an amount.", hint)
+        amount.gpu, amount.gpu_memory = _amount(words.pop())
+    if len(words) > 1:
+        raise InvalidRequest(f"resize takes one workload and one amount, not {' '.join(options.words)}.", hint)
+    reference = words[0] if words else own
+    if reference is None:
+        raise InvalidRequest("This is no workload: say which one is meant.", "Try: %runai resize NAME 0.25")
+    return reference, amount
+
+
+def _amount(text: str) -> tuple[int | str, int]:
+    try:
+        return (0, _memory(text)) if _SIZE.fullmatch(text) else (_gpu(text), 0)
+    except argparse.ArgumentTypeError as error:
+        raise InvalidRequest(f"{error}.".replace("--gpu", "the amount"), "Try: %runai resize NAME 0.25") from None
+
+
+def _add_kernelspec(parser: Parser) -> None:
+    parser.add_argument("--profile", type=_name, required=True, help="its name, such as half")
+    _add_amount(parser, required=True)
+    parser.add_argument("-p", "--project", help="whose quota it takes")
+    parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
+    parser.add_argument("--name", metavar="TEXT", help="what the launcher shows")
+    parser.add_argument("--sys-prefix", action="store_true", help="for all users of this Python environment")
+
+
+def checked_options(given: Mapping[str, object]) -> dict[str, Any]:
+    """What a cell's line may hold, given as Python values by their names there: `gpu_memory="20G"`, `max_time="2h"`.
+
+    Raises:
+        InvalidRequest: one sentence that names the option as Python does.
+    """
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    try:
+        return vars(cell_parser("train").parse(words))
+    except InvalidRequest as error:
+        raise InvalidRequest(_LONG_OPTION.sub(_python_name, error.message)) from None
+
+
+def _python_name(option: re.Match[str]) -> str:
+    return option[1].replace("-", "_")
+
+
 def _add_amount(parser: Parser, required: bool = False, devices: bool = False) -> None:
     amount = parser.add_mutually_exclusive_group(required=required)
     amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
     amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
     if devices:
-        amount.add_argument("--devices", type=_devices, metavar="N", help="whole devices, such as 2")
+        amount.add_argument("--devices", dest="gpu", type=_devices, metavar="N", help="whole devices, such as 2")
+
+
+def _add_limit(parser: Parser) -> None:
+    limit = parser.add_mutually_exclusive_group()
+    limit.add_argument("--gpu-limit", type=_gpu, metavar="N", help="up to what a share may use of what is free")
+    limit.add_argument("--gpu-memory-limit", type=_memory, metavar="SIZE", help="the same in device memory")
+
+
+class Amount(Protocol):
+    """What the options of an amount say."""
+
+    @property
+    def gpu(self) -> int | str | None: ...
+    @property
+    def gpu_memory(self) -> int | None: ...
+    @property
+    def gpu_limit(self) -> int | str | None: ...
+    @property
+    def gpu_memory_limit(self) -> int | None: ...
+
+
+def with_amount(request: TaskRequest, amount: Amount) -> TaskRequest:
+    """A request of this amount, all else of it as it was.
+
+    Raises:
+        InvalidRequest: a limit that goes with no share, or is less.
+    """
+    try:
+        return replace(
+            request,
+            gpu=amount.gpu or 0,
+            gpu_memory_mib=amount.gpu_memory or 0,
+            gpu_limit=amount.gpu_limit or 0,
+            gpu_memory_limit_mib=amount.gpu_memory_limit or 0,
+        )
+    except ValueError as error:
+        raise InvalidRequest(f"{error}.") from None
 
 
 CELL_VERBS: Mapping[str, Kind] = {"train": "training", "run": "interactive"}
@@ -107,12 +210,16 @@ VERBS = {
     "suspend": "free what a workload holds and keep it",
     "resume": "let a suspended workload start again",
     "resize": "change what a workload asks for",
+    "scale": "change how many tasks a workload has",
     "stop": "end a workload for good",
     "explain": "why a workload waits, or how it ended",
     "delete": "remove an ended workload; it can be restored for 14 days",
     "restore": "bring a deleted workload back",
     "devices": "the devices and who holds them",
     "queues": "quota, fair share and use of each project",
+    "kernelspec install": "offer kernels that hold a share of a device",
+    "kernelspec list": "the kernels that hold a share of a device",
+    "kernelspec remove": "offer such a kernel no longer",
     "config": "settings of this machine's engine",
     "help": "what there is",
 }
@@ -163,6 +270,10 @@ def _elastic(text: str) -> tuple[int, int]:
     if not most or not 1 <= _workers(fewest) <= _workers(most):
         raise argparse.ArgumentTypeError(f"the fewest and the most workers are written like 2:8, not {text}")
     return int(fewest), int(most)
+
+
+def _number_of_workers(text: str) -> tuple[int, int]:
+    return _elastic(text) if ":" in text else (_workers(text), _workers(text))
 
 
 def _index(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -11,11 +12,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from jupyter_runai.client import Client
-from jupyter_runai.options import VERBS
-from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words
+from jupyter_runai.options import VERBS, resized, with_amount
+from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words, table
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
-from scheduler_core.workload import DEFAULT_GRACE_S, KEPT_DELETED_S, Device, Explanation
+from scheduler_core.workload import DEFAULT_GRACE_S, KEPT_DELETED_S, Device, Explanation, Scale
 
 _LONGEST_OUTPUT = 1_000_000
 """In bytes."""
@@ -38,7 +39,11 @@ def _list(client: Client, options: Namespace) -> str:
         (workload.name, workload.id, asked(workload), state_words(workload), elapsed(duration(workload, now)))
         for workload in reversed(chosen)
     ]
-    return table(("name", "id", "gpu", "state", "time"), rows)
+    header: tuple[str, ...] = ("name", "id", "gpu", "state", "time")
+    if client.info().shared:
+        owners = [workload.owner for workload in reversed(chosen)]
+        return table((*header, "owner"), [(*row, owner) for row, owner in zip(rows, owners, strict=True)])
+    return table(header, rows)
 
 
 def _logs(client: Client, options: Namespace) -> str:
@@ -88,14 +93,25 @@ def _resume(client: Client, options: Namespace) -> str:
 
 
 def _resize(client: Client, options: Namespace) -> str:
-    workload = client.find(options.workload)
-    request = replace(workload.request, gpu=options.gpu or 0, gpu_memory_mib=options.gpu_memory or 0)
+    reference, amount = resized(options, os.environ.get("RUNAI_WORKLOAD_ID"))
+    workload = client.find(reference)
+    request = with_amount(workload.request, amount)
     answer = client.resize(workload.id, request)
     if answer.applied == "now":
         word = "asks for" if answer.workload.allocation is None else "has"
         return f"{workload.name} {word} {asked(answer.workload)} now."
     later = asked(replace(answer.workload, request=request))
     return f"{workload.name} asks for {later} from its next start on: {answer.reason}."
+
+
+def _scale(client: Client, options: Namespace) -> str:
+    fewest, most = options.workers
+    workload = client.find(options.workload)
+    answer = client.scale(workload.id, Scale(tasks=most, min_tasks=fewest if fewest < most else None))
+    count = f"{most} tasks" if most > 1 else "1 task"
+    if answer.applied == "now":
+        return f"{workload.name} has {count} now."
+    return f"{workload.name} has {count} from its next start on: {answer.reason}."
 
 
 def _explain(client: Client, options: Namespace) -> str:
@@ -146,6 +162,16 @@ def _queues(client: Client, options: Namespace) -> str:
     return table(("project", "used", "asked", "quota", "fair share"), rows)
 
 
+def _kernelspec(answer: str) -> Callable[[Client, Namespace], str]:
+    def run(client: Client, options: Namespace) -> str:
+        from jupyter_runai.kernels import verbs  # noqa: PLC0415 (the others do without what it needs)
+
+        text: str = getattr(verbs, answer)(options)
+        return text
+
+    return run
+
+
 def _config(client: Client, options: Namespace) -> str:
     if options.value is None:
         simulated = client.info().simulated
@@ -182,17 +208,6 @@ def explanation_text(explanation: Explanation) -> str:
             figures["position"] = f"{ordinal(verdict.queue_position)} in project {workload.queue}"
     rows = [(f"  {name}", text) for name, text in figures.items() if text]
     return "\n".join([f"{workload.name} is {state_words(workload)}{place}.", table(("", ""), rows)]).rstrip()
-
-
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Columns aligned under their header, which is left out when it is empty."""
-    every = [header, *rows] if any(header) else list(rows)
-    if not every:
-        return ""
-    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every
-    )
 
 
 def _device_row(device: Device) -> tuple[str, ...]:
@@ -233,24 +248,29 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "suspend": _suspend,
     "resume": _resume,
     "resize": _resize,
+    "scale": _scale,
     "stop": _stop,
     "explain": _explain,
     "delete": _delete,
     "restore": _restore,
     "devices": _devices,
     "queues": _queues,
+    "kernelspec install": _kernelspec("install_kernelspec"),
+    "kernelspec list": _kernelspec("list_kernelspecs"),
+    "kernelspec remove": _kernelspec("remove_kernelspec"),
     "config": _config,
     "help": _help,
 }
 
 
 def verb_of(words: list[str], known: Collection[str], prefix: str) -> str:
-    """The verb that a line starts with; `help` for an empty line.
+    """The verb that a line starts with, of one word or two; `help` for an empty line.
 
     Raises:
         InvalidRequest: no such verb.
     """
-    verb = words[0] if words else "help"
+    groups = {name.split()[0] for name in known if " " in name}
+    verb = " ".join(words[: 2 if words[0] in groups else 1]) if words else "help"
     if verb not in known:
         nearest = get_close_matches(verb, known, 1)
         hint = f"Did you mean {prefix} {nearest[0]}?" if nearest else f"It has: {', '.join(known)}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from scheduler_core.model import MILLI, TaskRequest
 from scheduler_core.workload import Allocation, HeldDevice, Workload
 
@@ -31,7 +33,7 @@ def share(milli: int) -> str:
 
 
 def asked(workload: Workload) -> str:
-    """What a workload asks for: 0.5, 2, 20 GB, 4 x 0.5 for four tasks, or - for none."""
+    """What a workload asks for: 0.5, 2, 20 GB, 0.25-1 with a limit of 1, 4 x 0.5 for four tasks, or - for none."""
     return asked_for(workload.request, workload.tasks)
 
 
@@ -39,9 +41,12 @@ def asked_for(request: TaskRequest, tasks: int) -> str:
     """What so many tasks ask for, each `request`."""
     if request.gpu_memory_mib:
         one = f"{request.gpu_memory_mib / 1024:g} GB"
+        limit = f"{request.gpu_memory_limit_mib / 1024:g} GB" if request.gpu_memory_limit_mib else ""
     else:
         amount = request.whole_devices * MILLI + request.portion_milli
         one = share(amount) if amount else "-"
+        limit = share(request.limit_milli) if request.limit_milli else ""
+    one += f"-{limit}" if limit else ""
     return f"{tasks} x {one}" if tasks > 1 else one
 
 
@@ -85,6 +90,17 @@ def ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 4th."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Columns aligned under their header, which is left out when it is empty."""
+    every = [header, *rows] if any(header) else list(rows)
+    if not every:
+        return ""
+    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every
+    )
 
 
 def _device(device: HeldDevice) -> str:

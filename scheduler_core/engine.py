@@ -14,8 +14,10 @@ from scheduler_core.workload import (
     Event,
     Explanation,
     Measurement,
+    Output,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -58,8 +60,8 @@ class Engine(Protocol):
 
     def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
-    ) -> AsyncGenerator[bytes, None]:
-        """A task's output from byte `offset`; `follow` goes on until the workload has ended."""
+    ) -> AsyncGenerator[Output, None]:
+        """A task's output from byte `offset`, as far as it is kept; `follow` goes on until the workload has ended."""
         ...
 
     async def measurements(
@@ -87,6 +89,13 @@ class Engine(Protocol):
         """Change what each task asks for, now where that is possible, else from its next start on.
 
         `Conflict` once it has ended.
+        """
+        ...
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        """Change how many tasks a workload has, now where that is possible, else from its next start on.
+
+        `Conflict` once it has ended; `InvalidRequest` for a fewest of an array.
         """
         ...
 

@@ -174,6 +174,9 @@ class TaskRequest(Strict, frozen=True, kw_only=True):
 
     A GPU request takes one of four forms: whole devices (`gpu: 2`), a share of a device (`gpu: "0.35"`), device memory
     (`gpu_memory_mib`), the last two on `gpu_devices` different devices of one node, or MIG slices (`mig`).
+
+    A share of one device may have a limit in the same form, up to which it may use what nobody else's share needs.
+    Plans count what is asked for alone.
     """
 
     cpu_milli: Count = 0
@@ -181,6 +184,8 @@ class TaskRequest(Strict, frozen=True, kw_only=True):
     gpu: int | float | str = 0
     gpu_memory_mib: Count = 0
     gpu_devices: Annotated[int, Meta(ge=1)] = 1
+    gpu_limit: int | float | str = 0
+    gpu_memory_limit_mib: Count = 0
     mig: Mapping[str, Annotated[int, Meta(ge=1)]] = {}
     models: tuple[Name, ...] | None = None
 
@@ -191,6 +196,21 @@ class TaskRequest(Strict, frozen=True, kw_only=True):
             raise ValueError("a GPU request takes one form: gpu, gpu_memory_mib or mig")
         if self.gpu_devices > 1 and not (milli or self.gpu_memory_mib):
             raise ValueError("gpu_devices goes with a share: gpu below 1, or gpu_memory_mib")
+        self._check_limit()
+
+    def _check_limit(self) -> None:
+        limit = self.limit_milli
+        if limit and (self.gpu_devices > 1 or not 0 < self.portion_milli <= limit <= MILLI):
+            raise ValueError("gpu_limit goes with a share of one device, and is at least that and at most 1")
+        memory = self.gpu_memory_limit_mib
+        if memory and (self.gpu_devices > 1 or not 0 < self.gpu_memory_mib <= memory):
+            raise ValueError("gpu_memory_limit_mib goes with gpu_memory_mib of one device, and is at least that")
+
+    @property
+    def limit_milli(self) -> int:
+        """Share of its device up to which it may use it, in thousandths; 0 where that is what it asks for."""
+        whole, milli = gpu_amount(self.gpu_limit)
+        return whole * MILLI + milli
 
     @property
     def whole_devices(self) -> int:

@@ -30,19 +30,22 @@ Strength: TypeAlias = Literal["hard", "soft", "none"]
 ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     "creating": frozenset({"pending", "failed", "stopped", "deleting"}),
-    "pending": frozenset({"initializing", "degraded", "suspended", "failed", "stopped"}),
+    "pending": frozenset({"initializing", "degraded", "suspended", "completed", "failed", "stopped"}),
     "initializing": frozenset({"running", "degraded", "pending", "suspending", "completed", "failed", "stopped"}),
     "running": frozenset({"degraded", "suspending", "pending", "completed", "failed", "stopped"}),
     "degraded": frozenset({"running", "suspending", "pending", "completed", "failed", "stopped"}),
     "suspending": frozenset({"suspended", "pending", "completed", "failed", "stopped"}),
-    "suspended": frozenset({"resuming", "pending", "stopped"}),
+    "suspended": frozenset({"resuming", "pending", "completed", "failed", "stopped"}),
     "resuming": frozenset({"pending", "suspended", "stopped"}),
     "completed": frozenset({"deleting"}),
     "failed": frozenset({"deleting"}),
     "stopped": frozenset({"deleting"}),
     "deleting": frozenset(),
 }
-"""From each state those that may follow it; running work that is pending again was evicted, or is tried once more."""
+"""From each state those that may follow it; running work that is pending again was evicted, or is tried once more.
+
+What waits or is suspended is done where it was scaled down to tasks that have all ended.
+"""
 PRIORITIES: Mapping[str, int] = {
     "very-low": 25,
     "low": 40,
@@ -130,22 +133,47 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
         return self.effective_priority < NON_PREEMPTIBLE_PRIORITY if self.preemptible is None else self.preemptible
 
 
+class Scale(_Submitted, frozen=True, kw_only=True):
+    """Another number of tasks; without `min_tasks` a gang stays elastic, or not, as it is."""
+
+    tasks: Annotated[int, Meta(ge=1, le=MOST_TASKS)]
+    min_tasks: Annotated[int, Meta(ge=1)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_tasks is not None and self.min_tasks > self.tasks:
+            raise ValueError("min_tasks is at most tasks")
+
+
 class Enforcement(_Seen, frozen=True, kw_only=True):
     """How a fraction is held: the level in force and what it does for memory and compute."""
 
-    level: Literal["device", "mps-v3", "mps-v2", "framework", "none"]
+    level: Literal["device", "mig", "mps-v3", "mps-v2", "framework", "none"]
     memory: Strength
     compute: Strength
 
 
 class HeldDevice(_Seen, frozen=True, kw_only=True):
-    """A share of one device: `portion_milli` thousandths, `memory_mib` the memory that goes with it."""
+    """A share of one device: `portion_milli` thousandths, `memory_mib` the memory that goes with it.
+
+    `limit_milli` and `limit_mib` are up to what it may use of the device while nobody's share needs that; null where
+    that is the share.
+    """
 
     id: str
     index: int
     model: str
     portion_milli: int
     memory_mib: int
+    limit_milli: int | None = None
+    limit_mib: int | None = None
+
+    @property
+    def most_milli(self) -> int:
+        return self.limit_milli or self.portion_milli
+
+    @property
+    def most_mib(self) -> int:
+        return self.limit_mib or self.memory_mib
 
 
 class Allocation(_Seen, frozen=True, kw_only=True):
@@ -202,8 +230,9 @@ class Workload(_Seen, frozen=True, kw_only=True):
 
     Of several tasks `allocation` is all that they hold together, `request` what one of them asks for, `exit_code` and
     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
-    there is but one. `next_request` is what it asks for from its next start on, where that differs;
-    `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
+    there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
+    on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
+    `owner_uid` is its owner's number in an engine that several users share, null in one's own.
     """
 
     id: str
@@ -231,9 +260,11 @@ class Workload(_Seen, frozen=True, kw_only=True):
     gang: bool = True
     task_states: Mapping[State, int] = {}
     next_request: TaskRequest | None = None
+    next_scale: Scale | None = None
     deleted: float | None = None
     restored: float | None = None
     delete_after_s: float | None = None
+    owner_uid: int | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -243,6 +274,16 @@ class Workload(_Seen, frozen=True, kw_only=True):
     def is_leaving(self) -> bool:
         """Whether it was told to go from its devices and has not gone yet."""
         return self.state == "suspending" or (self.stop_requested is not None and not self.has_ended)
+
+
+class Output(_Seen, frozen=True, kw_only=True):
+    """A piece of a task's output that starts at byte `offset`.
+
+    Where it does not follow on what came before, the bytes between were let go of: the output had grown too long.
+    """
+
+    offset: int
+    data: bytes
 
 
 class Measurement(_Seen, frozen=True, kw_only=True):
@@ -263,7 +304,10 @@ class Measurement(_Seen, frozen=True, kw_only=True):
 
 
 class Resized(_Seen, frozen=True, kw_only=True):
-    """A workload that asks for something else now, or from its next start on; `reason` says why not now."""
+    """A workload that asks for something else, or is of more or fewer tasks, now or from its next start on.
+
+    `reason` says why not now.
+    """
 
     workload: Workload
     applied: Literal["now", "next_start"]
@@ -311,8 +355,9 @@ class QueueStatus(_Seen, frozen=True, kw_only=True):
 class EngineInfo(_Seen, frozen=True, kw_only=True):
     """Which engine answers. `simulated` names the simulated devices, null when they are real.
 
-    `notice` is a sentence for people (no GPU here, a device that is lost); `survives` lists the restarts that
-    running workloads outlive on this machine.
+    `user` is who asks: the engine's only user, or one of those who share it (`shared`). `notice` is a sentence for
+    people (no GPU here, a device that is lost); `survives` lists the restarts that running workloads outlive on this
+    machine.
     """
 
     kind: Literal["local"]
@@ -324,6 +369,7 @@ class EngineInfo(_Seen, frozen=True, kw_only=True):
     simulated: str | None
     notice: str
     survives: tuple[str, ...]
+    shared: bool = False
 
 
 class Explanation(_Seen, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from scheduler_core.model import TaskRequest
 from scheduler_core.workload import (
     TRANSITIONS,
     EngineState,
+    Scale,
     State,
     Workload,
     WorkloadChanged,
@@ -59,7 +60,10 @@ async def until_tasks(engine: Engine, workload_id: str, *states: State) -> None:
 
 
 async def output(engine: Engine, workload_id: str, **options: object) -> bytes:
-    return b"".join([chunk async for chunk in engine.logs(workload_id, **options)])  # type: ignore[arg-type]
+    pieces = [piece async for piece in engine.logs(workload_id, **options)]  # type: ignore[arg-type]
+    assert all(first.offset + len(first.data) == then.offset for first, then in pairwise(pieces))
+    assert all(piece.data for piece in pieces)
+    return b"".join(piece.data for piece in pieces)
 
 
 class EngineContract:
@@ -268,6 +272,53 @@ class EngineContract:
         await until(engine, workload.id, "stopped")
         with pytest.raises(Conflict):
             await engine.resize(workload.id, TaskRequest(gpu=1))
+
+    async def test_what_waits_is_of_more_or_fewer_tasks_at_once(self, engine: Engine) -> None:
+        gang = await engine.submit(asked(RUNS, 1, tasks=3))
+        while (await engine.get(gang.id)).verdict is None:
+            await asyncio.sleep(0)
+        answer = await engine.scale(gang.id, Scale(tasks=2))
+        assert (answer.applied, answer.workload.tasks, answer.workload.min_tasks) == ("now", 2, 2)
+        await until_tasks(engine, gang.id, "running", "running")
+
+    async def test_a_gang_that_runs_is_of_another_number_from_its_next_start_on(self, engine: Engine) -> None:
+        gang = await engine.submit(asked(RUNS, "0.5", tasks=2))
+        await until_tasks(engine, gang.id, "running", "running")
+        answer = await engine.scale(gang.id, Scale(tasks=3, min_tasks=1))
+        assert (answer.applied, answer.workload.tasks, answer.workload.next_scale) == (
+            "next_start",
+            2,
+            Scale(tasks=3, min_tasks=1),
+        )
+        assert answer.reason
+        await engine.suspend(gang.id)
+        suspended = await until(engine, gang.id, "suspended")
+        assert (suspended.tasks, suspended.min_tasks, suspended.next_scale) == (3, 1, None)
+        await engine.resume(gang.id)
+        await until_tasks(engine, gang.id, "running", "running", "running")
+
+    async def test_an_elastic_gang_gives_up_tasks_while_it_runs(self, engine: Engine) -> None:
+        gang = await engine.submit(asked(RUNS, "0.5", tasks=3, min_tasks=1))
+        await until_tasks(engine, gang.id, "running", "running", "running")
+        assert (await engine.scale(gang.id, Scale(tasks=2))).applied == "now"
+        await until_tasks(engine, gang.id, "running", "running")
+        assert (await engine.get(gang.id)).state == "running"
+        assert (await engine.scale(gang.id, Scale(tasks=4))).applied == "next_start"
+
+    async def test_an_array_grows_and_shrinks_while_it_runs(self, engine: Engine) -> None:
+        array = await engine.submit(asked(RUNS, 1, tasks=3, gang=False))
+        await until_tasks(engine, array.id, "running", "running", "pending")
+        assert (await engine.scale(array.id, Scale(tasks=1))).applied == "now"
+        await until_tasks(engine, array.id, "running")
+        answer = await engine.scale(array.id, Scale(tasks=2))
+        assert (answer.applied, answer.workload.tasks) == ("now", 2)
+        await until_tasks(engine, array.id, "running", "running")
+        with pytest.raises(InvalidRequest):
+            await engine.scale(array.id, Scale(tasks=2, min_tasks=1))
+        await engine.stop(array.id)
+        await until(engine, array.id, "stopped")
+        with pytest.raises(Conflict):
+            await engine.scale(array.id, Scale(tasks=2))
 
     async def test_stopping_is_final(self, engine: Engine) -> None:
         workload = await engine.submit(asked(RUNS))

@@ -26,6 +26,8 @@ from scheduler_core.local.tasks import (
     launched,
     replace_workload,
     resized,
+    scaled,
+    scaling_obstacle,
     seen_running,
     some_told_to_go,
     stopped_where_it_waits,
@@ -55,8 +57,10 @@ from scheduler_core.workload import (
     HeldDevice,
     Holder,
     Measurement,
+    Output,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -139,13 +143,14 @@ class MemoryEngine:
 
     async def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[Output, None]:
         name = self._task(workload_id, task)
         if follow:
             async for _ in self._feed.subscribe(None):
                 if workload_id not in self._known or self._known[workload_id].workload.has_ended:
                     break
-        yield self._output.get(name, b"")[offset:]
+        if data := self._output.get(name, b"")[offset:]:
+            yield Output(offset=offset, data=data)
 
     async def measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0
@@ -197,6 +202,19 @@ class MemoryEngine:
                 return Resized(workload=self._show(resized(record, request, fresh)), applied="now")
         workload = self._show(asking_for(record, request))
         self._plan()
+        return Resized(workload=workload, applied="next_start" if reason else "now", reason=reason)
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        record = self._unended(workload_id)
+        if scale.min_tasks is not None and not record.spec.gang:
+            raise InvalidRequest(f"{record.workload.name} is an array.")
+        reason = scaling_obstacle(record, scale)
+        self._show(scaled(record, scale, time.time()))
+        for task, known in list(self._known[workload_id].alive()):
+            if known.then is not None:
+                self._end(task, 143)
+        self._plan()
+        workload = self._known[workload_id].workload
         return Resized(workload=workload, applied="next_start" if reason else "now", reason=reason)
 
     async def delete(self, workload_id: str, purge: bool = False) -> None:

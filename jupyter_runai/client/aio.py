@@ -6,20 +6,24 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from jupyter_runai.client.settling import Settling
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
 from scheduler_core.local import LocalEngine
-from scheduler_core.workload import EngineState, Event, Workload, WorkloadChanged
+from scheduler_core.workload import EngineState, Event, Output, Workload, WorkloadChanged
 
 T = TypeVar("T")
 
-Output: TypeAlias = tuple[int, bytes]
+TaskOutput: TypeAlias = tuple[int, bytes]
 """What a task has written: its index, and the bytes."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
 _MOST_FAILURES = 10
+_MOST_AT_ONCE = 32
+"""An engine's socket refuses more new connections than it has room for in its queue."""
 
 
 class AsyncClient:
@@ -30,9 +34,11 @@ class AsyncClient:
 
     def __init__(self, engine: Engine | None = None) -> None:
         self.engine: Engine = LocalEngine() if engine is None else engine
+        self._asking = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._settling = Settling(self.engine, self._events, self._asking)
 
     async def find(self, reference: str) -> Workload:
-        """The workload of this id or name; of several with one name the live one, else the newest.
+        """The workload of this id or name; of several with one name one's own, the live one, else the newest.
 
         Raises:
             NotFound: no workload is called so; the hint names the nearest.
@@ -43,6 +49,9 @@ class AsyncClient:
             if workload.id == reference:
                 return workload
         named = [workload for workload in workloads if workload.name == reference]
+        if len({workload.owner for workload in named}) > 1:
+            user = (await self.engine.info()).user
+            named = [workload for workload in named if workload.owner == user] or named
         live = [workload for workload in named if not workload.has_ended]
         if len(live) > 1:
             ids = ", ".join(workload.id for workload in live)
@@ -62,12 +71,12 @@ class AsyncClient:
             async for update in updates:
                 yield update[1] if isinstance(update, tuple) else update
 
-    async def follow_tasks(self, workload_id: str, tasks: Iterable[int]) -> AsyncGenerator[Workload | Output, None]:
+    async def follow_tasks(self, workload_id: str, tasks: Iterable[int]) -> AsyncGenerator[Workload | TaskOutput, None]:
         """As `follow`, with the output of each of these tasks."""
-        updates: asyncio.Queue[Workload | Output | BaseException | None] = asyncio.Queue(256)
+        updates: asyncio.Queue[Workload | TaskOutput | BaseException | None] = asyncio.Queue(256)
         followers = [
-            asyncio.ensure_future(_into(updates, self._changes(workload_id))),
-            *(asyncio.ensure_future(_into(updates, self._output(workload_id, task))) for task in tasks),
+            asyncio.ensure_future(_into(updates, self.changes(workload_id))),
+            *(asyncio.ensure_future(_into(updates, self._labelled_output(workload_id, task))) for task in tasks),
         ]
         open_ends = len(followers)
         try:
@@ -84,24 +93,55 @@ class AsyncClient:
                 follower.cancel()
             await asyncio.gather(*followers, return_exceptions=True)
 
-    async def _changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
-        since: tuple[str, int] | None = None
-        async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
+    async def settled(self, workload_id: str) -> Workload:
+        """The workload once it has ended, or once it is known that it never starts."""
+        return await self._settling.settled(workload_id)
+
+    async def results(self, workload: Workload) -> list[Path]:
+        """The folder of each task's results, in their order."""
+        return await asyncio.gather(*(self._results(workload.id, task) for task in range(workload.tasks)))
+
+    async def _results(self, workload_id: str, task: int) -> Path:
+        async with self._asking:
+            return await self.engine.results(workload_id, task)
+
+    async def changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
+        """The workload as it is, and at each change, until it has ended."""
+        async with aclosing(self._events()) as events:
             async for event in events:
-                since = (event.epoch, event.seq)
                 workload = _workload_in(event, workload_id)
                 if workload is not None:
                     yield workload
                     if workload.has_ended:
                         return
 
-    async def _output(self, workload_id: str, task: int) -> AsyncGenerator[Output, None]:
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        since: tuple[str, int] | None = None
+        async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
+            async for event in events:
+                since = (event.epoch, event.seq)
+                yield event
+
+    async def _labelled_output(self, workload_id: str, task: int) -> AsyncGenerator[TaskOutput, None]:
+        async with aclosing(self._output(workload_id, task)) as pieces:
+            async for piece in pieces:
+                yield task, piece
+
+    async def _output(self, workload_id: str, task: int = 0) -> AsyncGenerator[bytes, None]:
         offset = 0
         stream = _persistent(lambda: self.engine.logs(workload_id, offset, follow=True, task=task))
-        async with aclosing(stream) as chunks:
-            async for chunk in chunks:
-                offset += len(chunk)
-                yield task, chunk
+        async with aclosing(stream) as pieces:
+            async for piece in pieces:
+                yield joined(piece, offset)
+                offset = piece.offset + len(piece.data)
+
+
+def joined(piece: Output, offset: int) -> bytes:
+    """A piece of output behind what came before and ended at `offset`; where some is missing, a line says so."""
+    missing = piece.offset - offset
+    return (
+        f"runai: {missing:,} bytes of output are not kept any more.\n".encode() + piece.data if missing else piece.data
+    )
 
 
 def _workload_in(event: Event, workload_id: str) -> Workload | None:
@@ -132,7 +172,8 @@ async def _persistent(open_stream: Callable[[], AsyncGenerator[T, None]]) -> Asy
 
 
 async def _into(
-    updates: asyncio.Queue[Workload | Output | BaseException | None], source: AsyncGenerator[Workload | Output, None]
+    updates: asyncio.Queue[Workload | TaskOutput | BaseException | None],
+    source: AsyncGenerator[Workload | TaskOutput, None],
 ) -> None:
     end: BaseException | None = None
     try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
-from jupyter_runai.client.aio import AsyncClient, Output
+from jupyter_runai.client.aio import AsyncClient, TaskOutput, joined
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
@@ -18,6 +19,7 @@ from scheduler_core.workload import (
     Measurement,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -60,13 +62,24 @@ class Client:
         """The workload of this id or name."""
         return self._runtime.run(self._client.find(reference))
 
+    def get(self, workload_id: str) -> Workload:
+        return self._runtime.run(self._engine.get(workload_id))
+
+    def changes(self, workload_id: str, tick_s: float | None = None) -> Iterator[Workload | None]:
+        """The workload as it is, and at each change until it has ended; null after `tick_s` seconds without one."""
+        return self._runtime.iterate(self._client.changes(workload_id), tick_s)
+
+    def settled(self, workload_id: str) -> Future[Workload]:
+        """The workload once it has ended, or once it is known that it never starts; cancelling ends the waiting."""
+        return self._runtime.spawn(self._client.settled(workload_id))
+
     def follow(self, workload_id: str, tick_s: float | None = None) -> Iterator[Workload | bytes | None]:
         """The workload at each change and its output as it comes; null after `tick_s` seconds without either."""
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
 
     def follow_tasks(
         self, workload_id: str, tasks: Iterable[int], tick_s: float | None = None
-    ) -> Iterator[Workload | Output | None]:
+    ) -> Iterator[Workload | TaskOutput | None]:
         """As `follow`, with the output of each of these tasks as (index, bytes)."""
         return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks), tick_s)
 
@@ -74,9 +87,12 @@ class Client:
         return self._runtime.run(self._engine.tasks(workload_id))
 
     def logs(self, workload_id: str, task: int = 0) -> Iterator[bytes]:
-        """A task's output so far."""
-        chunks = self._runtime.iterate(self._engine.logs(workload_id, task=task))
-        return (chunk for chunk in chunks if chunk is not None)
+        """A task's output so far; a line says where some is not kept any more."""
+        offset = 0
+        for piece in self._runtime.iterate(self._engine.logs(workload_id, task=task)):
+            if piece is not None:
+                yield joined(piece, offset)
+                offset = piece.offset + len(piece.data)
 
     def measurements(self, workload_id: str, step: Step = "minute", since: float = 0.0) -> tuple[Measurement, ...]:
         """What a workload used, oldest first."""
@@ -84,6 +100,10 @@ class Client:
 
     def results(self, workload_id: str, task: int = 0) -> Path:
         return self._runtime.run(self._engine.results(workload_id, task))
+
+    def all_results(self, workload: Workload) -> Sequence[Path]:
+        """The folder of each task's results, in their order."""
+        return self._runtime.run(self._client.results(workload))
 
     def suspend(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.suspend(workload_id))
@@ -94,6 +114,10 @@ class Client:
     def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         """Change what a workload asks for: now where that is possible, else from its next start on."""
         return self._runtime.run(self._engine.resize(workload_id, request))
+
+    def scale(self, workload_id: str, scale: Scale) -> Resized:
+        """Change how many tasks a workload has: now where that is possible, else from its next start on."""
+        return self._runtime.run(self._engine.scale(workload_id, scale))
 
     def stop(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.stop(workload_id))

@@ -15,6 +15,7 @@ from jupyter_runai.magics.complete import Completer
 from jupyter_runai.magics.errors import shown, shown_syntax_error
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
+from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
 from jupyter_runai.verbs import run_verb, verb_of
 from scheduler_core.errors import InvalidRequest, RunaiError
 
@@ -23,9 +24,9 @@ from scheduler_core.errors import InvalidRequest, RunaiError
 class RunaiMagics(Magics, Configurable):
     """The magics of jupyter-runai; `%runai help` lists them."""
 
-    warn_values = Int(100_000_000, min=0, help="Say so when a cell takes more bytes of values along.").tag(config=True)
+    warn_values = Int(WARN_BYTES, min=0, help="Say so when a cell takes more bytes of values along.").tag(config=True)
     largest_values = Int(
-        2_000_000_000,
+        LARGEST_BYTES,
         min=0,
         help="Refuse a cell that takes more bytes of values along, and leave more than that behind at its end.",
     ).tag(config=True)
@@ -65,7 +66,7 @@ class RunaiMagics(Magics, Configurable):
     def _line(self, words: list[str]) -> None:
         parsers = verb_parsers("%runai")
         verb = verb_of(words, parsers, "%runai")
-        print(run_verb(shared_client(), verb, parsers[verb].parse(words[1:])))
+        print(run_verb(shared_client(), verb, parsers[verb].parse(words[len(verb.split()) :])))
 
     def _cell(self, words: list[str], cell: str) -> None:
         verb = verb_of(words or [""], CELL_VERBS, "%%runai")

@@ -4,51 +4,36 @@ from __future__ import annotations
 
 import ast
 import os
-import re
-import secrets
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
-from msgspec import Struct
+from msgspec import Struct, field
 
-from jupyter_runai.client import Client
+from jupyter_runai.client import Client, never_starts
 from jupyter_runai.magics.errors import failed, not_brought_back
-from jupyter_runai.magics.follow import follow, is_hopeless, say_detached
+from jupyter_runai.magics.follow import follow, say_detached
 from jupyter_runai.magics.handshake import shake_hands
 from jupyter_runai.magics.inputs import captured, chosen, unknown
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.magics.preview import preview_text
 from jupyter_runai.magics.values import read_results, write_cell, write_values
+from jupyter_runai.specification import Asked, specification
+from jupyter_runai.surroundings import name_hint
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.model import TaskRequest
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, Workload, WorkloadSpec
-
-_RUNNER = Path(__file__).parent.parent / "runner.py"
+from scheduler_core.workload import Workload
 
 
-class CellOptions(Struct, frozen=True, kw_only=True):
+class CellOptions(Asked, frozen=True, kw_only=True):
     """What the line of a `%%runai` cell asks for."""
 
-    kind: Kind = "training"
-    gpu: int | str | None = None
-    gpu_memory: int | None = None
-    devices: int | None = None
-    name: str | None = None
-    project: str | None = None
-    priority: str | None = None
-    workers: int | None = None
-    elastic: tuple[int, int] | None = None
-    retries: int = 0
-    max_time: float | None = None
     detach: bool = False
     dry_run: bool = False
     inputs: list[str] | None = None
-    outputs: list[str] = []
+    outputs: list[str] = field(default_factory=list)
 
 
 class CellLimits(Struct, frozen=True, kw_only=True):
@@ -93,7 +78,7 @@ def run_cell(
     if not workload.has_ended:
         say_detached(workload)
         return
-    if is_hopeless(workload):
+    if never_starts(workload):
         print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
         print(client.info().notice, end="")
         return
@@ -105,7 +90,7 @@ def run_cell(
 def prepared_cell(shell: InteractiveShell, options: CellOptions, source: str, modules: LocalModules) -> Cell:
     """What is to travel; people are told of names that nothing defines and of modules that have changed."""
     python = shell.transform_cell(source)
-    filename = f"In[{shell.execution_count}]"
+    filename = f"In[{shell.displayhook.prompt_count}]"
     _check(python, filename)
     values = captured(python, shell.user_ns) if options.inputs is None else chosen(options.inputs, shell.user_ns)
     changed = modules.changed()
@@ -119,20 +104,20 @@ def prepared_cell(shell: InteractiveShell, options: CellOptions, source: str, mo
 
 def preview_cell(shell: InteractiveShell, client: Client, options: CellOptions, cell: Cell, limits: CellLimits) -> str:
     """What would travel, what would be asked for and what the engine would do; nothing is submitted."""
-    specification = _specification(options)
+    spec = specification(options, name_hint(os.environ, "cell"))
     with client.staging() as folder:
-        sizes = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
-    return preview_text(cell.values, cell.modules, sizes, specification, client.preview(specification))
+        written = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
+    return preview_text(cell.values, cell.modules, written.sizes, spec, client.preview(spec))
 
 
 def submit_cell(
     shell: InteractiveShell, client: Client, options: CellOptions, cell: Cell, limits: CellLimits
 ) -> Workload:
     """Take along what the cell reads, and submit it."""
-    specification = _specification(options)
-    shake_hands(specification.command[0])
+    spec = specification(options, name_hint(os.environ, "cell"))
+    shake_hands(spec.command[0])
     with client.staging() as folder:
-        sizes = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
+        written = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
         write_cell(
             folder,
             cell.python,
@@ -141,12 +126,13 @@ def submit_cell(
             options.outputs,
             "get_ipython()" in cell.python,
             cell.modules,
+            written.sources,
             limits.refuse,
         )
-        total = sum(sizes.values())
+        total = sum(written.sizes.values())
         if total > limits.warn:
             print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
-        return client.submit(specification, folder)
+        return client.submit(spec, folder)
 
 
 def _check(python: str, filename: str) -> None:
@@ -155,58 +141,6 @@ def _check(python: str, filename: str) -> None:
         compile(ast.parse(python, filename), filename, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except RecursionError:
         raise InvalidRequest("The cell is nested too deeply for Python to compile.", "Split it.") from None
-
-
-def _specification(options: CellOptions) -> WorkloadSpec:
-    fewest, most = options.elastic or (options.workers or 1,) * 2
-    return WorkloadSpec(
-        command=(sys.executable, "-P", "-u", str(_RUNNER)),
-        cwd=_working_folder(),
-        env=_environment(),
-        name=options.name or "",
-        name_hint=_name_hint(),
-        kind=options.kind,
-        queue=options.project or DEFAULT_QUEUE,
-        tasks=most,
-        min_tasks=fewest,
-        retries=options.retries,
-        max_run_s=options.max_time,
-        priority=None if options.priority is None else PRIORITIES[options.priority],
-        request=TaskRequest(gpu=options.gpu or options.devices or 0, gpu_memory_mib=options.gpu_memory or 0),
-        key=secrets.token_hex(16),
-    )
-
-
-def _working_folder() -> str:
-    try:
-        folder = str(Path.cwd())
-    except FileNotFoundError:
-        raise InvalidRequest(
-            "The folder that this notebook works in is gone.", "Go to another one: %cd FOLDER"
-        ) from None
-    if not _is_text(folder):
-        raise InvalidRequest(f"The folder {folder!a} cannot be used: its name is not UTF-8.", "Rename it.")
-    return folder
-
-
-def _environment() -> dict[str, str]:
-    """The notebook's variables; of those that are no text a workload does without, and people are told."""
-    environment = {name: value for name, value in os.environ.items() if _is_text(name + value)}
-    left_out = sorted(os.environ.keys() - environment.keys())
-    if left_out:
-        names = ", ".join(ascii(name)[1:-1] for name in left_out)
-        print(f"The cell goes without the environment variables that are not UTF-8: {names}.", file=sys.stderr)
-    return environment
-
-
-def _is_text(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _name_hint() -> str:
-    """The notebook's own name where the server tells it, as far as a workload can be called so."""
-    stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem.lower()
-    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:50].strip("-") or "cell"
 
 
 def _bring_back(shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine) -> None:

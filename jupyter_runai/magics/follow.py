@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from jupyter_runai.client import Client
+from jupyter_runai.client import Client, never_starts
 from jupyter_runai.magics.errors import interrupted
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.output import LabelledOutput, PlainOutput, RichOutput
@@ -15,7 +15,6 @@ MOST_FOLLOWED = 16
 """Of more tasks than that the first ones' output is shown; `%runai logs NAME --task N` has that of each."""
 _TICK_S = 0.25
 _AGAIN_S = 2.0
-_HOPELESS = frozenset({"never_fits", "queue_not_found"})
 
 
 def follow(client: Client, workload: Workload, line: ProgressLine, until_placed: bool) -> Workload:
@@ -39,11 +38,6 @@ def follow(client: Client, workload: Workload, line: ProgressLine, until_placed:
         for output in outputs:
             output.close()
     return seen[-1]
-
-
-def is_hopeless(workload: Workload) -> bool:
-    """Whether it waits, or waited, for what never comes."""
-    return workload.started is None and workload.verdict is not None and workload.verdict.code in _HOPELESS
 
 
 def say_detached(workload: Workload) -> None:
@@ -78,7 +72,7 @@ def _show(
             seen.append(update)
         workload = seen[-1]
         line.show(workload)
-        if workload.state == "pending" and is_hopeless(workload):
+        if workload.state == "pending" and never_starts(workload):
             seen.append(client.stop(workload.id))
             line.show(seen[-1])
             return

@@ -7,7 +7,8 @@ from html import escape
 
 from IPython.display import DisplayHandle, display
 
-from jupyter_runai.words import duration, elapsed, held, ordinal, size, state_words
+from jupyter_runai.waiting import waiting_words
+from jupyter_runai.words import duration, elapsed, held, size, state_words
 from scheduler_core.workload import Workload
 
 _GLYPHS = {"completed": "✓", "failed": "✗", "stopped": "■"}
@@ -56,10 +57,7 @@ def describe(workload: Workload, now: float, returned: tuple[tuple[str, str, int
         return f"{_GLYPHS[workload.state]} {' · '.join(words)}", ""
     words.append(state_words(workload))
     if workload.state == "pending" and workload.verdict is not None:
-        position = workload.verdict.queue_position
-        if position is not None:
-            words.append(f"{ordinal(position)} in project {workload.queue}")
-        words += filter(None, (workload.reason, workload.verdict.message))
+        words += waiting_words(workload)
     elif workload.allocation is not None:
         words.append(held(workload.allocation, workload.simulated))
     return f"▸ {' · '.join(words)}", clock

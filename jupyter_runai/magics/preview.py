@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from jupyter_runai.verbs import table
-from jupyter_runai.words import asked_for, ordinal, size
+from jupyter_runai.words import asked_for, ordinal, size, table
 from scheduler_core.model import Verdict
 from scheduler_core.workload import WorkloadSpec
 
@@ -23,12 +22,7 @@ def preview_text(
     rows = [
         *((name, "module", "by value: changed on disk", size(sizes[name])) for name in modules),
         *(
-            (
-                name,
-                type(value).__name__,
-                "by import" if isinstance(value, ModuleType) else "by value",
-                size(sizes[name]),
-            )
+            (name, type(value).__name__, _way(value), size(sizes[name]))
             for name, value in values.items()
             if name not in modules
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import importlib
 import json
-import pickle
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,14 +12,25 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import cloudpickle
+from msgspec import Struct
 
-from jupyter_runai.magics.culprit import culprit
+from jupyter_runai.culprit import culprit
 from jupyter_runai.magics.modules import by_value
-from jupyter_runai.running.values import OverLimit, ValueFiles, unpickler
+from jupyter_runai.pickles import OverLimit, first_line
+from jupyter_runai.running.values import ValueFiles, unpickler
+from jupyter_runai.sources import SourcePickler
+from jupyter_runai.specification import module_path
 from scheduler_core.errors import InvalidRequest, TooLarge
 
 _MB = 1_000_000
 _NOT_TAKEN = frozenset({"__builtins__", "__spec__", "__loader__", "__cached__"})
+
+
+class Written(Struct, frozen=True):
+    """What was written down: bytes by the names of values, and sources by the names of their files."""
+
+    sizes: dict[str, int]
+    sources: dict[str, str]
 
 
 class _Namespace:
@@ -33,11 +43,17 @@ class _Namespace:
         return vars, (sys.modules[self._module],)
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _Pickler(SourcePickler):
     """Gives functions over there the globals that they share here."""
 
-    def __init__(self, files: ValueFiles, namespace: Mapping[str, Any], modules: Mapping[str, ModuleType]) -> None:
-        super().__init__(files, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=files.apart)
+    def __init__(
+        self,
+        files: ValueFiles,
+        sources: dict[str, str],
+        namespace: Mapping[str, Any],
+        modules: Mapping[str, ModuleType],
+    ) -> None:
+        super().__init__(files, sources, buffer_callback=files.apart)
         # cloudpickle would make a fresh dict of each.
         self.globals_ref[id(namespace)] = _Namespace("__main__")
         for name, module in modules.items():
@@ -62,8 +78,8 @@ def write_values(
     limit: int,
     namespace: Mapping[str, Any],
     modules: Mapping[str, ModuleType],
-) -> dict[str, int]:
-    """Pickle `values` into the files `values.*`, one copy; the size of each in bytes by its name.
+) -> Written:
+    """Pickle `values` into the files `values.*`, one copy.
 
     Functions whose globals are `namespace`, the notebook's, have the cell's own as their globals once loaded; what
     they read of it travels with them. `modules` travel as they are here, under their dotted names.
@@ -72,10 +88,10 @@ def write_values(
         InvalidRequest: a value cannot be pickled; the message names its variable and the place in it.
         TooLarge: together they are over `limit` bytes; the message names the one that went over.
     """
-    sizes: dict[str, int] = {}
+    written = Written(sizes={}, sources={})
     with ValueFiles(folder / "values", limit) as files, by_value(modules):
         # One pickler for all, so that values which share an object still share it over there.
-        pickler = _Pickler(files, namespace, modules)
+        pickler = _Pickler(files, written.sources, namespace, modules)
         states = [(name, _state(module)) for name, module in modules.items()]
         for name, value in [*states, *values.items()]:
             before = files.size
@@ -90,8 +106,8 @@ def write_values(
                 raise
             except Exception as error:
                 raise _refusal(name, value, error, changed=name in modules) from None
-            sizes[name] = sizes.get(name, 0) + files.size - before
-    return sizes
+            written.sizes[name] = written.sizes.get(name, 0) + files.size - before
+    return written
 
 
 def _refusal(name: str, value: Any, error: Exception, changed: bool) -> InvalidRequest:
@@ -100,7 +116,7 @@ def _refusal(name: str, value: Any, error: Exception, changed: bool) -> InvalidR
     where = "" if place == name else f" because of {place}"
     reload = f"It has changed on disk. Load it anew: importlib.reload({name})"
     return InvalidRequest(
-        f"{name!r} cannot travel to the workload{where}: {_first_line(cause)}.",
+        f"{name!r} cannot travel to the workload{where}: {first_line(cause)}.",
         reload if changed else "Make it inside the cell instead of taking it from the notebook.",
     )
 
@@ -113,6 +129,7 @@ def write_cell(
     outputs: list[str],
     ipython: bool,
     modules: Iterable[str],
+    sources: Mapping[str, str],
     largest: int,
 ) -> None:
     """Describe the cell in `cell.json`, as the runner reads it."""
@@ -122,10 +139,10 @@ def write_cell(
         "names": names,
         "outputs": outputs,
         "largest": largest,
-        # Python itself looks into nothing else that may stand there.
-        "path": [entry for entry in sys.path if isinstance(entry, str)],
+        "path": module_path(),
         "ipython": ipython,
         "modules": list(modules),
+        "sources": sources,
         "versions": {"python": sys.version_info[:2], "cloudpickle": cloudpickle.__version__},
     }
     (folder / "cell.json").write_text(json.dumps(cell))
@@ -143,7 +160,7 @@ def read_results(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], li
         except FileNotFoundError:
             lost.append(f"{name!r} did not come back: its file {path} is gone.")
         except Exception as error:
-            reason = f"{type(error).__name__}: {_first_line(error)}"
+            reason = f"{type(error).__name__}: {first_line(error)}"
             lost.append(f"{name!r} did not come back, loading it here raised {reason}. It is kept in {path}.")
     return values, lost
 
@@ -154,11 +171,3 @@ def _is_ipythons(value: object) -> bool:
 
 def _state(module: ModuleType) -> dict[str, Any]:
     return {name: value for name, value in vars(module).items() if name not in _NOT_TAKEN}
-
-
-def _first_line(error: BaseException) -> str:
-    try:
-        text = str(error).strip() or type(error).__name__
-    except Exception:
-        text = type(error).__name__
-    return text.splitlines()[0].rstrip(".")

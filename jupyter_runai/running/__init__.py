@@ -1,1 +1,1 @@
-"""What a cell needs in its workload's process. Nothing but the standard library is imported until it must."""
+"""What runs in a workload's process. Nothing but the standard library is imported until it must."""

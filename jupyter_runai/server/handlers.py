@@ -14,7 +14,7 @@ from jupyter_runai.server.stream import StreamHandler
 from scheduler_core.errors import EngineDefect, RunaiError
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.requests import decoded
-from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Resized, Workload
+from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Resized, Scale, Workload
 
 T = TypeVar("T")
 
@@ -168,6 +168,15 @@ class ResizeHandler(Handler):
         self.answer(await self.client.engine.resize(workload_id, decoded(self.request.body, TaskRequest)))
 
 
+class ScaleHandler(Handler):
+    """Change how many tasks a workload has."""
+
+    @web.authenticated
+    @authorized("write", resource=WORKLOADS)
+    async def post(self, workload_id: str) -> None:
+        self.answer(await self.client.engine.scale(workload_id, decoded(self.request.body, Scale)))
+
+
 class StopHandler(Handler):
     """End a workload."""
 
@@ -197,6 +206,7 @@ ROUTES: list[tuple[str, type[Any]]] = [
     (rf"workloads/{_ID}/suspend", SuspendHandler),
     (rf"workloads/{_ID}/resume", ResumeHandler),
     (rf"workloads/{_ID}/resize", ResizeHandler),
+    (rf"workloads/{_ID}/scale", ScaleHandler),
     (rf"workloads/{_ID}/stop", StopHandler),
     (rf"workloads/{_ID}/explain", ExplainHandler),
     ("stream", StreamHandler),

@@ -126,9 +126,9 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         async with self._explaining(workload_id):
             async with aclosing(self._client.engine.logs(workload_id, offset, follow=True)) as chunks:
                 async for chunk in chunks:
-                    start, offset = offset, offset + len(chunk)
-                    text = decoder.decode(chunk)
-                    await self._send(LogChunk(workload=workload_id, offset=start, next=offset, text=text))
+                    end = chunk.offset + len(chunk.data)
+                    text = decoder.decode(chunk.data)
+                    await self._send(LogChunk(workload=workload_id, offset=chunk.offset, next=end, text=text))
             await self._send(LogEnd(workload=workload_id))
 
     @asynccontextmanager

@@ -51,6 +51,9 @@ export interface ITaskRequest {
   readonly gpu?: number | string;
   readonly gpu_memory_mib?: number;
   readonly gpu_devices?: number;
+  /** Up to what a share may use of what is free of its device, in the form of the request. */
+  readonly gpu_limit?: number | string;
+  readonly gpu_memory_limit_mib?: number;
   readonly mig?: Readonly<Record<string, number>>;
   readonly models?: readonly string[] | null;
 }
@@ -69,7 +72,7 @@ export interface IVerdict {
 
 /** How a fraction is held. */
 export interface IEnforcement {
-  readonly level: 'device' | 'mps-v3' | 'mps-v2' | 'framework' | 'none';
+  readonly level: 'device' | 'mig' | 'mps-v3' | 'mps-v2' | 'framework' | 'none';
   readonly memory: Strength;
   readonly compute: Strength;
 }

@@ -113,7 +113,13 @@ describe('shares', () => {
     [{ gpu: '0.3', gpu_devices: 2 }, '2×0.3', true],
     [{ gpu_memory_mib: 20480 }, '20 GB', true],
     [{ gpu_memory_mib: 512, gpu_devices: 2 }, '2×512 MB', true],
-    [{ mig: { '1g.10gb': 2, '3g.40gb': 1 } }, '2×1g.10gb + 3g.40gb', false]
+    [{ mig: { '1g.10gb': 2, '3g.40gb': 1 } }, '2×1g.10gb + 3g.40gb', false],
+    [{ gpu: '0.25', gpu_limit: 1 }, '0.25–1', true],
+    [
+      { gpu_memory_mib: 20480, gpu_memory_limit_mib: 40960 },
+      '20 GB–40 GB',
+      true
+    ]
   ])('%j asks for %s', (request, words, fraction) => {
     expect(formatRequest(request)).toBe(words);
     expect(isFraction(request)).toBe(fraction);

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound, RunaiError
-from scheduler_core.local.protocol import COMPLETE, Simulate, Submission
+from scheduler_core.errors import Conflict, EngineDefect, InvalidRequest, NotFound, RunaiError
+from scheduler_core.local.callers import Caller, Right
+from scheduler_core.local.output import OutputReader
+from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
 from scheduler_core.requests import decoded
-from scheduler_core.workload import Step, WorkloadSpec
+from scheduler_core.workload import Scale, Step, WorkloadSpec
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_LOG_CHUNK = 64 * 1024
 _LOG_POLL_S = 0.03
 LARGEST_BODY = 16 * 1024 * 1024
+
+DECIDES: Mapping[str, Right] = {"POST": "decide", "DELETE": "decide"}
+READS: Mapping[str, Right] = {"GET": "read"}
+ADMINISTERS: Mapping[str, Right] = {"POST": "administer"}
+"""The rights that a handler's methods take."""
 
 
 def application(service: Service, restart: Callable[[], None]) -> Application:
@@ -42,6 +49,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (rf"{workload}/suspend", SuspendHandler, known),
         (rf"{workload}/resume", ResumeHandler, known),
         (rf"{workload}/resize", ResizeHandler, known),
+        (rf"{workload}/scale", ScaleHandler, known),
         (rf"{workload}/restore", RestoreHandler, known),
         (rf"{workload}/stop", StopHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
@@ -57,7 +65,18 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
 
 
 class _Answering(RequestHandler):
-    """Errors leave as records of the exception tree."""
+    """The door: who asks, and whether they may (`rights`, by method); errors leave as records of the exception tree."""
+
+    rights: ClassVar[Mapping[str, Right]] = {}
+    service: Service
+
+    def prepare(self) -> None:
+        self.caller = self.service.callers.of(self.request)
+        right = self.rights.get(self.request.method or "", "see")
+        if right == "administer":
+            self.caller.check_administers()
+        elif right != "see":
+            self.caller.check(right, self.service.anywhere(self.path_args[0]))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = _explained(kwargs.get("exc_info", (None, None, None))[1], status_code)
@@ -87,7 +106,7 @@ class InfoHandler(Handler):
     """Which engine this is."""
 
     def get(self) -> None:
-        self.answer(self.service.info())
+        self.answer(self.caller.shown_info(self.service.info()))
 
 
 class DevicesHandler(Handler):
@@ -109,10 +128,11 @@ class WorkloadsHandler(Handler):
 
     def get(self) -> None:
         deleted = self.get_query_argument("deleted", "0") == "1"
-        self.answer(self.service.deleted() if deleted else self.service.list())
+        workloads = self.service.deleted() if deleted else self.service.list()
+        self.answer(self.caller.shown_all(workloads))
 
     async def post(self) -> None:
-        workload = await self.service.submit(decoded(self.request.body, Submission))
+        workload = await self.service.submit(decoded(self.request.body, Submission), self.caller)
         self.set_status(201)
         self.answer(workload)
 
@@ -121,14 +141,16 @@ class PreviewHandler(Handler):
     """The verdict a workload would get."""
 
     async def post(self) -> None:
-        self.answer(await self.service.preview(decoded(self.request.body, WorkloadSpec)))
+        self.answer(await self.service.preview(decoded(self.request.body, WorkloadSpec), self.caller))
 
 
 class WorkloadHandler(Handler):
     """One workload."""
 
+    rights = DECIDES
+
     def get(self, workload_id: str) -> None:
-        self.answer(self.service.get(workload_id))
+        self.answer(self.caller.shown(self.service.get(workload_id)))
 
     async def delete(self, workload_id: str) -> None:
         await self.service.delete(workload_id, self.get_query_argument("purge", "0") == "1")
@@ -138,50 +160,73 @@ class WorkloadHandler(Handler):
 class SuspendHandler(Handler):
     """Free what a workload holds and keep it."""
 
+    rights = DECIDES
+
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.suspend(workload_id))
+        self.answer(self.caller.shown(await self.service.suspend(workload_id)))
 
 
 class ResumeHandler(Handler):
     """Let a suspended workload wait again."""
 
+    rights = DECIDES
+
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.resume(workload_id))
+        self.answer(self.caller.shown(await self.service.resume(workload_id)))
 
 
 class ResizeHandler(Handler):
     """Change what a workload asks for."""
 
+    rights = DECIDES
+
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.resize(workload_id, decoded(self.request.body, TaskRequest)))
+        answer = await self.service.resize(workload_id, decoded(self.request.body, TaskRequest))
+        self.answer(self.caller.shown_resized(answer))
+
+
+class ScaleHandler(Handler):
+    """Change how many tasks a workload has."""
+
+    rights = DECIDES
+
+    async def post(self, workload_id: str) -> None:
+        answer = await self.service.scale(workload_id, decoded(self.request.body, Scale))
+        self.answer(self.caller.shown_resized(answer))
 
 
 class RestoreHandler(Handler):
     """Bring a deleted workload back."""
 
+    rights = DECIDES
+
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.restore(workload_id))
+        self.answer(self.caller.shown(await self.service.restore(workload_id)))
 
 
 class StopHandler(Handler):
     """End a workload."""
 
+    rights = DECIDES
+
     async def post(self, workload_id: str) -> None:
-        self.answer(await self.service.stop(workload_id))
+        self.answer(self.caller.shown(await self.service.stop(workload_id)))
 
 
 class ExplainHandler(Handler):
     """Why a workload is where it is."""
 
     def get(self, workload_id: str) -> None:
-        self.answer(self.service.explain(workload_id))
+        explanation = self.service.explain(workload_id)
+        self.answer(replace(explanation, workload=self.caller.shown(explanation.workload)))
 
 
 class TasksHandler(Handler):
     """Each task of a workload."""
 
     def get(self, workload_id: str) -> None:
-        self.answer(self.service.tasks(workload_id))
+        workload = self.service.get(workload_id)
+        self.answer(self.caller.shown_tasks(workload, self.service.tasks(workload_id)))
 
 
 class MeasurementsHandler(Handler):
@@ -199,6 +244,8 @@ class MeasurementsHandler(Handler):
 class ResultsHandler(Handler):
     """The folder of a task's results."""
 
+    rights = READS
+
     def get(self, workload_id: str) -> None:
         self.answer(str(self.service.results(workload_id, _number(self.get_query_argument("task", "0")))))
 
@@ -206,7 +253,14 @@ class ResultsHandler(Handler):
 class SimulateHandler(Handler):
     """Change between simulated and real devices; the daemon then starts over."""
 
+    rights = ADMINISTERS
+
     def post(self) -> None:
+        if self.service.info().shared:
+            raise Conflict(
+                "The devices of a shared engine are named in its configuration file.",
+                "Change them there and restart it.",
+            )
         self.service.change_devices(decoded(self.request.body, Simulate).devices)
         self.answer(self.service.info())
         self.restart()
@@ -214,6 +268,8 @@ class SimulateHandler(Handler):
 
 class ShutdownHandler(Handler):
     """Leave: a newer daemon takes over; running workloads go on."""
+
+    rights = ADMINISTERS
 
     def post(self) -> None:
         self.set_status(204)
@@ -236,9 +292,10 @@ class StreamHandler(_Answering, WebSocketHandler):
     def prepare(self) -> None:
         if self.request.headers.get("Upgrade", "").lower() != "websocket":
             raise InvalidRequest("This is a stream: ask for a WebSocket.")
+        super().prepare()
 
     def check_origin(self, origin: str) -> bool:
-        # A browser cannot reach a Unix socket; whoever can is the owner.
+        # A browser cannot reach a Unix socket.
         return True
 
     def relay(self, messages: AsyncGenerator[bytes, None], binary: bool) -> None:
@@ -269,11 +326,13 @@ class EventsHandler(StreamHandler):
     async def open(self) -> None:
         epoch, _, seq = self.get_query_argument("since", "").partition(":")
         since = (epoch, int(seq)) if seq.isdecimal() else None
-        self.relay(_encoded(self.service, since), binary=False)
+        self.relay(_encoded(self.service, since, self.caller), binary=False)
 
 
 class LogsHandler(StreamHandler):
-    """A task's output from byte `offset`; with `follow`, until the workload has ended."""
+    """A task's output from byte `offset`, each piece behind its offset; with `follow`, until the workload has ended."""
+
+    rights = READS
 
     async def open(self, workload_id: str) -> None:
         offset = self.get_query_argument("offset", "0")
@@ -283,8 +342,7 @@ class LogsHandler(StreamHandler):
         except NotFound as error:
             self.close(4000 + error.status, error.message)
             return
-        start = min(_number(offset), path.stat().st_size) if path.exists() else 0
-        self.relay(_log_chunks(self.service, workload_id, path, start, follow), binary=True)
+        self.relay(_output(self.service, workload_id, path, _number(offset), follow), binary=True)
 
 
 def _number(text: str) -> int:
@@ -292,25 +350,21 @@ def _number(text: str) -> int:
     return int(text[:18]) if text.isdecimal() and text.isascii() else 0
 
 
-async def _encoded(service: Service, since: tuple[str, int] | None) -> AsyncGenerator[bytes, None]:
+async def _encoded(service: Service, since: tuple[str, int] | None, caller: Caller) -> AsyncGenerator[bytes, None]:
     async with aclosing(service.watch(since)) as events:
         async for event in events:
-            yield msgspec.json.encode(event)
+            yield msgspec.json.encode(caller.shown_event(event))
 
 
-async def _log_chunks(
+async def _output(
     service: Service, workload_id: str, path: Path, offset: int, follow: bool
 ) -> AsyncGenerator[bytes, None]:
-    with ExitStack() as opened:
-        file: BinaryIO | None = None
+    with OutputReader(path, offset) as reader:
         while True:
             # Asked before reading: what is written until the end is then read after it.
             ended = workload_id not in service or service.get(workload_id).has_ended
-            if file is None and path.exists():
-                file = opened.enter_context(path.open("rb"))
-                file.seek(offset)
-            while file is not None and (chunk := file.read(_LOG_CHUNK)):
-                yield chunk
+            while (piece := reader.read()) is not None:
+                yield piece.offset.to_bytes(OFFSET_SIZE) + piece.data
             if ended or not follow:
                 return
             await asyncio.sleep(_LOG_POLL_S)

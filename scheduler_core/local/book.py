@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -81,6 +81,14 @@ class Book:
         except KeyError:
             raise NotFound(f"There is no workload {workload_id!r}.", "See %runai list.") from None
 
+    def anywhere(self, workload_id: str) -> Workload:
+        """What people see of this id, be it deleted.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._trash.get(workload_id) or self.workload(workload_id)
+
     def by_key(self, key: str | None) -> Workload | None:
         workload_id = None if key is None else self._by_key.get(key)
         return None if workload_id is None else self._workloads[workload_id]
@@ -100,6 +108,11 @@ class Book:
     def running(self) -> dict[TaskId, TaskRecord]:
         """The tasks whose process runs under a supervisor."""
         return {task: known for record in self.live() for task, known in record.alive() if known.supervisor is not None}
+
+    def owners(self, tasks: Iterable[TaskId]) -> dict[TaskId, int]:
+        """The users whose these tasks are, in a shared engine."""
+        uids = {task: self._workloads[task.workload].owner_uid for task in tasks if task.workload in self._workloads}
+        return {task: uid for task, uid in uids.items() if uid is not None}
 
     def workloads(self) -> tuple[Workload, ...]:
         """All that are not deleted, oldest first."""
@@ -124,12 +137,16 @@ class Book:
     async def decide(self, workload_id: str, change: Change) -> Workload:
         """Change a workload by a decision of ours, which holds only if it could be written down.
 
+        A `change` that finds nothing to do gives the record back.
+
         Raises:
             StorageFull: it could not; the workload is as it was.
         """
         # One decision at a time: else one that fails could not go back behind the next.
         async with self._deciding.setdefault(workload_id, asyncio.Lock()):
             before, record = self._replace(workload_id, change)
+            if record is before:
+                return record.workload
             try:
                 await self._put(before, record)
             except RunaiError:
@@ -161,7 +178,8 @@ class Book:
         was, state = before.workload.state, record.workload.state
         if state != was and state not in TRANSITIONS[was]:
             raise EngineDefect(f"{before.workload.name} is {was} and cannot become {state}.")
-        self._set(record)
+        if record is not before:
+            self._set(record)
         return before, record
 
     async def _put(self, before: Record, record: Record) -> None:

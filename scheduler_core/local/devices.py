@@ -28,7 +28,10 @@ _MOST_SIMULATED = 64
 
 
 class PhysicalDevice(Struct, frozen=True, kw_only=True):
-    """One device: `id` is its UUID, `memory_mib` all its memory."""
+    """One device, or one slice of a partitioned (MIG) one: `id` is its UUID, `memory_mib` all its memory.
+
+    A slice has the `index` of its device.
+    """
 
     id: str
     index: int
@@ -113,7 +116,8 @@ class NvmlDevices:
         self._busy_until: dict[str, int] = {}
         try:
             pynvml.nvmlInit()
-            self.physical = tuple(self._open(index) for index in range(pynvml.nvmlDeviceGetCount()))
+            indices = range(pynvml.nvmlDeviceGetCount())
+            self.physical = tuple(device for index in indices for device in self._open(index))
         except pynvml.NVMLError as error:
             self.physical = ()
             self.notice = NO_GPU_NOTICE if _is_absent(error) else f"The NVIDIA driver does not answer: {error}."
@@ -121,13 +125,17 @@ class NvmlDevices:
         if not self.physical:
             self.notice = NO_GPU_NOTICE
         elif any(_is_partitioned(handle) for handle in self._handles.values()):
-            self.notice = "Partitioned (MIG) devices are listed but not given out."
+            self.notice = "A partitioned (MIG) device without slices is listed but not given out."
 
     def sample(self) -> dict[str, Sample]:
         return {device.id: self._sample(device.id) for device in self.physical}
 
-    def _open(self, index: int) -> PhysicalDevice:
+    def _open(self, index: int) -> list[PhysicalDevice]:
+        """The device, or the slices that it is partitioned into."""
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        return [self._opened(part, index) for part in _slices(handle) or [handle]]
+
+    def _opened(self, handle: Any, index: int) -> PhysicalDevice:
         uuid = _text(pynvml.nvmlDeviceGetUUID(handle))
         self._handles[uuid] = handle
         return PhysicalDevice(
@@ -179,6 +187,16 @@ def _processes(handle: Any) -> dict[int, int]:
             for process in list_processes(handle):
                 held = (process.usedGpuMemory or 0) // MIB
                 found[process.pid] = max(held, found.get(process.pid, 0))
+    return found
+
+
+def _slices(handle: Any) -> list[Any]:
+    """The slices of a partitioned device; those that are made later are seen at the next start."""
+    found: list[Any] = []
+    if _is_partitioned(handle):
+        for index in range(pynvml.nvmlDeviceGetMaxMigDeviceCount(handle)):
+            with suppress(pynvml.NVMLError):
+                found.append(pynvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, index))
     return found
 
 

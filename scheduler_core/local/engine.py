@@ -24,23 +24,26 @@ from scheduler_core.errors import (
     EngineUnavailable,
     ErrorRecord,
     NotFound,
+    RunaiError,
     StorageFull,
     error_from_record,
 )
+from scheduler_core.local.finding import OwnEngine, find_engine
 from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.paths import engine_directory, short_socket_path
-from scheduler_core.local.protocol import COMPLETE, PROTOCOL, Endpoint, Simulate, Submission
+from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PROTOCOL, Endpoint, Simulate, Submission
 from scheduler_core.local.runs import ended
-from scheduler_core.local.start import find_daemon, start_daemon
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.sockets import short_socket_path
 from scheduler_core.workload import (
     Device,
     EngineInfo,
     Event,
     Explanation,
     Measurement,
+    Output,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -56,10 +59,10 @@ _LARGEST_MESSAGE = 64 * 1024 * 1024
 
 
 class LocalEngine:
-    """The engine of this user on this host. All methods belong to one event loop."""
+    """The engine of this host's users, or of this user. All methods belong to one event loop."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._directory = engine_directory() if directory is None else directory
+        self._found = find_engine() if directory is None else OwnEngine(directory)
         self._connecting = asyncio.Lock()
         self._connection: _Connection | None = None
 
@@ -76,14 +79,15 @@ class LocalEngine:
         Raises:
             StorageFull: the disk filled up while inputs were written.
         """
-        folder = self._directory / "staging" / secrets.token_hex(8)
+        staging = self._found.staging()
+        folder = staging / secrets.token_hex(8)
         try:
             folder.mkdir(mode=0o700, parents=True)
             yield folder
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFull(
-                    f"The disk that holds {self._directory} is full; nothing was submitted.", "Free some space."
+                    f"The disk that holds {staging.parent} is full; nothing was submitted.", "Free some space."
                 ) from error
             raise
         finally:
@@ -112,11 +116,12 @@ class LocalEngine:
 
     async def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
-    ) -> AsyncGenerator[bytes, None]:
+    ) -> AsyncGenerator[Output, None]:
         path = f"workloads/{quote(workload_id, safe='')}/logs?offset={offset}&follow={int(follow)}&task={task}"
         async with aclosing(self._stream(path)) as messages:
             async for message in messages:
-                yield message if isinstance(message, bytes) else message.encode()
+                piece = message if isinstance(message, bytes) else message.encode()
+                yield Output(offset=int.from_bytes(piece[:OFFSET_SIZE]), data=piece[OFFSET_SIZE:])
 
     async def measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0
@@ -135,6 +140,9 @@ class LocalEngine:
 
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/resize", Resized, request)
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/scale", Resized, scale)
 
     async def stop(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/stop", Workload)
@@ -161,7 +169,7 @@ class LocalEngine:
 
     async def shutdown(self) -> None:
         """Ask the daemon to leave; running workloads go on. Returns when it has left."""
-        endpoint = find_daemon(self._directory)
+        endpoint = await asyncio.to_thread(self._found.daemon)
         if endpoint is not None:
             await _shut_down(endpoint)
 
@@ -208,17 +216,19 @@ class LocalEngine:
         return await self._connect()
 
     async def _endpoint(self) -> Endpoint:
-        endpoint = await asyncio.to_thread(find_daemon, self._directory)
-        if endpoint is not None and endpoint.protocol < PROTOCOL:
+        endpoint = await asyncio.to_thread(self._found.daemon)
+        if endpoint is not None and endpoint.protocol < PROTOCOL and not self._found.is_shared:
             # Its workloads do not notice: this client's daemon adopts them.
             await _shut_down(endpoint)
             endpoint = None
         if endpoint is None:
-            endpoint = await asyncio.to_thread(start_daemon, self._directory)
-        if endpoint.protocol > PROTOCOL:
+            endpoint = await asyncio.to_thread(self._found.start)
+        if endpoint.protocol != PROTOCOL:
             raise EngineUnavailable(
                 f"The engine speaks protocol {endpoint.protocol}, this jupyter-runai {PROTOCOL}.",
-                "Upgrade jupyter-runai in this environment and restart the kernel.",
+                "Upgrade jupyter-runai in this environment and restart the kernel."
+                if endpoint.protocol > PROTOCOL
+                else "Ask its administrator to upgrade it.",
             )
         return endpoint
 
@@ -267,6 +277,8 @@ class _Connection:
         try:
             return await websocket_connect(url, resolver=self._resolver, max_message_size=_LARGEST_MESSAGE)
         except (OSError, HTTPClientError) as error:
+            if isinstance(error, HTTPClientError) and error.response is not None and error.response.body:
+                raise _error_in(error.response) from None
             raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
 
     def close(self) -> None:
@@ -287,17 +299,20 @@ class _SocketResolver(Resolver):
 def _decoded(response: HTTPResponse, answer: type[T]) -> T:
     if response.code < 300:
         return msgspec.json.decode(response.body or b"null", type=answer)
+    raise _error_in(response)
+
+
+def _error_in(response: HTTPResponse) -> RunaiError:
     try:
-        record = msgspec.json.decode(response.body, type=ErrorRecord)
+        return error_from_record(msgspec.json.decode(response.body, type=ErrorRecord))
     except msgspec.MsgspecError:
-        raise EngineDefect(f"The engine answered with status {response.code}.") from None
-    raise error_from_record(record)
+        return EngineDefect(f"The engine answered with status {response.code}.")
 
 
 async def _shut_down(endpoint: Endpoint) -> None:
     connection = _Connection(endpoint)
     try:
-        await connection.fetch(connection.request("POST", "shutdown", None))
+        _decoded(await connection.fetch(connection.request("POST", "shutdown", None)), type(None))
     finally:
         connection.close()
     await _gone(endpoint.pid)

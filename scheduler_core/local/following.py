@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.local.accounts import Account
 from scheduler_core.local.book import Book, Change
 from scheduler_core.local.identity import Process, processes_of, signal_task
 from scheduler_core.local.ladder import Ladder
@@ -48,8 +49,23 @@ class Runs:
         path = self._folder / task.workload
         if task.workload not in self._book:
             return RunFolder(path)
-        record = self._book.get(task.workload)
-        return RunFolder(path, task.index, record.tasks[task.index].run, record.spec.gang)
+        record, known = self._book.get(task.workload), self._known(task)
+        return RunFolder(path, task.index, known.run if known else 0, record.spec.gang, record.account)
+
+    def _known(self, task: TaskId) -> TaskRecord | None:
+        """What is known of a task; nothing when its workload was deleted, or has fewer tasks now."""
+        if task.workload not in self._book:
+            return None
+        tasks = self._book.get(task.workload).tasks
+        return tasks[task.index] if task.index < len(tasks) else None
+
+    def new_folder(self, workload_id: str, account: Account | None) -> RunFolder:
+        """The files of a workload that is not in the book yet."""
+        return RunFolder(self._folder / workload_id, account=account)
+
+    def signal(self, task: TaskId, supervisor: Process, number: signal.Signals) -> bool:
+        """Send a signal to all processes of a task but its supervisor; whether there was any. Blocks."""
+        return signal_task(str(task), supervisor, number, self._book.workload(task.workload).owner_uid)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something beside everything else, keep it from being collected, and log it when it fails."""
@@ -98,7 +114,7 @@ class Runs:
             self._told.discard(task)
 
     async def _end(self, task: TaskId, supervisor: Process, grace_s: float) -> None:
-        await asyncio.to_thread(signal_task, str(task), supervisor, signal.SIGTERM)
+        await asyncio.to_thread(self.signal, task, supervisor, signal.SIGTERM)
         try:
             async with asyncio.timeout(grace_s):
                 await ended(supervisor)
@@ -106,8 +122,9 @@ class Runs:
             await asyncio.to_thread(self._kill, task, supervisor)
 
     def _kill(self, task: TaskId, supervisor: Process) -> None:
-        self._ladder.cut_off(str(task), processes_of(str(task), supervisor))
-        signal_task(str(task), supervisor, signal.SIGKILL)
+        owner = self._book.workload(task.workload).owner_uid
+        self._ladder.cut_off(str(task), processes_of(str(task), supervisor, owner))
+        self.signal(task, supervisor, signal.SIGKILL)
 
     async def finish(self, task: TaskId, outcome: Exit) -> None:
         """Record that a run has ended so; the rest of a gang goes with one that failed."""
@@ -122,7 +139,8 @@ class Runs:
 
     async def observe(self, task: TaskId, change: Change) -> None:
         """Note a fact about a task that has not ended yet."""
-        if task.workload in self._book and self._book.get(task.workload).tasks[task.index].is_alive:
+        known = self._known(task)
+        if known is not None and known.is_alive:
             await self._book.observe(task.workload, change)
 
     def say(self, task: TaskId, text: str) -> None:
@@ -234,8 +252,11 @@ class Runs:
 
     async def give_up(self, task: TaskId, reason: str) -> None:
         """Stop a task that may not go on, and its workload where it is a gang."""
+        known = self._known(task)
+        if known is None or known.then is not None:
+            return
         record = self._book.get(task.workload)
-        if record.then is not None or record.tasks[task.index].then is not None:
+        if record.then is not None:
             return
         if record.spec.gang:
             await self.tell_to_go(task.workload, lambda known: told_to_go(known, "stopped", reason, time.time()))
@@ -249,7 +270,7 @@ class Runs:
             # Nobody is left to end what the task started, and its devices must be free before they are given on.
             deadline = time.monotonic() + _LEFT_OVER_S
             while time.monotonic() < deadline and await asyncio.to_thread(
-                signal_task, str(task), supervisor, signal.SIGKILL
+                self.signal, task, supervisor, signal.SIGKILL
             ):
                 await asyncio.sleep(0.05)
             outcome = Exit(-signal.SIGKILL, "its supervisor was killed", time.time())

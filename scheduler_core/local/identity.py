@@ -54,8 +54,20 @@ def mark_of(pid: int) -> str | None:
     return None
 
 
-def processes_of(task: str, supervisor: Process) -> list[int]:
+def is_of_user(pid: int, uid: int | None) -> bool:
+    """Whether a process is this user's, by its real user; null means anybody's."""
+    if uid is None:
+        return True
+    with suppress(OSError, ValueError, StopIteration):
+        lines = (_PROC / str(pid) / "status").read_bytes().splitlines()
+        return int(next(line for line in lines if line.startswith(b"Uid:")).split()[1]) == uid
+    return False
+
+
+def processes_of(task: str, supervisor: Process, uid: int | None = None) -> list[int]:
     """The pids of a task: what bears its mark, and what lives in its supervisor's session but the supervisor.
+
+    A mark can be written by anybody: where the task is of the user `uid`, only that user's count.
 
     Without the supervisor only the mark counts: the number of its session may be somebody else's by now.
     """
@@ -66,14 +78,15 @@ def processes_of(task: str, supervisor: Process) -> list[int]:
         if (led and pid == supervisor.pid) or start_of(pid) is None:
             continue
         with suppress(OSError):
-            if mark_of(pid) == task or (led and os.getsid(pid) == supervisor.pid):
+            marked = mark_of(pid) == task and is_of_user(pid, uid)
+            if marked or (led and os.getsid(pid) == supervisor.pid):
                 found.append(pid)
     return found
 
 
-def signal_task(task: str, supervisor: Process, number: signal.Signals) -> bool:
+def signal_task(task: str, supervisor: Process, number: signal.Signals, uid: int | None = None) -> bool:
     """Send a signal to all processes of a task but its supervisor; whether there was any."""
-    pids = processes_of(task, supervisor)
+    pids = processes_of(task, supervisor, uid)
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)

@@ -18,18 +18,19 @@ _log = logging.getLogger(__name__)
 
 NOT_HELD = Enforcement(level="none", memory="none", compute="none")
 WHOLE = Enforcement(level="device", memory="hard", compute="hard")
+SLICE = Enforcement(level="mig", memory="hard", compute="hard")
 FRAMEWORK = Enforcement(level="framework", memory="soft", compute="none")
 """The allocators of the known frameworks keep to it, and the watchdog sees to the others."""
 
 
 class Ladder:
-    """Holds allocations: a whole device by itself, a share by MPS where there is one, else by caps and the watchdog.
+    """Holds allocations: whole devices and slices by themselves, shares by MPS where there is one, else by caps.
 
     It knows whom MPS has taken in, whatever is shown of that, so that each goes out again and the last of a device is
-    known. All calls block for as long as the driver's tools do.
+    known. Without a `folder` for its pipes MPS is not used. All calls block for as long as the driver's tools do.
     """
 
-    def __init__(self, folder: Path, simulated: bool) -> None:
+    def __init__(self, folder: Path | None, simulated: bool) -> None:
         self._folder = folder
         self._simulated = simulated
         self._mps: Mps | None = None
@@ -49,14 +50,20 @@ class Ladder:
     def hold(self, task: str, allocation: Allocation) -> tuple[Allocation, dict[str, str]]:
         """The allocation with what holds it, and the variables that this takes."""
         if self.is_by_itself(allocation):
-            nothing = self._simulated or not allocation.devices
-            return replace(allocation, enforcement=NOT_HELD if nothing else WHOLE), {}
-        # A client has one pipe, and so one daemon: shares of several devices cannot be held by a daemon each.
-        variables = self._admit(task, allocation.devices[0]) if len(allocation.devices) == 1 else None
+            return replace(allocation, enforcement=self._by_itself(allocation)), {}
+        # A client has one pipe, and so one daemon: shares of several devices cannot be held by a daemon each. Nor are
+        # the limits of MPS for slices.
+        one = len(allocation.devices) == 1 and not _is_slice(allocation.devices[0])
+        variables = self._admit(task, allocation.devices[0]) if one else None
         mps = self._service()
         if mps is None or variables is None:
             return replace(allocation, enforcement=FRAMEWORK), {}
         return replace(allocation, enforcement=Enforcement(level=mps.level, memory="hard", compute="hard")), variables
+
+    def _by_itself(self, allocation: Allocation) -> Enforcement:
+        if self._simulated or not allocation.devices:
+            return NOT_HELD
+        return SLICE if any(map(_is_slice, allocation.devices)) else WHOLE
 
     def can_change(self, allocation: Allocation) -> bool:
         """Whether what holds this share can be changed while it is in use."""
@@ -124,5 +131,9 @@ class Ladder:
     def _service(self) -> Mps | None:
         with self._one_at_a_time:
             if not self._looked:
-                self._mps, self._looked = find_mps(self._folder), True
+                self._mps, self._looked = None if self._folder is None else find_mps(self._folder), True
             return self._mps
+
+
+def _is_slice(device: HeldDevice) -> bool:
+    return device.id.startswith("MIG-")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -109,12 +110,32 @@ class Ledger:
 
 def _make_shared(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    # Also where an earlier start ended between making it and opening it to others.
-    if folder.stat().st_uid == os.getuid():
-        folder.chmod(0o1777)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise EngineUnavailable(f"The host's ledger of devices {folder} cannot be opened: {error.strerror}.") from error
+    try:
+        if os.getuid() == 0:
+            # Whoever owns a folder can put another in its place, which root's engine would then write to.
+            os.fchown(descriptor, 0, 0)
+        # Also where an earlier start ended between making it and opening it to others.
+        if os.fstat(descriptor).st_uid == os.getuid():
+            os.fchmod(descriptor, 0o1777)
+    finally:
+        os.close(descriptor)
 
 
 def _open_shared(path: Path) -> int:
+    file = _open_or_make(path)
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        # Such as a second name of a file that is not the ledger's.
+        os.close(file)
+        raise EngineUnavailable(f"The host's ledger of devices {path} is no file of its own.", "Remove it.")
+    return file
+
+
+def _open_or_make(path: Path) -> int:
     # Without O_CREAT first: the kernel refuses to "create" a colleague's file in a sticky folder.
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
     try:

@@ -11,25 +11,27 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import Conflict
+from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.local.book import Book
 from scheduler_core.local.following import Runs
 from scheduler_core.local.identity import Process, this_process
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Claim, Ledger
-from scheduler_core.local.records import Record, TaskId
+from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.runs import Exit
 from scheduler_core.local.sharing import allocation_environment
 from scheduler_core.local.tasks import (
     launched,
     replace_workload,
+    scaled,
+    scaling_obstacle,
     some_told_to_go,
     stopped_where_it_waits,
     told_to_go,
 )
 from scheduler_core.local.world import world_variables
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import Allocation, Workload
+from scheduler_core.workload import Allocation, Resized, Scale, Workload
 
 Held: TypeAlias = Mapping[int, tuple[Allocation, dict[str, str]]]
 
@@ -50,6 +52,10 @@ class Lifecycle:
         self._ledger = Ledger(ledger_folder, engine, lambda: self._claims(engine))
         self.runs.keep_in(self._ledger)
         return self._ledger
+
+    def running(self) -> dict[TaskId, TaskRecord]:
+        """The tasks whose process runs."""
+        return self._book.running()
 
     def own_sessions(self) -> frozenset[int]:
         """The sessions whose processes belong to workloads of this engine."""
@@ -103,17 +109,7 @@ class Lifecycle:
 
     async def stop(self, workload_id: str) -> Workload:
         """End a workload: at once while it holds nothing, else by SIGTERM, its grace period and SIGKILL."""
-        record = self._book.get(workload_id)
-        workload = record.workload
-        if workload.has_ended or workload.stop_requested is not None:
-            return workload
-        if not any(record.alive()):
-            word = "waiting" if workload.state == "pending" else "suspended"
-            reason = f"stopped while {word}"
-            return await self._book.decide(
-                workload_id, lambda known: stopped_where_it_waits(known, time.time(), reason)
-            )
-        return await self.runs.tell_to_go(workload_id, lambda known: told_to_go(known, "stopped", "", time.time()))
+        return await self.runs.tell_to_go(workload_id, _stopped)
 
     async def suspend(self, workload_id: str) -> Workload:
         """Free what a workload holds and keep it: at once while it waits, else as `stop` does.
@@ -121,13 +117,7 @@ class Lifecycle:
         Raises:
             Conflict: it has ended, or was told to.
         """
-        workload = self._unended(workload_id)
-        if workload.state == "suspended":
-            return workload
-        if workload.state == "pending":
-            changes = {"state": "suspended", "verdict": None, "reason": ""}
-            return await self._book.decide(workload_id, lambda known: replace_workload(known, **changes))
-        return await self.runs.tell_to_go(workload_id, lambda known: told_to_go(known, "suspended", "", time.time()))
+        return await self.runs.tell_to_go(workload_id, _suspended)
 
     async def resume(self, workload_id: str) -> Workload:
         """Let a workload that is suspended, or on its way there, wait for its devices again.
@@ -135,31 +125,31 @@ class Lifecycle:
         Raises:
             Conflict: it has ended, or was told to.
         """
-        workload = self._unended(workload_id)
-        if workload.state == "suspended":
-            return await self._book.decide(workload_id, lambda known: replace_workload(known, state="pending"))
-        if workload.state == "suspending":
-            return await self._book.decide(workload_id, lambda known: replace(known, then="pending"))
-        return workload
+        return await self._book.decide(workload_id, _resumed)
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        """Change how many tasks a workload has: at once where what runs of it goes on as it is.
+
+        Raises:
+            InvalidRequest: the tasks of an array have no fewest.
+            Conflict: it has ended, or was told to.
+        """
+        obstacle = ""
+
+        def change(known: Record) -> Record:
+            nonlocal obstacle
+            if scale.min_tasks is not None and not unended(known).spec.gang:
+                raise InvalidRequest(f"{known.workload.name} is an array: none of its tasks waits for others.")
+            obstacle = scaling_obstacle(unended(known), scale)
+            return scaled(known, scale, time.time())
+
+        workload = await self.runs.tell_to_go(workload_id, change)
+        return Resized(workload=workload, applied="next_start" if obstacle else "now", reason=obstacle)
 
     async def evict(self, workload_id: str, tasks: frozenset[int], reason: str) -> None:
         """Take these tasks of a workload off their devices for others; they wait again."""
-        if workload_id not in self._book or self._book.get(workload_id).then is not None:
-            return
-        alive = {task.index: known for task, known in self._book.get(workload_id).alive()}
-        leaving = [index for index in tasks if index in alive and alive[index].then is None]
-        if leaving and len(leaving) == len(alive):
-            await self.runs.tell_to_go(workload_id, lambda known: told_to_go(known, "pending", reason, time.time()))
-        elif leaving:
-            await self.runs.tell_to_go(workload_id, lambda known: some_told_to_go(known, leaving, "pending", reason))
-
-    def _unended(self, workload_id: str) -> Workload:
-        record = self._book.get(workload_id)
-        workload = record.workload
-        if workload.has_ended or record.then in ("stopped", "failed"):
-            what = f"is {workload.state}" if workload.has_ended else "was told to stop"
-            raise Conflict(f"{workload.name} {what}.", "Submit it anew.")
-        return workload
+        if workload_id in self._book:
+            await self.runs.tell_to_go(workload_id, lambda known: _evicted(known, tasks, reason))
 
     async def _hold(self, workload_id: str, allocations: Mapping[int, Allocation]) -> Held:
         """Each allocation with what holds it, and the variables that this takes."""
@@ -212,6 +202,53 @@ class Lifecycle:
                 holder = record.tasks[index].supervisor or self._this
                 claims += _claims_of(record, allocation, holder, engine)
         return claims
+
+
+def unended(record: Record) -> Record:
+    """The record of a workload that may go on.
+
+    Raises:
+        Conflict: it has ended, or was told to.
+    """
+    workload = record.workload
+    if workload.has_ended or record.then in ("stopped", "failed"):
+        what = f"is {workload.state}" if workload.has_ended else "was told to stop"
+        raise Conflict(f"{workload.name} {what}.", "Submit it anew.")
+    return record
+
+
+def _stopped(record: Record) -> Record:
+    workload = record.workload
+    if workload.has_ended or workload.stop_requested is not None:
+        return record
+    if any(record.alive()):
+        return told_to_go(record, "stopped", "", time.time())
+    word = "waiting" if workload.state == "pending" else "suspended"
+    return stopped_where_it_waits(record, time.time(), f"stopped while {word}")
+
+
+def _suspended(record: Record) -> Record:
+    if unended(record).workload.state == "suspended":
+        return record
+    if any(record.alive()):
+        return told_to_go(record, "suspended", "", time.time())
+    return replace_workload(record, state="suspended", verdict=None, reason="")
+
+
+def _resumed(record: Record) -> Record:
+    if unended(record).workload.state == "suspended":
+        return replace_workload(record, state="pending")
+    return replace(record, then="pending") if record.workload.state == "suspending" else record
+
+
+def _evicted(record: Record, tasks: Collection[int], reason: str) -> Record:
+    if record.then is not None:
+        return record
+    alive = {task.index: known for task, known in record.alive()}
+    leaving = [index for index in tasks if index in alive and alive[index].then is None]
+    if leaving and len(leaving) == len(alive):
+        return told_to_go(record, "pending", reason, time.time())
+    return some_told_to_go(record, leaving, "pending", reason) if leaving else record
 
 
 def _may_start(record: Record, request: TaskRequest, indices: Collection[int]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from math import pi, sin
 
 from msgspec import Struct
 
@@ -14,6 +13,7 @@ from scheduler_core.local.book import Book
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.processes import Usage, usage_of_tasks
 from scheduler_core.local.records import TaskId, TaskRecord
+from scheduler_core.local.simulation import simulated_load
 from scheduler_core.local.store import Store
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Measurement, Step
@@ -110,7 +110,9 @@ class Meter:
         for task, known in running.items():
             used = usage[task]
             utilization, gpu_mib = (
-                _made_up(task, known, now) if self._simulated else _of_devices(known, samples, memory_mib.get(task, {}))
+                simulated_load(task, known, now)
+                if self._simulated
+                else _of_devices(known, samples, memory_mib.get(task, {}))
             )
             reading = _Reading(
                 utilization,
@@ -192,18 +194,6 @@ def _busy(sample: Sample, memory: Mapping[int, int], portion_milli: int) -> floa
     if sample.busy is not None:
         return sum(share for pid, share in sample.busy.items() if pid in memory)
     return sample.utilization if portion_milli == MILLI else None
-
-
-def _made_up(task: TaskId, known: TaskRecord, now: float) -> tuple[float | None, float | None]:
-    """The load of a simulated device: a slow wave, each task its own, so that a chart moves."""
-    held = known.allocation.devices if known.allocation is not None else ()
-    if not held:
-        return None, None
-    phase = int(task.workload, 16) % 97 + task.index
-    wave = 0.75 + 0.2 * sin(2 * pi * (now / 90 + phase / 97))
-    warm = min(1.0, (now - (known.started or now)) / 20)
-    share = sum(device.portion_milli for device in held) / MILLI
-    return share * wave * warm, sum(device.memory_mib for device in held) * (0.2 + 0.6 * warm)
 
 
 def _sum(one: _Reading, other: _Reading) -> _Reading:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ from scheduler_core.local.devices import Devices, Sample
 from scheduler_core.local.identity import mark_of
 from scheduler_core.local.ledger import Ledger
 from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.simulation import simulated_samples
 from scheduler_core.local.snapshot import Machine, host_size
 
 _log = logging.getLogger(__name__)
@@ -66,6 +68,11 @@ class Monitor:
         foreign = {device_id: _foreign_mib(sample, known) for device_id, sample in samples.items()}
         self._machine = replace(self._machine, samples=samples, claims=claims, foreign_mib=foreign)
 
+    def _simulate(self) -> None:
+        running = self._lifecycle.running()
+        samples = simulated_samples(self._devices.physical, running, time.time())
+        self._machine = replace(self._machine, samples=samples)
+
     async def look_again(self) -> None:
         """Take a reading beside everything else; one that fails leaves what was seen before."""
         try:
@@ -74,13 +81,14 @@ class Monitor:
             _log.exception("The devices could not be read")
 
     async def run(self) -> None:
-        """Read for ever; devices that are simulated, or not there, stay as they are."""
-        fixed = bool(self._devices.simulated) or not self._devices.physical
+        """Read for ever; the load of simulated devices is made up."""
         while True:
             await asyncio.sleep(_INTERVAL_S)
             before = self.machine()
             try:
-                if not fixed:
+                if self._devices.simulated:
+                    self._simulate()
+                elif self._devices.physical:
                     await self.look_again()
                 await self._looked(self.machine().samples)
             except Exception:

@@ -103,7 +103,7 @@ class MpsV3:
             "set",
             _namespace(client),
             f"--server={_server(held.id)}",
-            f"--pinned-memory-limit={held.memory_mib}M",
+            f"--pinned-memory-limit={held.most_mib}M",
             f"--active-thread-percentage={_percentage(held)}",
         )
 
@@ -154,7 +154,7 @@ class MpsV2:
         return control.variables | {
             "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(_percentage(held)),
             # One name of a device that the client does not see, and it would lose every limit.
-            "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": f"{held.id}={held.memory_mib}M",
+            "CUDA_MPS_PINNED_DEVICE_MEM_LIMIT": f"{held.id}={held.most_mib}M",
         }
 
     def change(self, client: str, held: HeldDevice) -> None:
@@ -246,7 +246,7 @@ def _namespace(client: str) -> str:
 
 def _percentage(held: HeldDevice) -> int:
     """The share of compute in whole percent, at least one: a limit that is never above the share but there."""
-    return max(1, held.portion_milli // 10)
+    return max(1, held.most_milli // 10)
 
 
 def _check_length(pipe: Path) -> None:

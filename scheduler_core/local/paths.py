@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler_core.errors import EngineUnavailable
 
 ENGINE_DIRECTORY_VARIABLE = "RUNAI_ENGINE_DIR"
 LEDGER_DIRECTORY_VARIABLE = "RUNAI_LEDGER_DIR"
+SHARED_DIRECTORY_VARIABLE = "RUNAI_SHARED_DIR"
 
 _NETWORK_FILESYSTEMS = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3", "smbfs"}
 )
-_LONGEST_SOCKET_PATH = 100
 
 
 def engine_directory() -> Path:
@@ -57,6 +54,30 @@ def ledger_directory() -> Path:
     return (shared_memory if shared_memory.is_dir() else Path("/tmp")) / "jupyter-runai-ledger"  # noqa: S108
 
 
+def shared_directory() -> Path:
+    """Where the clients of all users find the shared engine of this host, if there is one; gone at a reboot."""
+    return Path(os.environ.get(SHARED_DIRECTORY_VARIABLE) or "/run/jupyter-runai")
+
+
+def is_roots_alone(path: Path) -> bool:
+    """Whether nobody but root can change what lies here, or put something else in its place."""
+    try:
+        target = path.resolve(strict=True)
+        ways = {*path.parents, *target.parents}
+        return _is_roots(path) and _is_roots(target) and all(_is_roots(way, is_way=True) for way in ways)
+    except OSError:
+        return False
+
+
+def _is_roots(path: Path, is_way: bool = False) -> bool:
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        return status.st_uid == 0
+    # In a sticky folder, such as /tmp, others cannot rename what is root's.
+    is_sticky = bool(status.st_mode & stat.S_ISVTX)
+    return status.st_uid == 0 and (not status.st_mode & 0o022 or (is_way and is_sticky))
+
+
 def private_directory(path: Path) -> Path:
     """Make `path` with mode 0700, and refuse one that others could have planted or could read.
 
@@ -84,24 +105,6 @@ def private_directory(path: Path) -> Path:
             )
         path.chmod(0o700)
     return path
-
-
-@contextmanager
-def short_socket_path(path: Path) -> Iterator[str]:
-    """A name for `path` that fits into a socket address (108 bytes), however deep the folder lies."""
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
-        yield str(path)
-        return
-    if sys.platform != "linux":
-        raise EngineUnavailable(
-            f"The socket path {path} is longer than this system allows.",
-            f"Set {ENGINE_DIRECTORY_VARIABLE} to a folder with a shorter name.",
-        )
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 def _on_network_filesystem(path: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from scheduler_core.local.devices import Sample
-from scheduler_core.local.identity import mark_of
+from scheduler_core.local.identity import is_of_user, mark_of
 from scheduler_core.local.records import TaskId, TaskRecord
 
 _PROC = Path("/proc")
@@ -41,27 +41,30 @@ def usage_of_tasks(supervisors: Mapping[int, TaskId]) -> dict[TaskId, Usage]:
 
 
 def memory_of_tasks(
-    running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]
+    running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample], owners: Mapping[TaskId, int]
 ) -> dict[TaskId, dict[int, int]]:
-    """The MiB on its own devices of each process of each task."""
+    """The MiB on its own devices of each process of each task; `owners` are the users whose mark alone is believed."""
     sessions = {known.supervisor.pid: task for task, known in running.items() if known.supervisor is not None}
     marks = {str(task): task for task in running}
     used: dict[TaskId, dict[int, int]] = {}
     for device, sample in samples.items():
         for pid, mib in sample.processes.items():
-            task = _task_of(pid, sessions, marks)
+            task = _task_of(pid, sessions, marks, owners)
             if task is not None and device in _devices(running[task]):
                 of_task = used.setdefault(task, {})
                 of_task[pid] = of_task.get(pid, 0) + mib
     return used
 
 
-def _task_of(pid: int, sessions: Mapping[int, TaskId], marks: Mapping[str, TaskId]) -> TaskId | None:
+def _task_of(
+    pid: int, sessions: Mapping[int, TaskId], marks: Mapping[str, TaskId], owners: Mapping[TaskId, int]
+) -> TaskId | None:
     with suppress(OSError):
         task = sessions.get(os.getsid(pid))
         if task is not None:
             return task
-    return marks.get(mark_of(pid) or "")
+    task = marks.get(mark_of(pid) or "")
+    return task if task is not None and is_of_user(pid, owners.get(task)) else None
 
 
 def _devices(known: TaskRecord) -> frozenset[str]:

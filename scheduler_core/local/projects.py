@@ -18,16 +18,14 @@ Without the file there is one project that deserves everything.
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-import msgspec
 from msgspec import Meta, Struct
 
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
+from scheduler_core.local.written import Written
 from scheduler_core.model import GpuQuota, HostQuota, Queue
 from scheduler_core.workload import DEFAULT_QUEUE
 
@@ -115,10 +113,10 @@ ONE_PROJECT = Projects(
 
 
 class ProjectsFile:
-    """The file of one engine; `look` reads it again when it has changed, and keeps what was valid last."""
+    """An engine's file, be it there or not; `look` reads it again once it has changed, else what was valid goes on."""
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self.problem = ""
         self._seen = self._mark()
         try:
@@ -168,11 +166,9 @@ def parse_projects(text: str, name: str = FILE) -> Projects:
 class _Parser:
     def __init__(self, text: str, name: str) -> None:
         self._name = name
-        self._text = text
-        try:
-            self._content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise BadProjects(f"{name} is not TOML: {error}.") from None
+        self._written = Written(text, name, BadProjects)
+        self._bad = self._written.bad
+        self._content = self._written.content
 
     def projects(self) -> Projects:
         for key in self._content.keys() - {"default_project", "departments", "projects"}:
@@ -209,42 +205,8 @@ class _Parser:
                 )
             if not isinstance(table, dict):
                 raise self._bad([kind, name], f"{name!r} is a table: write [{kind}.{name}]")
-            fields = of.__struct_fields__
-            for key in table.keys() - set(fields):
-                nearest = get_close_matches(key, fields, 1)
-                hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(fields)}"
-                raise self._bad([kind, name, key], f"{key!r} is no setting; {hint}")
-            try:
-                share = msgspec.convert(table, of)
-            except msgspec.ValidationError as error:
-                what, _, path = str(error).partition(" - at `$")
-                key = path.strip(".`").partition("[")[0]
-                raise self._bad([kind, name, key], f"{key}: {what[:1].lower()}{what[1:]}") from None
+            share = self._written.fields([kind, name], table, of)
             if isinstance(share.quota, str) and share.quota != "unlimited":
                 what = f'quota: a number of devices, or "unlimited", not {share.quota!r}'
                 raise self._bad([kind, name, "quota"], what)
             yield name, share
-
-    def _bad(self, path: Sequence[str], why: str) -> BadProjects:
-        line = line_of(self._text, path)
-        return BadProjects(f"{self._name}{f', line {line}' if line else ''}: {why}.")
-
-
-def line_of(text: str, path: Sequence[str]) -> int | None:
-    """The line on which a key stands, or else the last of the tables around it; null where it is not seen."""
-    table: list[str] = []
-    best, line = 0, None
-    for number, written in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[+([^\]]+)\]", written)
-        if header:
-            found = table = _parts(header[1])
-        else:
-            key = re.match(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=", written)
-            found = [*table, *_parts(key[1])] if key else []
-        if found and len(found) > best and list(path[: len(found)]) == found:
-            best, line = len(found), number
-    return line
-
-
-def _parts(dotted: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in dotted.split(".")]

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 import msgspec
 from msgspec import Struct
 
+from scheduler_core.local.accounts import Account
 from scheduler_core.local.identity import Process
 from scheduler_core.workload import ENDED, Allocation, Report, State, Workload, WorkloadSpec
 
@@ -65,7 +66,9 @@ class Record(Struct, frozen=True, kw_only=True):
     """A workload as the engine keeps it.
 
     `then` is set while its processes are told to go; `failures` counts the runs of a gang that failed; `port` is where
-    the tasks of a gang meet.
+    the tasks of a gang meet. A task that is added numbers its runs from `first_run` on, so that it takes up no files of
+    one that was here before and went when the workload was scaled down. `owner_gid` is its owner's group in a shared
+    engine.
     """
 
     spec: WorkloadSpec
@@ -74,6 +77,14 @@ class Record(Struct, frozen=True, kw_only=True):
     then: Ending | None = None
     failures: int = 0
     port: int | None = None
+    first_run: int = 0
+    owner_gid: int | None = None
+
+    @property
+    def account(self) -> Account | None:
+        """As whom its processes run; null where that is the engine's own user."""
+        uid, gid = self.workload.owner_uid, self.owner_gid
+        return None if uid is None or gid is None else Account(uid, gid)
 
     def alive(self) -> Iterator[tuple[TaskId, TaskRecord]]:
         """The tasks that hold devices."""
@@ -99,12 +110,15 @@ def by_workload(parts: Iterable[Part]) -> dict[str, dict[int, Part]]:
     return found
 
 
-def new_workload(spec: WorkloadSpec, workload_id: str, name: str, owner: str, simulated: bool) -> Workload:
+def new_workload(
+    spec: WorkloadSpec, workload_id: str, name: str, owner: str, simulated: bool, account: Account | None = None
+) -> Workload:
     """A workload as people see it when it was just submitted."""
     return Workload(
         id=workload_id,
         name=name,
         owner=owner,
+        owner_uid=None if account is None else account.uid,
         kind=spec.kind,
         queue=spec.queue,
         priority=spec.effective_priority,
@@ -120,9 +134,10 @@ def new_workload(spec: WorkloadSpec, workload_id: str, name: str, owner: str, si
     )
 
 
-def new_record(spec: WorkloadSpec, workload: Workload) -> Record:
+def new_record(spec: WorkloadSpec, workload: Workload, account: Account | None = None) -> Record:
     """The record of a workload that waits for its first run."""
-    return Record(spec=spec, workload=workload, tasks=(TaskRecord(),) * spec.tasks)
+    gid = None if account is None else account.gid
+    return Record(spec=spec, workload=workload, tasks=(TaskRecord(),) * spec.tasks, owner_gid=gid)
 
 
 def decode_record(content: bytes) -> Record:

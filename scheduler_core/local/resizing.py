@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import Conflict, RunaiError
+from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.ladder import Ladder
-from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.lifecycle import Lifecycle, unended
 from scheduler_core.local.processes import memory_of_tasks
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.records import Record, TaskId, TaskRecord
@@ -48,12 +48,12 @@ class Resizing:
             return await self._resize(workload_id, request)
 
     async def _resize(self, workload_id: str, request: TaskRequest) -> Resized:
-        record, obstacle = _unended(self._book.get(workload_id)), ""
+        record, obstacle = unended(self._book.get(workload_id)), ""
         if any(record.alive()) and request != record.spec.request:
             obstacle = await self._change_now(record, request)
             if not obstacle:
                 return Resized(workload=self._book.workload(workload_id), applied="now")
-        workload = await self._book.decide(workload_id, lambda known: asking_for(_unended(known), request))
+        workload = await self._book.decide(workload_id, lambda known: asking_for(unended(known), request))
         if workload.next_request is None:
             return Resized(workload=workload, applied="now")
         return Resized(workload=workload, applied="next_start", reason=obstacle)
@@ -74,7 +74,7 @@ class Resizing:
                 return f"device {device.index} has no room for more now"
             memory_mib = {known.id: known.memory_mib for known in machine.physical if known.id == device.id}
             return await self._grow(record, fresh, request, memory_mib)
-        if _used_mib(record, task, machine.samples) > fresh.devices[0].memory_mib:
+        if _used_mib(record, task, machine.samples) > fresh.devices[0].most_mib:
             return "it uses more device memory than that"
         return await self._change(record, fresh, request)
 
@@ -121,12 +121,6 @@ class Resizing:
         return obstacle
 
 
-def _unended(record: Record) -> Record:
-    if record.workload.has_ended or record.then in ("stopped", "failed"):
-        raise Conflict(f"{record.workload.name} does not run any more.", "Submit it anew.")
-    return record
-
-
 def _obstacle(record: Record, task: TaskRecord, request: TaskRequest) -> str:
     """Why a change from one request to another cannot be made while it runs; empty where it may be."""
     before = record.spec.request
@@ -134,7 +128,8 @@ def _obstacle(record: Record, task: TaskRecord, request: TaskRequest) -> str:
         return "its tasks have to start together with it"
     if task.state != "running" or record.then is not None or task.then is not None:
         return "it is not running yet, or not any more"
-    same = replace(before, gpu=request.gpu, gpu_memory_mib=request.gpu_memory_mib) == request
+    amounts = ("gpu", "gpu_memory_mib", "gpu_limit", "gpu_memory_limit_mib")
+    same = replace(before, **{name: getattr(request, name) for name in amounts}) == request
     shares = all(asked.portion_milli or asked.gpu_memory_mib for asked in (before, request))
     like = bool(before.portion_milli) == bool(request.portion_milli)
     if not (same and shares and like and request.gpu_devices == 1):
@@ -151,4 +146,6 @@ def _more(record: Record, request: TaskRequest) -> TaskRequest:
 
 def _used_mib(record: Record, task: TaskRecord, samples: Mapping[str, Sample]) -> int:
     name = TaskId(record.workload.id, 0)
-    return sum(memory_of_tasks({name: task}, samples).get(name, {}).values())
+    uid = record.workload.owner_uid
+    owners = {} if uid is None else {name: uid}
+    return sum(memory_of_tasks({name: task}, samples, owners).get(name, {}).values())

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,7 +21,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from scheduler_core.errors import EngineUnavailable, StorageFull
+from scheduler_core.errors import EngineUnavailable, InvalidRequest, StorageFull
+from scheduler_core.local.accounts import Account
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.records import Record, decode_record
 from scheduler_core.workload import Report
@@ -44,10 +46,16 @@ class RunFolder:
 
     The files of task 0 lie in the workload's folder itself, those of another in a folder there, and the same goes for
     the runs of a task. A gang shares its checkpoints and results; inputs are everybody's.
+
+    With an `account` the folder itself, and what the engine writes there, are the engine's: it is root, and must not
+    follow what others may rename. Only the log and the folders that the workload writes to are its owner's.
     """
 
-    def __init__(self, path: Path, index: int = 0, run: int = 0, gang: bool = True) -> None:
+    def __init__(
+        self, path: Path, index: int = 0, run: int = 0, gang: bool = True, account: Account | None = None
+    ) -> None:
         self.path = path
+        self.account = account
         self._task_path = path / f"task-{index}" if index else path
         self.run_path = self._task_path / f"run-{run}" if run else self._task_path
         self._run = run
@@ -56,13 +64,22 @@ class RunFolder:
         self.checkpoint = shared / "checkpoint"
         self.inputs = path / "inputs"
         self.results = shared / "results"
-        self.report_file = self._task_path / "report.json"
+        self._reports = self._task_path / "report" if account else self._task_path
+        self.report_file = self._reports / "report.json"
 
     def make(self, inputs: Path | None) -> None:
-        """Make the folder and take over the inputs, by renaming: nothing is copied. The rest is made when it starts."""
-        self.path.mkdir(mode=0o700, parents=True)
+        """Make the folder and take over the inputs, by renaming: nothing is copied. The rest is made when it starts.
+
+        Raises:
+            InvalidRequest: the inputs are no folder of the owner's.
+        """
+        self.path.mkdir(mode=self._way, parents=True)
         if inputs is not None:
             inputs.rename(self.inputs)
+            # Looked at here, where nobody can put something else in its place any more.
+            status = self.inputs.lstat()
+            if not stat.S_ISDIR(status.st_mode) or (self.account and status.st_uid != self.account.uid):
+                raise InvalidRequest("The workload's inputs are no folder of its owner's.")
 
     def keep(self, record: Record) -> None:
         """Write the record beside its files, so that it is found again should the store be lost.
@@ -92,17 +109,26 @@ class RunFolder:
         self.remove()
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove_tree(self.path)
 
     def prepare(self) -> None:
         """Make ready for this run: what those before left stays, but for what they said of their end."""
-        for folder in (self._task_path, self.inputs, self.results, self.checkpoint):
+        self._task_path.mkdir(mode=self._way, exist_ok=True)
+        for folder in (self.inputs, self.results, self.checkpoint, self._reports):
             folder.mkdir(mode=0o700, exist_ok=True)
         self.log.touch(mode=0o600)
+        if self.account is not None:
+            for path in (self.inputs, self.results, self.checkpoint, self._reports, self.log):
+                os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
         if self._run:
             self.run_path.mkdir(mode=0o700, exist_ok=True)
             self.report_file.unlink(missing_ok=True)
-            shutil.rmtree(self._task_path / f"run-{self._run - 1}", ignore_errors=True)
+            remove_tree(self._task_path / f"run-{self._run - 1}")
+
+    @property
+    def _way(self) -> int:
+        """The mode of the folders on the way to what is the owner's."""
+        return 0o700 if self.account is None else 0o711
 
     def variables(self) -> dict[str, str]:
         """The variables that show a workload its own folder."""
@@ -150,8 +176,13 @@ class RunFolder:
     def report(self) -> Report | None:
         """What the workload itself said of its end."""
         with suppress(OSError, msgspec.MsgspecError):
-            if self.report_file.stat().st_size <= _LARGEST_REPORT:
-                return msgspec.json.decode(self.report_file.read_bytes(), type=Report)
+            # Its writer may have put anything there: a link to what is not theirs, a pipe.
+            descriptor = os.open(self.report_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                status = os.fstat(descriptor)
+                theirs = self.account is None or status.st_uid == self.account.uid
+                if stat.S_ISREG(status.st_mode) and theirs and status.st_size <= _LARGEST_REPORT:
+                    return msgspec.json.decode(file.read(_LARGEST_REPORT), type=Report)
         return None
 
 
@@ -160,7 +191,10 @@ class Launch:
 
     def __init__(self, folder: RunFolder) -> None:
         self._popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_SUPERVISOR), str(folder.run_path), str(folder.log)],
+            [
+                *(sys.executable, "-I", "-S", str(_SUPERVISOR), str(folder.run_path), str(folder.log)),
+                *([] if folder.account is None else [_as_user(folder.account)]),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -185,6 +219,20 @@ class Launch:
     def reap(self) -> int:
         """Take the ended supervisor off the process table; its exit status."""
         return self._popen.wait()
+
+
+def _as_user(account: Account) -> str:
+    """The user and their groups, as the supervisor reads them."""
+    others = [group for group in account.groups() if group != account.gid]
+    return f"{account.uid}:{','.join(map(str, [account.gid, *others]))}"
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all in it as far as that can be, however deep somebody has made it; no link is followed."""
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["/bin/rm", "-rf", "--", path], stderr=subprocess.DEVNULL, check=False)
 
 
 def explained(error: OSError, path: Path) -> EngineUnavailable | StorageFull:

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
 from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.loans import Loans
 from scheduler_core.local.projects import ProjectsFile
-from scheduler_core.local.records import by_workload
+from scheduler_core.local.records import Record, by_workload
 from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
+from scheduler_core.local.tasks import replace_workload
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
@@ -30,6 +32,7 @@ class Scheduling:
         self,
         book: Book,
         lifecycle: Lifecycle,
+        loans: Loans,
         machine: Callable[[], Machine],
         projects: ProjectsFile,
         look_again: Callable[[], Awaitable[None]],
@@ -37,6 +40,7 @@ class Scheduling:
     ) -> None:
         self._book = book
         self._lifecycle = lifecycle
+        self._loans = loans
         self._machine = machine
         self._projects = projects
         self._look_again = look_again
@@ -87,6 +91,8 @@ class Scheduling:
         for verdict in made.verdicts:
             if verdict.workload not in binds:
                 self._book.note_verdict(verdict)
+        for workload in self._loans.keep_calls(binds.keys()):
+            await self._say(workload, "")
         await asyncio.gather(*(self._evict(workload, of_it) for workload, of_it in evictions.items()))
         asked = {record.workload.id: record.spec.request for record in records}
         await asyncio.gather(*(self._start(name, of_it, asked[name], machine) for name, of_it in binds.items()))
@@ -108,6 +114,10 @@ class Scheduling:
         allocations = {index: allocation_of(bind, request, machine) for index, bind in sorted(binds.items())}
         held = {device.id for allocation in allocations.values() for device in allocation.devices}
         memory_mib = {device.id: device.memory_mib for device in machine.physical if device.id in held}
+        lent = self._loans.call_back(workload_id, allocations.values())
+        if lent:
+            await self._say(workload_id, lent)
+            return
         try:
             if await self._lifecycle.start(workload_id, request, allocations, memory_mib):
                 return
@@ -116,6 +126,18 @@ class Scheduling:
         # Another user's engine was faster, or the disk is full: look again before trying again.
         await self._look_again()
         asyncio.get_running_loop().call_later(_RETRY_S, self.wake)
+
+    async def _say(self, workload_id: str, reason: str) -> None:
+        """Tell why a workload that has its place does not start yet."""
+
+        def said(known: Record) -> Record:
+            waits = known.workload.state == "pending" and known.workload.reason != reason
+            return replace_workload(known, reason=reason) if waits else known
+
+        try:
+            await self._book.decide(workload_id, said)
+        except RunaiError:
+            _log.exception("It could not be written down why %s waits", workload_id)
 
 
 def _queue_status(made: Plan, parents: Mapping[str, str | None]) -> tuple[QueueStatus, ...]:

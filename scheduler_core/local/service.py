@@ -7,8 +7,8 @@ import logging
 import os
 import re
 import secrets
-import shutil
 import socket
+import stat
 import time
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from contextlib import suppress
@@ -19,21 +19,25 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.book import Book
+from scheduler_core.local.callers import Caller, Callers, OnlyUser
 from scheduler_core.local.devices import Sample, open_devices, parse_simulated
 from scheduler_core.local.feed import Feed
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.loans import Loans
 from scheduler_core.local.meter import SECONDS, Meter
 from scheduler_core.local.monitor import Monitor
+from scheduler_core.local.output import OutputRotation
 from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.processes import memory_of_tasks
-from scheduler_core.local.projects import ProjectsFile
-from scheduler_core.local.protocol import PROTOCOL, Submission
+from scheduler_core.local.projects import FILE, ProjectsFile
+from scheduler_core.local.protocol import PROTOCOL, STAGING, Submission
 from scheduler_core.local.records import Record, TaskId, new_record, new_workload
 from scheduler_core.local.resizing import Resizing
-from scheduler_core.local.runs import RunFolder, explained
+from scheduler_core.local.runs import RunFolder, explained, remove_tree
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
+from scheduler_core.local.shared import SharedSettings, closed_to_users, open_to_all
 from scheduler_core.local.sharing import handed_on
 from scheduler_core.local.snapshot import show_devices
 from scheduler_core.local.store import Store
@@ -53,6 +57,7 @@ from scheduler_core.workload import (
     QueuesChanged,
     QueueStatus,
     Resized,
+    Scale,
     Step,
     TaskStatus,
     Workload,
@@ -70,31 +75,39 @@ _LOOK_AT_PROJECTS_S = 1.0
 class Service:
     """One engine run over one store. Construct it, `start` it, and call `close` at the end."""
 
-    def __init__(self, directory: Path, settings: Settings) -> None:
+    def __init__(self, directory: Path, settings: Settings, shared: SharedSettings | None = None) -> None:
         self._directory = directory
         self._settings = settings
         self._folder = settings.folder(directory)
-        self._staging = directory / "staging"
-        for folder in (self._folder, self._staging, self._folder / "workloads"):
+        self._staging = directory / STAGING
+        workloads = self._folder / "workloads"
+        for folder in (self._folder, self._staging, workloads):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        simulated = settings.simulate is not None
+        if shared is not None:
+            open_to_all([self._folder, workloads], self._staging)
+        simulated = self._simulated = settings.simulate is not None
         engine_id = settings.engine_id(directory)
         self._devices = open_devices(settings.simulate, engine_id)
         self._store = Store(self._folder / "store.sqlite")
-        found_again = _find_again(self._store, self._folder / "workloads")
+        found_again = _find_again(self._store, workloads)
         self._feed = Feed(self._state)
         self._book = Book(self._store, self._feed)
-        ladder = Ladder(runtime_directory(directory) / "mps" / engine_id, simulated)
-        self._lifecycle = Lifecycle(self._book, self._folder / "workloads", ladder, simulated, self._freed)
+        # An MPS server serves one user at a time: those of a shared engine would wait for each other.
+        ladder = Ladder(None if shared else runtime_directory(directory) / "mps" / engine_id, simulated)
+        self._lifecycle = Lifecycle(self._book, workloads, ladder, simulated, self._freed)
         self._runs = self._lifecycle.runs
-        ledger = self._lifecycle.keep_ledger(self._folder / "ledger" if simulated else ledger_directory(), engine_id)
+        ledger = self._lifecycle.keep_ledger(self._ledger_folder(), engine_id)
         self._watchdog = Watchdog(self._runs, ladder, settings.watchdog)
+        self._rotation = OutputRotation(settings.output_mib)
         self._meter = Meter(self._book, self._store, simulated)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
-        self._projects = ProjectsFile(directory)
+        named = None if shared is None else shared.projects
+        self._projects = ProjectsFile(directory / FILE if named is None else Path(named))
+        self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
         self._scheduling = Scheduling(
             self._book,
             self._lifecycle,
+            self._loans,
             self._monitor.machine,
             self._projects,
             self._monitor.look_again,
@@ -102,9 +115,10 @@ class Service:
         )
         self._resizing = Resizing(self._book, self._lifecycle, ladder, self._monitor.machine, self._projects)
         self._submitting: dict[str, asyncio.Future[Workload]] = {}
+        self._is_shared = shared is not None
+        self.callers: Callers = OnlyUser() if shared is None else shared.callers()
         self._user = user_name()
-        self._simulated = simulated
-        self._loss = found_again
+        self._found_at_start = (found_again, closed_to_users() if shared else "")
         self._shown_devices: tuple[Device, ...] = ()
         self._shown_queues: tuple[QueueStatus, ...] = ()
 
@@ -133,33 +147,35 @@ class Service:
             user=self._user,
             pid=os.getpid(),
             simulated=self._devices.simulated,
-            notice=" ".join(filter(None, (self._devices.notice, self._loss, self._projects.problem))),
-            survives=survived_restarts(),
+            notice=" ".join(filter(None, (self._devices.notice, *self._found_at_start, self._projects.problem))),
+            survives=survived_restarts(self._is_shared),
+            shared=self._is_shared,
         )
 
-    async def submit(self, submission: Submission) -> Workload:
-        """Store a workload, or answer with the one that its key has stored before."""
-        key = submission.spec.key
+    async def submit(self, submission: Submission, caller: Caller) -> Workload:
+        """Store a workload of this caller, or answer with the one that its key has stored before."""
+        key = caller.key(submission.spec.key)
+        submission = replace(submission, spec=replace(submission.spec, key=key))
         known = self._book.by_key(key)
         if known is not None:
             return known
         if key is None:
-            return await asyncio.shield(asyncio.ensure_future(self._store_new(submission)))
+            return await asyncio.shield(asyncio.ensure_future(self._store_new(submission, caller)))
         if key not in self._submitting:
-            self._submitting[key] = asyncio.ensure_future(self._store_new(submission))
+            self._submitting[key] = asyncio.ensure_future(self._store_new(submission, caller))
             self._submitting[key].add_done_callback(lambda _: self._submitting.pop(key))
         # A caller that goes away, or an engine that leaves, must not undo what may be on disk already.
         return await asyncio.shield(self._submitting[key])
 
-    async def _store_new(self, submission: Submission) -> Workload:
-        spec = self._checked(replace(submission.spec, env=handed_on(submission.spec.env)))
+    async def _store_new(self, submission: Submission, caller: Caller) -> Workload:
+        spec = self._checked(replace(submission.spec, env=handed_on(submission.spec.env)), caller)
         name = spec.name or self._book.free_name(spec.name_hint)
-        workload = new_workload(spec, self._new_id(), name, self._user, self._simulated)
-        folder = self._runs.folder(TaskId(workload.id, 0))
+        workload = new_workload(spec, self._new_id(), name, caller.name, self._simulated, caller.account)
+        folder = self._runs.new_folder(workload.id, caller.account)
         inputs = self._staged(submission.inputs)
         try:
             folder.make(inputs)
-            record = new_record(spec, workload)
+            record = new_record(spec, workload, caller.account)
             folder.keep(record)
             await self._book.add(record)
         except OSError as error:
@@ -171,13 +187,16 @@ class Service:
         self._scheduling.wake()
         return workload
 
-    async def preview(self, spec: WorkloadSpec) -> Verdict:
-        return await self._scheduling.preview(self._checked(spec))
+    async def preview(self, spec: WorkloadSpec, caller: Caller) -> Verdict:
+        return await self._scheduling.preview(self._checked(spec, caller))
 
-    def _checked(self, spec: WorkloadSpec) -> WorkloadSpec:
+    def _checked(self, spec: WorkloadSpec, caller: Caller) -> WorkloadSpec:
         """The submission with its project, when it is one that can be carried out."""
         _check(spec)
-        return replace(spec, queue=self._projects.projects.leaf(spec.queue, self._user))
+        # Where the engine is not the caller, only the run itself can see what they may enter.
+        if caller.account is None and not os.path.isdir(spec.cwd):  # noqa: PTH112 (Path.is_dir raises on a long name)
+            raise InvalidRequest(f"The working directory {spec.cwd} does not exist.")
+        return replace(spec, queue=self._projects.projects.leaf(spec.queue, caller.name))
 
     def __contains__(self, workload_id: str) -> bool:
         return workload_id in self._book
@@ -208,6 +227,11 @@ class Service:
         self._scheduling.wake()
         return answer
 
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        answer = await self._lifecycle.scale(workload_id, scale)
+        self._scheduling.wake()
+        return answer
+
     async def delete(self, workload_id: str, purge: bool = False) -> None:
         if purge and any(workload.id == workload_id for workload in self._book.trash()):
             await self._purge(workload_id)
@@ -231,6 +255,10 @@ class Service:
         workload = await self._book.restore(workload_id)
         self._runs.keep(self._book.get(workload_id))
         return workload
+
+    def anywhere(self, workload_id: str) -> Workload:
+        """A workload, be it deleted."""
+        return self._book.anywhere(workload_id)
 
     def explain(self, workload_id: str) -> Explanation:
         workload = self.get(workload_id)
@@ -283,15 +311,22 @@ class Service:
 
     async def _look(self, samples: Mapping[str, Sample]) -> None:
         running = self._book.running()
-        memory_mib = await asyncio.to_thread(memory_of_tasks, running, samples) if running else {}
+        # A task may be gone before the readings are through.
+        outputs = [self._runs.folder(task).log for task in running]
+        owners = self._book.owners(running)
+        memory_mib = await asyncio.to_thread(memory_of_tasks, running, samples, owners) if running else {}
         # Who was told to go is left to save what it needs.
         staying = {
             task: known
             for task, known in running.items()
-            if known.then is None and self._book.get(task.workload).then is None
+            if known.then is None and task.workload in self._book and self._book.get(task.workload).then is None
         }
-        await self._watchdog.look(staying, samples, memory_mib)
+        self._loans.look(running, memory_mib)
+        await self._watchdog.look(staying, samples, memory_mib, self._loans.allowed_mib())
+        if self._loans.are_called_back:
+            self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
+        self._rotation.look(outputs)
 
     async def _watch_projects(self) -> None:
         """Take over what is written into the file of projects."""
@@ -321,6 +356,14 @@ class Service:
         except RunaiError as error:
             _log.warning("A workload that is old could not be cleared away: %s", error)
 
+    def _ledger_folder(self) -> Path:
+        """Of what is simulated no other engine need know, and nobody may write it."""
+        if not self._simulated:
+            return ledger_directory()
+        alone = self._folder / "host"
+        alone.mkdir(mode=0o700, exist_ok=True)
+        return alone / "ledger"
+
     def _new_id(self) -> str:
         while True:
             identifier = secrets.token_hex(4)
@@ -339,11 +382,15 @@ class Service:
         """Remove what a crash left half-made: folders of no workload, and inputs nobody submitted."""
         for folder in (self._folder / "workloads").iterdir():
             if not self._book.has_files(folder.name):
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_tree(folder)
         for folder in self._staging.iterdir():
             with suppress(OSError):
-                if folder.stat().st_mtime < time.time() - _OLDEST_STAGING_S:
-                    shutil.rmtree(folder, ignore_errors=True)
+                status = folder.lstat()
+                if status.st_mtime < time.time() - _OLDEST_STAGING_S:
+                    if stat.S_ISDIR(status.st_mode):
+                        remove_tree(folder)
+                    else:
+                        folder.unlink()
 
     def _state(self, epoch: str, seq: int) -> EngineState:
         return EngineState(
@@ -419,8 +466,6 @@ def _check(spec: WorkloadSpec) -> None:
         raise InvalidRequest("A variable's name is empty or holds '='.")
     if not Path(spec.cwd).is_absolute():
         raise InvalidRequest(f"The working directory {spec.cwd} is not an absolute path.")
-    if not os.path.isdir(spec.cwd):  # noqa: PTH112 (Path.is_dir raises on a name that is too long)
-        raise InvalidRequest(f"The working directory {spec.cwd} does not exist.")
 
 
 def _version() -> str:

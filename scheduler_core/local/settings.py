@@ -29,10 +29,14 @@ class WatchdogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`simulate` describes simulated devices such as `2xA100-80GB`; null takes the machine's own."""
+    """`simulate` describes simulated devices such as `2xA100-80GB`; null takes the machine's own.
+
+    Of a task's output that has grown beyond `output_mib` the first half goes.
+    """
 
     simulate: str | None = None
     watchdog: WatchdogSettings = WatchdogSettings()
+    output_mib: Annotated[int, Meta(ge=4)] = 256
 
     @classmethod
     def read(cls, directory: Path) -> Settings:

@@ -51,11 +51,12 @@ def allocation_environment(
         "RUNAI_GPU_IDS": ",".join(device.id for device in devices),
         "RUNAI_GPU_PORTION": _decimal(sum(device.portion_milli for device in devices) / MILLI),
         "RUNAI_GPU_MEMORY_MIB": str(min((device.memory_mib for device in devices), default=0)),
+        "RUNAI_GPU_MEMORY_LIMIT_MIB": str(min((device.most_mib for device in devices), default=0)),
         "RUNAI_SIMULATED": "1" if simulated else "0",
     }
-    shares = [device.memory_mib / memory_mib[device.id] for device in devices if memory_mib[device.id]]
+    shares = [device.most_mib / memory_mib[device.id] for device in devices if memory_mib[device.id]]
     if shares and min(shares) < 1 and not simulated:
-        variables |= framework_caps(min(shares), variables["RUNAI_GPU_MEMORY_MIB"], environment)
+        variables |= framework_caps(min(shares), variables["RUNAI_GPU_MEMORY_LIMIT_MIB"], environment)
     return variables
 
 

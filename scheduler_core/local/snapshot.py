@@ -225,7 +225,25 @@ def held_device(machine: Machine, device_id: str, request: TaskRequest) -> HeldD
     else:
         milli = request.portion_milli or MILLI
         memory_mib = device.memory_mib * milli // MILLI
-    return HeldDevice(id=device_id, index=device.index, model=device.model, portion_milli=milli, memory_mib=memory_mib)
+    limit_milli, limit_mib = _limit(request, device)
+    return HeldDevice(
+        id=device_id,
+        index=device.index,
+        model=device.model,
+        portion_milli=milli,
+        memory_mib=memory_mib,
+        limit_milli=limit_milli,
+        limit_mib=limit_mib,
+    )
+
+
+def _limit(request: TaskRequest, device: PhysicalDevice) -> tuple[int | None, int | None]:
+    if request.gpu_memory_limit_mib:
+        limit_mib = min(request.gpu_memory_limit_mib, device.memory_mib)
+        return -(-limit_mib * MILLI // device.memory_mib), limit_mib
+    if request.limit_milli:
+        return request.limit_milli, device.memory_mib * request.limit_milli // MILLI
+    return None, None
 
 
 def _holds(record: Record) -> tuple[HeldDevice, ...]:

@@ -16,10 +16,11 @@ from pathlib import Path
 import msgspec
 
 from scheduler_core.errors import EngineUnavailable
-from scheduler_core.local.paths import short_socket_path
+from scheduler_core.local.accounts import peer_of
 from scheduler_core.local.protocol import ENDPOINT_FILE, LOG_FILE, Endpoint
 from scheduler_core.local.sharing import handed_on
 from scheduler_core.local.survival import SCOPE_PREFIX
+from scheduler_core.sockets import short_socket_path
 
 START_TIMEOUT_S = 20.0
 _CONNECT_TIMEOUT_S = 5.0
@@ -30,8 +31,8 @@ _GIVES_MEMORY_BACK = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072
 """For glibc: a daemon of weeks would keep what its largest answers have taken; after 10,000 workloads 16 MB more."""
 
 
-def find_daemon(directory: Path) -> Endpoint | None:
-    """The daemon that serves this directory now; null when nobody answers at its socket."""
+def find_daemon(directory: Path, served_by: int | None = None) -> Endpoint | None:
+    """The daemon that serves this directory now, as the user `served_by` where that is given; null when nobody does."""
     try:
         endpoint = msgspec.json.decode((directory / ENDPOINT_FILE).read_bytes(), type=Endpoint)
     except (OSError, msgspec.MsgspecError):
@@ -40,7 +41,7 @@ def find_daemon(directory: Path) -> Endpoint | None:
         probe.settimeout(_CONNECT_TIMEOUT_S)
         with short_socket_path(Path(endpoint.socket)) as path:
             probe.connect(path)
-        return endpoint
+        return endpoint if served_by is None or peer_of(probe).uid == served_by else None
     return None
 
 

@@ -1,8 +1,9 @@
 """Starts one workload's process, waits for it and writes down how it ended, whatever happens to the daemon.
 
-Run as a script, `supervisor.py RUN_DIRECTORY LOG`, as the leader of a session of its own. Its start lies in the way of
-every workload, so it imports next to nothing (json, typing and signal alone would more than double its start), and it
-belongs to no Python but the daemon's: the workload's own interpreter is named in the launch file.
+Run as a script, `supervisor.py RUN_DIRECTORY LOG [UID:GID,GID...]`, as the leader of a session of its own. With the
+last the process runs as that user, in these groups, while its supervisor stays out of that user's reach. Its start lies
+in the way of every workload, so it imports next to nothing (json, typing and signal alone would more than double its
+start), and it belongs to no Python but the daemon's: the workload's own interpreter is named in the launch file.
 
 Files in the run directory, their formats in `runs.py`: `launch` (read), `claimed` (this supervisor's pid and start;
 made once: a second supervisor for the same run ends at once, so that nothing runs twice), `started`, `ended`. Output is
@@ -23,7 +24,7 @@ _RECORD_SIZE = 1024
 _LEFTOVER_GRACE_S = 2.0
 
 
-def main(run: str, log: str) -> int:
+def main(run: str, log: str, user: str = "") -> int:
     """Supervise the run in this directory; the exit status is only for the daemon's log."""
     for number in (SIGTERM, SIGINT, SIGHUP):
         # A handler, unlike SIG_IGN, is not inherited by the process we start.
@@ -34,7 +35,8 @@ def main(run: str, log: str) -> int:
     with open(f"{run}/launch", "rb") as file:  # noqa: PTH123 (pathlib costs milliseconds here)
         cwd, count, *rest = file.read().split(b"\0")
     argv, variables = rest[: int(count)], rest[int(count) :]
-    pid, failure = _start(cwd, argv, dict(pair.split(b"=", 1) for pair in variables), log)
+    uid, groups = _account(user)
+    pid, failure = _start(cwd, argv, dict(pair.split(b"=", 1) for pair in variables), log, uid, groups)
     if pid is None:
         _announce(f"!{failure}")
         _finish(run, record, CANNOT_START, failure)
@@ -42,13 +44,19 @@ def main(run: str, log: str) -> int:
     _write(f"{run}/started", f"{pid}\n")
     _announce(str(pid))
     _, status = os.waitpid(pid, 0)
-    _end_leftovers(next((pair for pair in variables if pair.startswith(b"RUNAI_TASK_ID=")), b""))
+    _end_leftovers(next((pair for pair in variables if pair.startswith(b"RUNAI_TASK_ID=")), b""), uid)
     _finish(run, record, os.waitstatus_to_exitcode(status), "")
     return 0
 
 
 def _stay(number: int, frame: object) -> None:
     """Signals to the session are for the workload; the supervisor stays to record its end."""
+
+
+def _account(user: str) -> tuple[int | None, list[int]]:
+    """The user's number and groups, the first of them their own; null for whoever runs the engine."""
+    uid, _, groups = user.partition(":")
+    return (int(uid), [int(group) for group in groups.split(",")]) if user else (None, [])
 
 
 def _claim(run: str) -> bool:
@@ -82,7 +90,9 @@ def _reserve(path: str) -> int:
     return record
 
 
-def _start(cwd: bytes, argv: list[bytes], env: dict[bytes, bytes], log: str) -> tuple[int | None, str]:
+def _start(
+    cwd: bytes, argv: list[bytes], env: dict[bytes, bytes], log: str, uid: int | None, groups: list[int]
+) -> tuple[int | None, str]:
     """Fork and execute; the pipe closes by itself on success and brings the reason on failure."""
     reader, writer = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -92,6 +102,10 @@ def _start(cwd: bytes, argv: list[bytes], env: dict[bytes, bytes], log: str) -> 
             for number in (SIGPIPE, SIGXFSZ):
                 # Python ignores them, and what is ignored stays so across exec.
                 signal(number, SIG_DFL)
+            if uid is not None:
+                os.setgroups(groups)
+                os.setgid(groups[0])
+                os.setuid(uid)
             os.chdir(cwd)
             output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(output, 1)
@@ -123,22 +137,22 @@ def _announce(line: str) -> None:
     os.dup2(null, 1)
 
 
-def _end_leftovers(mark: bytes) -> None:
+def _end_leftovers(mark: bytes, uid: int | None) -> None:
     """What the workload left running ends with it: its devices go to somebody else."""
     deadline = time.monotonic() + _LEFTOVER_GRACE_S
     number = SIGTERM
-    while _signal_leftovers(mark, number):
+    while _signal_leftovers(mark, uid, number):
         time.sleep(0.05)
         if time.monotonic() > deadline:
             number = SIGKILL
 
 
-def _signal_leftovers(mark: bytes, number: int) -> bool:
+def _signal_leftovers(mark: bytes, uid: int | None, number: int) -> bool:
     own, found = os.getpid(), False
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():  # noqa: PTH208, PTH112
         if name.isdigit() and int(name) != own:
             try:
-                if _is_leftover(int(name), own, mark):
+                if _is_leftover(int(name), own, mark, uid):
                     os.kill(int(name), number)
                     found = True
             except OSError:
@@ -146,14 +160,22 @@ def _signal_leftovers(mark: bytes, number: int) -> bool:
     return found
 
 
-def _is_leftover(pid: int, session: int, mark: bytes) -> bool:
-    """Whether a process lives in our session or bears the task's mark; one that nobody reaps has ended."""
+def _is_leftover(pid: int, session: int, mark: bytes, uid: int | None) -> bool:
+    """Whether a process lives in our session, or is the user's and bears the task's mark; one that nobody reaps has
+    ended.
+    """
     if _fields(pid)[0] in "ZX":
         return False
     if os.getsid(pid) == session:
         return True
     with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
-        return bool(mark) and mark in file.read().split(b"\0")
+        return bool(mark) and mark in file.read().split(b"\0") and uid in (None, _user(pid))
+
+
+def _user(pid: int) -> int:
+    """The real user of a process."""
+    with open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123
+        return int(next(line for line in file if line.startswith(b"Uid:")).split()[1])
 
 
 def _finish(run: str, record: int, code: int, failure: str) -> None:
@@ -173,4 +195,4 @@ def _write(path: str, content: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(*sys.argv[1:]))

@@ -10,8 +10,10 @@ from pathlib import Path
 SCOPE_PREFIX = "jupyter-runai-"
 
 
-def survived_restarts() -> tuple[str, ...]:
-    """The events that running workloads outlive, in words for people."""
+def survived_restarts(shared: bool = False) -> tuple[str, ...]:
+    """The events that running workloads outlive, in words for people; a shared engine is nobody's session."""
+    if shared:
+        return ("a restart of the engine", "a restart of Jupyter", "logging out")
     unit = _unit()
     systemd = Path("/run/systemd/system").is_dir()
     own_scope = unit.startswith(SCOPE_PREFIX)

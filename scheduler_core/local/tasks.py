@@ -15,7 +15,7 @@ from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Ending, Record, TaskRecord
 from scheduler_core.local.runs import Exit
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import Allocation, Enforcement, HeldDevice, Report, State, TaskStatus
+from scheduler_core.workload import Allocation, Enforcement, HeldDevice, Report, Scale, State, TaskStatus
 
 _MOST_NAMED = 10
 
@@ -74,6 +74,44 @@ def asking_for(record: Record, request: TaskRequest) -> Record:
         return replace_workload(record, next_request=request)
     record = replace(record, spec=replace(record.spec, request=request))
     return replace_workload(record, request=request, next_request=None)
+
+
+def scaled(record: Record, scale: Scale, now: float) -> Record:
+    """A workload is of so many tasks from now on, or from its next start on where what runs was told otherwise."""
+    if scaling_obstacle(record, scale):
+        return replace_workload(record, next_scale=scale)
+    return _settled(_of_size(record, scale), now)
+
+
+def _of_size(record: Record, scale: Scale) -> Record:
+    """A workload of so many tasks: some are added, or those beyond are told to go, and start no more."""
+    spec, count = replace(record.spec, tasks=scale.tasks, min_tasks=_fewest(record, scale)), len(record.tasks)
+    added = (TaskRecord(run=record.first_run),) * (scale.tasks - count)
+    record = replace(record, spec=spec, tasks=record.tasks + added)
+    waiting = [index for index in range(scale.tasks, count) if record.tasks[index].state == "pending"]
+    leaving = [index for index in range(scale.tasks, count) if record.tasks[index].is_alive]
+    record = _with_tasks(record, waiting, lambda _, task: replace(task, state="stopped"))
+    record = some_told_to_go(record, leaving, "stopped", "the workload is of fewer tasks now")
+    # What was on its way out by an earlier scaling, and is wanted again, comes back when it has gone.
+    wanted = [index for index in range(min(scale.tasks, count)) if record.tasks[index].then == "stopped"]
+    record = some_told_to_go(record, wanted, "pending", "")
+    return replace_workload(record, tasks=scale.tasks, min_tasks=spec.fewest_tasks, next_scale=None)
+
+
+def scaling_obstacle(record: Record, scale: Scale) -> str:
+    """Why a workload cannot be of so many tasks before its next start; empty where it can."""
+    spec, fewest = record.spec, _fewest(record, scale)
+    if not spec.gang or not any(record.alive()) or (scale.tasks, fewest) == (spec.tasks, spec.min_tasks):
+        return ""
+    if spec.min_tasks is not None and fewest == spec.min_tasks and scale.tasks <= spec.tasks:
+        return ""
+    return "its tasks were told at their start how many they are"
+
+
+def _fewest(record: Record, scale: Scale) -> int | None:
+    if scale.min_tasks is not None or record.spec.min_tasks is None:
+        return scale.min_tasks
+    return min(record.spec.min_tasks, scale.tasks)
 
 
 def resized(record: Record, request: TaskRequest, allocation: Allocation) -> Record:
@@ -144,6 +182,7 @@ def _failed(record: Record, index: int, reason: str) -> tuple[Record, State]:
 
 def _settled(record: Record, now: float) -> Record:
     """The workload as its tasks make it; with the last of its processes it becomes what it was to become."""
+    record = _without_surplus(record)
     if any(record.alive()):
         return _shown(record)
     then, record = record.then, replace(record, then=None)
@@ -161,6 +200,15 @@ def _settled(record: Record, now: float) -> Record:
         over = [index for index, task in enumerate(record.tasks) if task.has_ended]
         record = _with_tasks(record, over, lambda _, task: _again(task))
     return _shown(replace_workload(record, state=then))
+
+
+def _without_surplus(record: Record) -> Record:
+    """A workload that was scaled down, less what has gone of it; a task is known by its index, so from the end on."""
+    kept = len(record.tasks)
+    while kept > record.spec.tasks and not record.tasks[kept - 1].is_alive:
+        kept -= 1
+    runs = [task.run + 1 for task in record.tasks[kept:]]
+    return replace(record, tasks=record.tasks[:kept], first_run=max([record.first_run, *runs]))
 
 
 def _is_done(record: Record, then: Ending | None) -> bool:
@@ -196,11 +244,13 @@ def _shown(record: Record) -> Record:
     """A workload that has not ended, as its tasks show it."""
     workload = record.workload
     alive = [task for task in record.tasks if task.is_alive]
-    counted = _counted(record.tasks)
     if not alive:
         if workload.next_request is not None:
             record = asking_for(record, workload.next_request)
+        if workload.next_scale is not None:
+            record = _without_surplus(_of_size(record, workload.next_scale))
         state = "suspended" if workload.state == "suspended" else "pending"
+        counted = _counted(record.tasks)
         return replace_workload(record, state=state, allocation=None, started=None, task_states=counted)
     return replace_workload(
         record,
@@ -208,7 +258,7 @@ def _shown(record: Record) -> Record:
         allocation=_together([task.allocation for task in alive if task.allocation is not None]),
         started=workload.started or min(task.started or 0.0 for task in alive),
         restarts=_restarts(record),
-        task_states=counted,
+        task_states=_counted(record.tasks),
     )
 
 
@@ -268,6 +318,8 @@ def _together(allocations: list[Allocation]) -> Allocation:
                 held,
                 portion_milli=held.portion_milli + known.portion_milli,
                 memory_mib=held.memory_mib + known.memory_mib,
+                limit_milli=None,
+                limit_mib=None,
             )
         )
     return replace(allocations[0], devices=tuple(sorted(by_id.values(), key=lambda held: held.index)))

@@ -13,7 +13,6 @@ from msgspec import Struct
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.following import Runs
-from scheduler_core.local.identity import signal_task
 from scheduler_core.local.ladder import FRAMEWORK, Ladder
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.settings import WatchdogSettings
@@ -47,14 +46,16 @@ class Watchdog:
         running: Mapping[TaskId, TaskRecord],
         samples: Mapping[str, Sample],
         memory_mib: Mapping[TaskId, Mapping[int, int]],
+        allowed_mib: Mapping[TaskId, int],
     ) -> None:
-        """Compare what the processes of each task that runs hold, by pid, with its share."""
+        """Compare what the processes of each task that runs hold, by pid, with its share, or what it is allowed now."""
         self._tell_lost(running, samples)
         self._excess = {task: excess for task, excess in self._excess.items() if task in running}
         self._outside = {task: outside for task, outside in self._outside.items() if task in running}
         for task, known in running.items():
             if known.allocation is not None:
-                await self._compare(task, known, known.allocation, memory_mib.get(task, {}))
+                used = memory_mib.get(task, {})
+                await self._compare(task, known, known.allocation, used, allowed_mib.get(task))
 
     def _tell_lost(self, running: Mapping[TaskId, TaskRecord], samples: Mapping[str, Sample]) -> None:
         """Tell a task, once, that a device of its own does not answer; what to do about it is its owner's to say."""
@@ -71,13 +72,22 @@ class Watchdog:
                 )
         self._told_lost = set(lost)
 
-    async def _compare(self, task: TaskId, known: TaskRecord, allocation: Allocation, used: Mapping[int, int]) -> None:
-        held = allocation.enforcement
-        if held.level.startswith("mps"):
+    async def _compare(
+        self,
+        task: TaskId,
+        known: TaskRecord,
+        allocation: Allocation,
+        used: Mapping[int, int],
+        allowed_mib: int | None,
+    ) -> None:
+        if allocation.enforcement.level.startswith("mps"):
             await self._look_past(task, used)
-        elif held.memory == "soft":
-            share = sum(device.memory_mib for device in allocation.devices)
-            await self._weigh(task, known, sum(used.values()), share)
+        if allowed_mib is not None:
+            what = f"its share and what can be lent to it are {allowed_mib / 1024:.1f} GB"
+            await self._weigh(task, known, sum(used.values()), allowed_mib, what)
+        elif allocation.enforcement.memory == "soft":
+            share_mib = sum(device.memory_mib for device in allocation.devices)
+            await self._weigh(task, known, sum(used.values()), share_mib, f"the share is {share_mib / 1024:.1f} GB")
 
     async def _look_past(self, task: TaskId, used: Mapping[int, int]) -> None:
         """Whether processes of a task go past MPS, seen so twice in a row: between two tools' answers one may end."""
@@ -92,16 +102,16 @@ class Watchdog:
                 task, f"process {pids} does not go through MPS, so that its share is no longer held by the device."
             )
 
-    async def _weigh(self, task: TaskId, known: TaskRecord, used_mib: int, share_mib: int) -> None:
+    async def _weigh(self, task: TaskId, known: TaskRecord, used_mib: int, allowed_mib: int, allowed: str) -> None:
         excess = self._excess.setdefault(task, _Excess())
-        if used_mib <= share_mib + self._settings.allowance_mib:
+        if used_mib <= allowed_mib + self._settings.allowance_mib:
             if excess.warned is not None:
                 self._runs.say(task, "it is within its share again.")
             del self._excess[task]
             return
         excess.readings += 1
         settings, now = self._settings, time.monotonic()
-        what = f"{used_mib / 1024:.1f} GB of device memory are used, the share is {share_mib / 1024:.1f} GB"
+        what = f"{used_mib / 1024:.1f} GB of device memory are used, {allowed}"
         if excess.warned is None:
             if excess.readings >= settings.readings:
                 excess.warned = now
@@ -111,7 +121,7 @@ class Watchdog:
             if now - excess.warned >= settings.interrupt_after_s and known.supervisor is not None:
                 excess.interrupted = True
                 self._runs.say(task, f"{what}. It is interrupted (SIGINT).")
-                await asyncio.to_thread(signal_task, str(task), known.supervisor, signal.SIGINT)
+                await asyncio.to_thread(self._runs.signal, task, known.supervisor, signal.SIGINT)
         elif now - excess.warned >= settings.interrupt_after_s + settings.stop_after_s:
             self._runs.say(task, f"{what}. It is stopped.")
             try:

@@ -13,7 +13,7 @@ def world_variables(record: Record, index: int) -> dict[str, str]:
     Each task sees its own devices alone, so to itself it is a node of its own: LOCAL_RANK is 0, and torchrun (PET_*)
     starts a process for each of its devices.
     """
-    workload, spec, count = record.workload, record.spec, len(record.tasks)
+    workload, spec, count = record.workload, record.spec, record.spec.tasks
     variables = {
         "RUNAI_WORKLOAD_ID": workload.id,
         "RUNAI_WORKLOAD_NAME": workload.name,

@@ -1,6 +1,7 @@
 /* A libnvidia-ml.so.1 for tests: it answers from the text file that FAKE_NVML_STATE names, read anew at each call.
  *
  *   device UUID MEMORY_MIB UTILIZATION_PERCENT STATE NAME...     STATE is ok, lost or mig
+ *   slice DEVICE_INDEX UUID MEMORY_MIB PROFILE                   of a device in state mig; slice N is device 64 + N
  *   process DEVICE_INDEX PID MEMORY_MIB
  *   busy DEVICE_INDEX PID PERCENT
  */
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
+enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
 enum { MOST_DEVICES = 64 };
 
 typedef struct { char uuid[96], name[96], state[8]; unsigned long long memory_mib; unsigned utilization; } Device;
@@ -17,11 +18,29 @@ typedef struct { unsigned gpu, memory; } Utilization;
 typedef struct { unsigned pid; unsigned long long at; unsigned percent, memory, encoder, decoder; } Busy;
 typedef struct { unsigned pid; unsigned long long used; unsigned gpu_instance, compute_instance; } Process;
 
-static char handles[MOST_DEVICES];
+static char handles[2 * MOST_DEVICES];
 
 static FILE *open_state(void) {
   const char *path = getenv("FAKE_NVML_STATE");
   return path ? fopen(path, "r") : NULL;
+}
+
+static int read_slice(unsigned wanted, Device *device, unsigned *parent) {
+  FILE *file = open_state();
+  char line[512], profile[32];
+  unsigned index = 0, of = 0;
+  int found = 0;
+  if (!file) return 0;
+  while (!found && fgets(line, sizeof line, file)) {
+    if (sscanf(line, "slice %u %95s %llu %31s", &of, device->uuid, &device->memory_mib, profile) == 4)
+      found = index++ == wanted;
+  }
+  fclose(file);
+  snprintf(device->name, sizeof device->name, "NVIDIA A100-SXM4-80GB MIG %s", profile);
+  strcpy(device->state, "ok");
+  device->utilization = 0;
+  if (parent) *parent = of;
+  return found;
 }
 
 static int read_device(unsigned wanted, Device *device) {
@@ -29,6 +48,7 @@ static int read_device(unsigned wanted, Device *device) {
   char line[512];
   unsigned index = 0;
   int found = 0;
+  if (wanted >= MOST_DEVICES) return read_slice(wanted - MOST_DEVICES, device, NULL);
   if (!file) return 0;
   while (!found && fgets(line, sizeof line, file)) {
     if (sscanf(line, "device %95s %llu %u %7s %95[^\n]", device->uuid, &device->memory_mib, &device->utilization,
@@ -118,6 +138,7 @@ int nvmlDeviceGetMemoryInfo(void *handle, Memory *memory) {
 int nvmlDeviceGetUtilizationRates(void *handle, Utilization *rates) {
   Device device;
   int code = known(handle, &device);
+  if (index_of(handle) >= MOST_DEVICES) return NOT_SUPPORTED;
   if (code == SUCCESS) *rates = (Utilization){device.utilization, 0};
   return code;
 }
@@ -127,7 +148,7 @@ int nvmlDeviceGetProcessUtilization(void *handle, Busy *samples, unsigned *count
   char line[512];
   unsigned index, pid, percent, room = samples ? *count : 0;
   *count = 0;
-  if (!file) return NOT_SUPPORTED;
+  if (!file || index_of(handle) >= MOST_DEVICES) return NOT_SUPPORTED;
   while (fgets(line, sizeof line, file)) {
     if (sscanf(line, "busy %u %u %u", &index, &pid, &percent) != 3 || index != index_of(handle)) continue;
     if (*count < room) samples[*count] = (Busy){pid, since + 1, percent, 0, 0, 0};
@@ -156,4 +177,22 @@ int nvmlDeviceGetMigMode(void *handle, unsigned *current, unsigned *pending) {
   int code = known(handle, &device);
   if (code == SUCCESS) *current = *pending = !strcmp(device.state, "mig");
   return code;
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(void *handle, unsigned *count) {
+  (void)handle;
+  *count = 7;
+  return SUCCESS;
+}
+
+int nvmlDeviceGetMigDeviceHandleByIndex(void *handle, unsigned index, void **slice) {
+  Device device;
+  unsigned number, parent, of_device = 0;
+  for (number = 0; read_slice(number, &device, &parent); ++number) {
+    if (parent == index_of(handle) && of_device++ == index) {
+      *slice = &handles[MOST_DEVICES + number];
+      return SUCCESS;
+    }
+  }
+  return NOT_FOUND;
 }

@@ -26,7 +26,7 @@ MANY = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 NEWER = ("retries", "max_run_s", "key", "queue", "kind", "tasks", "min_tasks", "gang")
-VERBS = ("", "/stop", "/suspend", "/resize", "/tasks", "/results?task=9")
+VERBS = ("", "/stop", "/suspend", "/resize", "/scale", "/tasks", "/results?task=9")
 PATHS = (
     *("info", "devices", "queues", "workloads", "preview", "events", "simulate", "nothing", ""),
     *(f"workloads/{name}{verb}" for name in ("0badc0de", "%00", "..", "a" * 300) for verb in VERBS),

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Device, DevicesChanged, EngineState
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, stop_everything, until
 from tests.local.conftest import GIB, TWO_A100, Driver
@@ -135,7 +136,29 @@ def test_a_lost_device_takes_nothing_new(client: Client, driver: Driver) -> None
     assert client.preview(spec(gpu=1)).state == "placed"
 
 
-def test_a_partitioned_device_is_listed_and_not_given(driver: Driver) -> None:
+def test_the_slices_of_a_partitioned_device_are_devices(driver: Driver, stranger: int) -> None:
+    slices = "slice 0 MIG-one 40448 3g.40gb\nslice 0 MIG-two 9728 1g.10gb\n"
+    driver.write(TWO_A100.replace("37 ok", "37 mig") + slices)
+    client = Client()
+    shown = [(device.id, device.index, device.model, device.memory_mib) for device in client.devices()]
+    assert shown == [
+        ("MIG-one", 0, "NVIDIA A100-SXM4-80GB MIG 3g.40gb", 40448),
+        ("MIG-two", 0, "NVIDIA A100-SXM4-80GB MIG 1g.10gb", 9728),
+        ("GPU-bbbb", 1, "NVIDIA A100-SXM4-80GB", 81920),
+    ]
+    large, small = (TaskRequest(gpu=1, models=(model,)) for _, _, model, _ in shown[:2])
+    says = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    assert outcome(client, client.submit(spec(says, request=large)).id)[1] == "MIG-one\n"
+    held = until(client, client.submit(spec(UNTIL_STOPPED, request=small)).id, running).allocation
+    assert held is not None
+    assert (held.enforcement.level, held.enforcement.memory, held.enforcement.compute) == ("mig", "hard", "hard")
+    # What a stranger holds of a slice is taken off that slice.
+    driver.process(64, stranger, 30 * GIB)
+    devices_when(client, lambda devices: any(holder.kind == "foreign" for holder in devices[0].holders))
+    assert client.preview(spec(request=large)).state == "pending"
+
+
+def test_a_partitioned_device_without_slices_is_listed_and_not_given(driver: Driver) -> None:
     driver.write(TWO_A100.replace("37 ok", "37 mig"))
     client = Client()
     assert [device.ready for device in client.devices()] == [False, True]

@@ -13,7 +13,6 @@ from jupyter_runai.client import Client
 from jupyter_runai.options import verb_parsers
 from jupyter_runai.verbs import run_verb
 from scheduler_core.errors import EngineUnavailable
-from scheduler_core.local.settings import Settings, WatchdogSettings
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until, until_said
@@ -279,13 +278,6 @@ def test_a_daemon_that_a_task_has_started_outlives_it(client: Client, engine_dir
     workload = client.submit(spec(code, gpu="0.25", env=environment))
     ended, output = outcome(client, workload.id)
     assert (ended.state, client.info().pid) == ("completed", int(output))
-
-
-@pytest.fixture
-def strict(engine_directory: Path) -> None:
-    """A watchdog that does not wait long."""
-    watchdog = WatchdogSettings(allowance_mib=100, readings=2, interrupt_after_s=0.5, stop_after_s=0.5)
-    Settings(watchdog=watchdog).write(engine_directory)
 
 
 def test_what_takes_more_than_its_share_is_warned_interrupted_and_stopped(

@@ -14,8 +14,8 @@ from jupyter_runai.options import verb_parsers
 from jupyter_runai.verbs import run_verb
 from scheduler_core.errors import NotFound
 from scheduler_core.local.records import decode_record, new_record
-from scheduler_core.workload import Workload
-from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, spec, until
+from scheduler_core.workload import Scale, Workload
+from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, spec, until, until_said
 
 SUMS_RANKS = """
 import os, socket
@@ -163,6 +163,8 @@ def test_text_views_show_the_tasks(client: Client) -> None:
 def test_what_an_environment_held_is_not_kept_after_the_end(client: Client, simulated: Path) -> None:
     workload = client.submit(spec("pass", env={**os.environ, "PASSWORD": "tell-nobody"}))
     outcome(client, workload.id)
+    # The next to be written down comes after what is to be kept of this one.
+    outcome(client, client.submit(spec("pass")).id)
     kept = (simulated / "simulated" / "workloads" / workload.id / "record.json").read_bytes()
     assert b"tell-nobody" not in kept
 
@@ -206,6 +208,51 @@ print('up', flush=True)
 while True:
     signal.pause()
 """
+
+
+def test_a_task_that_comes_back_after_a_scaling_starts_anew(client: Client) -> None:
+    array = client.submit(spec(UNTIL_STOPPED, "0.5", tasks=2, gang=False))
+    until(client, array.id, lambda known: known.task_states == {"running": 2})
+    assert run_verb(client, "scale", verb_parsers("x")["scale"].parse([array.name, "1"])).endswith("has 1 task now.")
+    until(client, array.id, lambda known: known.task_states == {} and known.tasks == 1)
+    assert run_verb(client, "scale", verb_parsers("x")["scale"].parse([array.name, "2"])).endswith("has 2 tasks now.")
+    until(client, array.id, lambda known: known.task_states == {"running": 2})
+    until_said(client, array.id, "up")
+    client.stop(array.id)
+    outcome(client, array.id)
+    assert [task.restarts for task in client.tasks(array.id)] == [0, 1]
+
+
+def test_what_is_wanted_again_while_it_still_goes_comes_back(client: Client, tmp_path: Path) -> None:
+    told, go = tmp_path / "told", tmp_path / "go"
+    os.mkfifo(told)
+    os.mkfifo(go)
+    code = f"""
+import os, signal
+if os.environ['RUNAI_TASK_INDEX'] == '1' and os.environ['RUNAI_RESTARTS'] == '0':
+    signal.signal(signal.SIGTERM, lambda *_: (open({str(told)!r}, 'w').close(), open({str(go)!r}).close(), os._exit(1)))
+open({str(tmp_path)!r} + '/up-' + os.environ['RUNAI_TASK_INDEX'], 'w').close()
+while True:
+    signal.pause()
+"""
+    array = client.submit(spec(code, "0.5", tasks=2, gang=False))
+    until(client, array.id, lambda known: known.task_states == {"running": 2})
+    while not (tmp_path / "up-1").exists():
+        pass
+    client.scale(array.id, Scale(tasks=1))
+    told.read_bytes()
+    client.scale(array.id, Scale(tasks=2))
+    go.write_bytes(b"")
+    until(client, array.id, lambda known: known.restarts == 1 and known.task_states == {"running": 2})
+
+
+def test_what_has_no_task_left_to_run_is_done(client: Client, tmp_path: Path) -> None:
+    array = client.submit(spec(WAITS_FOR_ALL_BUT_THE_FIRST, 1, tasks=2, gang=False, env={"GO": str(tmp_path / "go")}))
+    until(client, array.id, lambda known: known.task_states == {"completed": 1, "running": 1})
+    client.suspend(array.id)
+    until(client, array.id, lambda known: known.state == "suspended")
+    answer = client.scale(array.id, Scale(tasks=1))
+    assert (answer.workload.state, answer.workload.task_states) == ("completed", {})
 
 
 def test_an_array_whose_last_task_is_done_when_it_is_told_to_go_has_ended(client: Client) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-_LINE = "runai-line"
+_LINE = 'data-workload="'
 
 
 class Ran:
@@ -58,6 +58,11 @@ class Ran:
     @property
     def _shown(self) -> list[dict[str, str]]:
         return [output.data for output in self._outputs if output.output_type == "display_data"]
+
+    @property
+    def html(self) -> str:
+        """What it displayed, as the browser gets it."""
+        return "".join(output.data["text/html"] for output in self._outputs if output.output_type == "display_data")
 
     @property
     def value(self) -> str:

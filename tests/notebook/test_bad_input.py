@@ -90,7 +90,7 @@ def test_the_part_that_cannot_travel_is_named(run: RunCells, simulated: Path) ->
         "%%runai train\ntrain()",
     )
     assert "'model' cannot travel to the workload because of model.layers['last'][1].guard" in inside.error
-    assert "'train' cannot travel to the workload because of train → guard" in closed_over.error
+    assert "'train' cannot travel to the workload because of train, which reads guard" in closed_over.error
     assert nothing_half_made(simulated)
 
 

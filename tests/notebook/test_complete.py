@@ -17,7 +17,8 @@ def test_verbs_options_and_names_are_completed(kernel: LiveKernel) -> None:
     kernel.run("model = 1; modest = 2")
     assert kernel.complete("%runai lo") == ["%runai logs"]
     assert kernel.complete("%%runai ") == ["%%runai run", "%%runai train"]
-    assert kernel.complete("%%runai train --gpu-") == ["%%runai train --gpu-memory"]
+    assert kernel.complete("%%runai train --dev") == ["%%runai train --devices"]
+    assert kernel.complete("%%runai train --gpu-memory-") == ["%%runai train --gpu-memory-limit"]
     assert kernel.complete("%%runai run --priority ve") == [
         "%%runai run --priority very-high",
         "%%runai run --priority very-low",

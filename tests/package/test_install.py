@@ -15,7 +15,17 @@ import pytest
 from tests.package.conftest import Environment
 
 ROOT = Path(__file__).parents[2]
-DECIDED = {"cloudpickle", "ipython", "jupyter-server", "msgspec", "numpy", "nvidia-ml-py", "tornado", "traitlets"}
+DECIDED = {
+    "cloudpickle",
+    "ipython",
+    "jupyter-client",
+    "jupyter-server",
+    "msgspec",
+    "numpy",
+    "nvidia-ml-py",
+    "tornado",
+    "traitlets",
+}
 
 
 def test_dependencies_are_those_that_were_decided() -> None:

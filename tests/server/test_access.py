@@ -50,7 +50,7 @@ def body(method: str) -> str | None:
 
 
 def test_every_route_is_tried() -> None:
-    assert len(requests()) == 12
+    assert len(requests()) == 13
 
 
 @pytest.mark.parametrize(("method", "path"), requests())

@@ -19,7 +19,7 @@ from scheduler_core.local import LocalEngine
 from scheduler_core.local.protocol import LOG_FILE
 from scheduler_core.local.settings import Settings
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import EngineState, Event, Workload, WorkloadChanged, WorkloadSpec
+from scheduler_core.workload import EngineState, Event, Scale, Workload, WorkloadChanged, WorkloadSpec
 
 WORKLOADS = int(os.environ.get("RUNAI_SOAK_WORKLOADS", "500"))
 MOST_LIVE = 40
@@ -92,11 +92,15 @@ class Soak:
         if suspended and (self._chance.random() < 0.5 or self.submitted == WORKLOADS):
             what, chosen = "resume", self._chance.choice(suspended)
         else:
-            what, chosen = self._chance.choice(("stop", "suspend", "resize")), self._chance.choice(list(self._live))
+            verbs = ("stop", "suspend", "resize", "scale")
+            what, chosen = self._chance.choice(verbs), self._chance.choice(list(self._live))
         with suppress(Conflict):
             if what == "resize":
                 answer = await self._engine.resize(chosen, TaskRequest(gpu=self._chance.choice(SHARES)))
                 self.told[f"resized {answer.applied}"] += 1
+            elif what == "scale":
+                answer = await self._engine.scale(chosen, Scale(tasks=self._chance.randint(1, 4)))
+                self.told[f"scaled {answer.applied}"] += 1
             else:
                 await getattr(self._engine, what)(chosen)
                 self.told[what] += 1

@@ -31,7 +31,7 @@ export function formatCharacters(count: number): string {
     : `${(count / 1_000_000).toFixed(1)} MB`;
 }
 
-/** What a workload asks of the devices, in one word: "0.5", "2", "2×0.25", "20 GB"; "CPU" for none. */
+/** What a workload asks of the devices, in one word: "0.5", "2", "2×0.25", "20 GB"; with a limit "0.25–1"; "CPU" for none. */
 export function formatRequest(request: ITaskRequest): string {
   const { gpu = 0, gpu_memory_mib = 0, gpu_devices = 1, mig = {} } = request;
   const slices = Object.entries(mig).map(([profile, count]) =>
@@ -41,10 +41,18 @@ export function formatRequest(request: ITaskRequest): string {
     return slices.join(' + ');
   }
   if (gpu_memory_mib > 0) {
-    return times(gpu_devices, formatMemory(gpu_memory_mib));
+    const limit = request.gpu_memory_limit_mib ?? 0;
+    return (
+      times(gpu_devices, formatMemory(gpu_memory_mib)) +
+      (limit > 0 ? `–${formatMemory(limit)}` : '')
+    );
   }
   const devices = Number(gpu);
-  return devices > 0 ? times(gpu_devices, formatDevices(devices)) : 'CPU';
+  const limit = Number(request.gpu_limit ?? 0);
+  return devices > 0
+    ? times(gpu_devices, formatDevices(devices)) +
+        (limit > 0 ? `–${formatDevices(limit)}` : '')
+    : 'CPU';
 }
 
 /** What all tasks of a workload ask for: "4 × 0.5" for four of them. */

@@ -1,0 +1,79 @@
+"""A function on many items, as one array of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, Unpack
+
+from msgspec.structs import replace
+
+from jupyter_runai.client import Client, never_starts, shared_client
+from jupyter_runai.functions.errors import Detached, door
+from jupyter_runai.functions.handle import Handle
+from jupyter_runai.functions.options import Options, plain, with_options
+from jupyter_runai.functions.packing import Call, pack_items
+from jupyter_runai.functions.progress import Progress
+from jupyter_runai.functions.submission import key_of, name_hint, submitted
+from jupyter_runai.specification import specification
+from scheduler_core.errors import InvalidRequest
+from scheduler_core.workload import MOST_TASKS, Workload
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_TICK_S = 0.25
+
+
+@with_options
+@door
+def map(  # noqa: A001 (people write runai.map)
+    function: Callable[[T], R], items: Iterable[T], /, **options: Unpack[Options]
+) -> list[R | Exception]:
+    """Call `function(item)` for each item, in one workload with a task an item, and show how far it is.
+
+    Each task gets what is asked for (`gpu=0.25`, see `Options`) and starts as soon as there is room. Of more than 1000
+    items each task takes several, one after another. The results come in the order of the items; where the function
+    raised, its exception stands in place of the result. With `retries` a task that failed is tried again, for the items
+    that have no result yet.
+
+    With a `name`, the same call (function and items) in this kernel or another finds the workload again, be it waiting,
+    running or at its end; one that was stopped is followed by a new one.
+
+    Raises:
+        InvalidRequest: an option is wrong, or something cannot be pickled: nothing was submitted. Or it can never start
+            here, and was withdrawn.
+        RemoteError: it was stopped, or no task of it could start.
+        KeyboardInterrupt: somebody interrupted the waiting; the workload goes on.
+    """
+    called, asked = plain(function, options)
+    if asked.workers is not None:
+        raise InvalidRequest("workers go with submit: each task of a map works alone.", "Leave workers out.")
+    work = list(items)
+    if not work:
+        return []
+    tasks = -(-len(work) // -(-len(work) // MOST_TASKS))
+    call = Call(called)
+    client = shared_client()
+    with client.staging() as folder:
+        pack_items(folder, call, work, tasks)
+        key = None if asked.name is None else key_of(asked, "map", called, work)
+        spec = replace(specification(asked, name_hint(call), key), tasks=tasks, min_tasks=None, gang=False)
+        workload = submitted(client, spec, folder, anew=("stopped",))
+    _stay(client, workload)
+    handle: Handle[Any] = Handle(client, workload)
+    results: list[R | Exception] = handle.result()
+    return results
+
+
+def _stay(client: Client, workload: Workload) -> None:
+    """Show how far it is until it has ended, or until it is known that it never starts."""
+    progress = Progress()
+    try:
+        for change in client.changes(workload.id, tick_s=_TICK_S):
+            workload = workload if change is None else change
+            progress.show(workload)
+            if workload.state == "pending" and never_starts(workload):
+                return
+    except KeyboardInterrupt:
+        again = f"runai.get({workload.name!r}).result() waits for it again"
+        raise Detached(f"{workload.name} goes on. {again}; so does the same call, where it has a name.") from None

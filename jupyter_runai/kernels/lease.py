@@ -1,0 +1,197 @@
+"""A kernel's workload as the server beside it follows it: does it wait, does its kernel run, is it over."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from jupyter_runai.client import AsyncClient, never_starts
+from jupyter_runai.kernels.channel import Channel, KernelLaunch, KernelState, open_channel
+from jupyter_runai.waiting import waiting_words
+from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotFound, RunaiError
+from scheduler_core.workload import Workload
+
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.2
+_MOST_TRIES = 200
+_KEEPER_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 5.0
+_ENGINE_PAUSE_S = 30.0
+_LAST_WORDS = 2000
+
+
+class Lease:
+    """Follows one workload and its keeper. Made and called on one event loop; its attributes are read from anywhere.
+
+    `exit_code` is null as long as the kernel runs, or waits for its devices and comes back by itself; `is_attached`
+    says which. `changed` is called on the loop whenever any of it is different.
+    """
+
+    def __init__(
+        self, client: AsyncClient, workload: Workload, launch: KernelLaunch, changed: Callable[[Lease], None]
+    ) -> None:
+        self.workload = workload
+        self.exit_code: int | None = None
+        self.is_attached = False
+        self.is_ending = False
+        self._client = client
+        self._launch = launch
+        self._changed = changed
+        self._channel: Channel | None = None
+        self._state: KernelState | None = None
+        self._news = asyncio.Event()
+        self._attaching: asyncio.Task[None] | None = None
+        self._following = asyncio.ensure_future(self._follow())
+
+    async def started(self, queue_timeout_s: float | None) -> None:
+        """Wait until the kernel's process runs, at most so long for a device; null: as long as it takes.
+
+        Raises:
+            Conflict: it got no device; the message says why and its position.
+            InvalidRequest: it got one, and its process could not be started.
+        """
+        with suppress(TimeoutError):
+            await self._until(lambda: self.workload.state != "pending" or never_starts(self.workload), queue_timeout_s)
+        if self.workload.state == "pending":
+            raise _not_placed(self.workload, queue_timeout_s)
+        with suppress(TimeoutError):
+            await self._until(lambda: self._state is not None or self.workload.has_ended, _KEEPER_TIMEOUT_S)
+        if self._state is None:
+            raise await self._lost()
+        if self._state.failure:
+            raise InvalidRequest(f"The kernel cannot be started: {self._state.failure}.", "Look at its kernelspec.")
+
+    def restart(self, launch: KernelLaunch) -> None:
+        """Start the kernel anew on what the workload holds, or so that it starts once that holds something."""
+        self._launch, self._state, self.exit_code = launch, None, None
+        if self._channel is not None:
+            self._channel.start(launch)
+
+    def signal(self, number: int) -> None:
+        """Send the kernel a signal; one that is killed while it waits counts as gone until it is started again."""
+        if self._channel is not None:
+            self._channel.signal(number)
+        elif number == signal.SIGKILL:
+            self.exit_code = -number
+
+    async def end(self) -> None:
+        """End the workload: as completed where its keeper answers, else by stopping it."""
+        self.is_ending = True
+        with suppress(TimeoutError):
+            if self._channel is not None:
+                self._channel.end()
+                await self._until(lambda: self.workload.has_ended, _END_TIMEOUT_S)
+        await self._stop()
+
+    async def withdraw(self) -> None:
+        """Undo a start that came to nothing."""
+        await self.end()
+        if self.workload.has_ended:
+            with suppress(NotFound):
+                await self._client.engine.delete(self.workload.id, purge=True)
+
+    async def _stop(self) -> None:
+        with suppress(NotFound):
+            if not self.workload.has_ended:
+                self.workload = await self._client.engine.stop(self.workload.id)
+        self._following.cancel()
+        if self._attaching is not None:
+            self._attaching.cancel()
+
+    async def _follow(self) -> None:
+        while not self.workload.has_ended:
+            try:
+                async for workload in self._client.changes(self.workload.id):
+                    self._show(workload)
+            except NotFound:
+                self._show(replace(self.workload, state="stopped", reason="it was deleted"))
+            except EngineUnavailable:
+                # The kernel goes on without its engine; what becomes of it is seen when there is one again.
+                await asyncio.sleep(_ENGINE_PAUSE_S)
+
+    def _show(self, workload: Workload) -> None:
+        self.workload = workload
+        if workload.has_ended:
+            self.exit_code = workload.exit_code or 0
+        elif workload.state == "running" and (self._attaching is None or self._attaching.done()):
+            self._attaching = asyncio.ensure_future(self._attach())
+        self._tell()
+
+    async def _attach(self) -> None:
+        """Stay connected to the keeper as long as the workload runs."""
+        tries, pause_s = 0, _FIRST_PAUSE_S
+        while self.workload.state == "running" and tries < _MOST_TRIES:
+            try:
+                channel = await open_channel(Path(await self._client.engine.results(self.workload.id)))
+            except (OSError, RunaiError):
+                # Its process runs before it listens.
+                await asyncio.sleep(pause_s)
+                tries, pause_s = tries + 1, min(_LONGEST_PAUSE_S, pause_s * 2)
+                continue
+            tries, pause_s = 0, _FIRST_PAUSE_S
+            await self._listen(channel)
+
+    async def _listen(self, channel: Channel) -> None:
+        self._channel = channel
+        is_first = True
+        try:
+            async for state in channel:
+                if state.launch == self._launch.id:
+                    await self._hear(state)
+                elif is_first:
+                    # It was started anew while its workload waited.
+                    channel.start(self._launch)
+                is_first = False
+        finally:
+            self._channel, self._state, self.is_attached = None, None, False
+            channel.close()
+            self._tell()
+
+    async def _hear(self, state: KernelState) -> None:
+        self._state, self.is_attached = state, True
+        if state.exit is not None and await self._is_staying():
+            self.exit_code = state.exit
+        self._tell()
+
+    async def _is_staying(self) -> bool:
+        """Whether the engine leaves the workload where it is: else its kernel has not ended by itself."""
+        try:
+            workload = await self._client.engine.get(self.workload.id)
+        except EngineUnavailable:
+            return True
+        except NotFound:
+            return False
+        return workload.state == "running" and not workload.is_leaving
+
+    async def _until(self, reached: Callable[[], bool], timeout_s: float | None) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not reached():
+                await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+        self._changed(self)
+
+    async def _lost(self) -> RunaiError:
+        """Why a workload that was placed has no kernel."""
+        workload = self.workload
+        output = b"".join([piece.data async for piece in self._client.engine.logs(workload.id)])
+        said = output.decode(errors="replace").strip()[-_LAST_WORDS:]
+        reason = workload.reason or "its process did not answer"
+        return Conflict(f"{workload.name} {workload.state}: {reason}.", said and f"It said: {said}")
+
+
+def _not_placed(workload: Workload, queue_timeout_s: float | None) -> Conflict:
+    words = "; ".join(word.rstrip(".") for word in waiting_words(workload)) or "the engine has not said why"
+    if never_starts(workload):
+        return Conflict(f"The kernel cannot start: {words}.", "Ask for less: jupyter runai kernelspec install --help")
+    return Conflict(
+        f"The kernel got no device within {queue_timeout_s:g} s: {words}.",
+        "See who holds what with %runai devices, ask for less, or try again later.",
+    )

@@ -1,0 +1,217 @@
+"""The kernel provisioner `runai`: a kernel is a workload, and holds its devices from its start to its shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from tornado import web
+from traitlets import Bool, Float, Int, Unicode
+
+from jupyter_runai.client import AsyncClient
+from jupyter_runai.client.runtime import runtime
+from jupyter_runai.kernels import keeper
+from jupyter_runai.kernels.channel import KernelLaunch, KernelPlan
+from jupyter_runai.kernels.lease import Lease
+from jupyter_runai.kernels.notices import Notices
+from jupyter_runai.surroundings import name_hint, text_environment
+from scheduler_core.errors import Conflict, InvalidRequest, RunaiError
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import DEFAULT_QUEUE, WorkloadSpec
+
+T = TypeVar("T")
+
+_POLL_S = 0.1
+_SESSION_NAME = "JPY_SESSION_NAME"
+
+
+class KernelRefused(Conflict, web.HTTPError):
+    """Why a kernel does not start, as a sentence in whatever way the server shows it."""
+
+    def __init__(self, error: RunaiError) -> None:
+        # A dialog is no cell, and the server doubles every percent sign.
+        self.message, self.hint = (text.replace("%runai", "jupyter runai") for text in (error.message, error.hint))
+        web.HTTPError.__init__(self, error.status, str(self))
+
+    def __str__(self) -> str:
+        return Conflict.__str__(self)
+
+
+class RunaiProvisioner(LocalProvisioner):
+    """Starts a kernel as a workload of the engine; its kernelspec says on what."""
+
+    gpu = Unicode("", config=True, help="A share of a device such as 0.5, or whole devices such as 2.")
+    gpu_memory_mib = Int(0, min=0, config=True, help="Device memory instead, in MiB.")
+    project = Unicode(DEFAULT_QUEUE, config=True, help="Whose quota it takes.")
+    preemptible = Bool(False, config=True, help="It may be evicted for others; it then waits and starts again.")
+    queue_timeout = Float(
+        20.0,
+        min=0,
+        config=True,
+        help="Give up a start after so many seconds without a device. Not so with use_pending_kernels: those wait.",
+    )
+    without_server = Float(
+        3600.0, min=0, config=True, help="A kernel whose server was killed ends by itself after so many seconds."
+    )
+
+    _lease: Lease | None = None
+    _is_launched = False
+
+    @property
+    def _manager(self) -> Any:
+        return self.parent
+
+    @property
+    def has_process(self) -> bool:
+        return self._is_launched
+
+    async def poll(self) -> int | None:
+        """The exit code of the kernel; null while it runs, and while it waits for its devices to come back."""
+        if self._lease is None or not self._is_launched:
+            return 0
+        return self._lease.exit_code
+
+    async def wait(self) -> int | None:
+        code = await self.poll()
+        while code is None:
+            await asyncio.sleep(_POLL_S)
+            code = await self.poll()
+        self._is_launched = False
+        return code
+
+    async def send_signal(self, signum: int) -> None:
+        if self._lease is not None:
+            await _there(_signal(self._lease, signum))
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """A kernel that waits for its devices hears nothing and need not be waited for."""
+        if self._lease is not None and not self._lease.is_attached:
+            await self.send_signal(signal.SIGKILL)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start the kernel: on its lease where it has one, else as a new workload.
+
+        Raises:
+            KernelRefused: it got no device in time, or its process cannot be started.
+        """
+        self.cwd = kwargs.get("cwd") or str(Path.cwd())
+        launch = self._launch(cmd, kwargs["env"])
+        try:
+            if self._lease is None or self._lease.workload.has_ended:
+                await self._start_workload(launch, kwargs["env"])
+            else:
+                await _there(_restart(self._lease, launch))
+        except RunaiError as error:
+            raise KernelRefused(error) from None
+        self._is_launched = True
+        return self.connection_info
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Give the lease back, unless the kernel is to be started again."""
+        await super().cleanup(restart)
+        if not restart:
+            self._is_launched = False
+            await self._let_go()
+
+    async def get_provisioner_info(self) -> dict[str, Any]:
+        info: dict[str, Any] = await super().get_provisioner_info()
+        return info | {"workload": None if self._lease is None else self._lease.workload.id}
+
+    def _launch(self, cmd: list[str], env: dict[str, str]) -> KernelLaunch:
+        file = str(Path(self._manager.connection_file).resolve())
+        info = {name: value.decode() if isinstance(value, bytes) else value for name, value in self._connection()}
+        return KernelLaunch(
+            id=secrets.token_hex(8),
+            argv=tuple(word.replace(file, keeper.CONNECTION_FILE) for word in cmd),
+            cwd=str(self.cwd),
+            env={name: env[name] for name in (_SESSION_NAME,) if name in env},
+            connection={**info, "kernel_name": self._manager.kernel_name},
+        )
+
+    def _connection(self) -> list[tuple[str, Any]]:
+        return [(name, value) for name, value in self.connection_info.items() if value is not None]
+
+    async def _start_workload(self, launch: KernelLaunch, env: dict[str, str]) -> None:
+        loop, notices = asyncio.get_running_loop(), Notices(self._manager)
+
+        def changed(lease: Lease) -> None:
+            # A loop that is closed has nobody left to be told.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(notices.tell, lease)
+
+        plan = KernelPlan(launch=launch, without_server_s=self.without_server)
+        self._lease = lease = await _there(_submitted(self._specification(launch, env), plan, changed))
+        starting = asyncio.wrap_future(runtime().spawn(lease.started(self._queue_timeout_s())))
+        # A pending kernel that is shut down is one whose readiness nobody waits for any more.
+        self._manager.ready.add_done_callback(lambda ready: ready.cancelled() and starting.cancel())
+        try:
+            await starting
+        except (RunaiError, asyncio.CancelledError):
+            self._lease = None
+            await _there(lease.withdraw())
+            raise
+
+    def _specification(self, launch: KernelLaunch, env: dict[str, str]) -> WorkloadSpec:
+        try:
+            gpu = int(self.gpu) if self.gpu.isdecimal() else self.gpu or 0
+            request = TaskRequest(gpu=gpu, gpu_memory_mib=self.gpu_memory_mib)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"The kernelspec {self._manager.kernel_name} asks for what cannot be: {error}.", "Install it anew."
+            ) from None
+        return WorkloadSpec(
+            command=(sys.executable, "-I", "-S", "-u", keeper.__file__),
+            cwd=launch.cwd,
+            env=text_environment(env),
+            name_hint=name_hint(env, "kernel"),
+            kind="workspace",
+            queue=self.project,
+            preemptible=self.preemptible,
+            request=request,
+            key=launch.id,
+        )
+
+    def _queue_timeout_s(self) -> float | None:
+        manages_pending = getattr(self._manager.parent, "use_pending_kernels", False)
+        return None if manages_pending else self.queue_timeout
+
+    async def _let_go(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            await _there(lease.end())
+
+
+async def _there(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run where leases live: managers of kernels come with and without a running event loop."""
+    return await asyncio.wrap_future(runtime().spawn(coroutine))
+
+
+@cache
+def _client() -> AsyncClient:
+    return AsyncClient()
+
+
+async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Any) -> Lease:
+    client = _client()
+    with client.engine.staging() as folder:
+        keeper.write_privately(str(folder / keeper.LAUNCH), json.loads(msgspec.json.encode(plan)))
+        return Lease(client, await client.engine.submit(spec, folder), plan.launch, changed)
+
+
+async def _restart(lease: Lease, launch: KernelLaunch) -> None:
+    lease.restart(launch)
+
+
+async def _signal(lease: Lease, number: int) -> None:
+    lease.signal(number)

@@ -1,0 +1,40 @@
+"""Real Jupyter servers beside a simulated engine of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kernels.jupyter import Jupyter
+
+StartServer = Callable[..., Jupyter]
+
+
+@pytest.fixture
+def start_server(simulated: Path, tmp_path: Path) -> Iterator[StartServer]:
+    """Start a server with these options; the next one finds what the one before has left."""
+    started: list[Jupyter] = []
+
+    def start(*options: str) -> Jupyter:
+        started.append(Jupyter(tmp_path, *options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> Jupyter:
+    """A server that offers kernels on half a device, and preemptible ones on both devices."""
+    server = start_server("--RunaiProvisioner.queue_timeout=1")
+    offer(server)
+    return server
+
+
+def offer(server: Jupyter) -> None:
+    for words in (("half", "--gpu", "0.5"), ("one", "--gpu", "1"), ("both", "--gpu", "2", "--preemptible")):
+        said = server.say("kernelspec", "install", "--profile", *words)
+        assert said.returncode == 0, said.stderr

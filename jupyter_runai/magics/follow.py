@@ -83,8 +83,8 @@ def _show(
 def _detach_or_stop(client: Client, workload: Workload) -> None:
     if workload.has_ended:
         return
-    print(f"\nDetaches in {_AGAIN_S:.0f} s; interrupt again to stop {workload.name}.", flush=True)
     try:
+        print(f"\nDetaches in {_AGAIN_S:.0f} s; interrupt again to stop {workload.name}.", flush=True)
         time.sleep(_AGAIN_S)
     except KeyboardInterrupt:
         stopped = client.stop(workload.id)

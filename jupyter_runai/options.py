@@ -94,6 +94,8 @@ def cell_parser(verb: str) -> Parser:
     parser.add_argument("--priority", choices=list(PRIORITIES), help="its place in the queue")
     parser.add_argument("--retries", type=_retries, default=0, metavar="N", help="runs after one that fails")
     parser.add_argument("--max-time", type=_seconds, metavar="TIME", help="stop it after so long, such as 90m or 2h")
+    keep = "keep what it holds for so long after it, for the next cell of its name"
+    parser.add_argument("--keep", type=_seconds, metavar="TIME", help=keep)
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--detach", action="store_true", help="submit and go on to the next cell")
     way.add_argument("--dry-run", action="store_true", help="show what would travel and start, and submit nothing")

@@ -71,12 +71,17 @@ class AsyncClient:
             async for update in updates:
                 yield update[1] if isinstance(update, tuple) else update
 
-    async def follow_tasks(self, workload_id: str, tasks: Iterable[int]) -> AsyncGenerator[Workload | TaskOutput, None]:
-        """As `follow`, with the output of each of these tasks."""
+    async def follow_tasks(
+        self, workload_id: str, tasks: Iterable[int], offset: int = 0
+    ) -> AsyncGenerator[Workload | TaskOutput, None]:
+        """As `follow`, with the output of each of these tasks from byte `offset` on."""
         updates: asyncio.Queue[Workload | TaskOutput | BaseException | None] = asyncio.Queue(256)
         followers = [
             asyncio.ensure_future(_into(updates, self.changes(workload_id))),
-            *(asyncio.ensure_future(_into(updates, self._labelled_output(workload_id, task))) for task in tasks),
+            *(
+                asyncio.ensure_future(_into(updates, self._labelled_output(workload_id, task, offset)))
+                for task in tasks
+            ),
         ]
         open_ends = len(followers)
         try:
@@ -122,13 +127,12 @@ class AsyncClient:
                 since = (event.epoch, event.seq)
                 yield event
 
-    async def _labelled_output(self, workload_id: str, task: int) -> AsyncGenerator[TaskOutput, None]:
-        async with aclosing(self._output(workload_id, task)) as pieces:
+    async def _labelled_output(self, workload_id: str, task: int, offset: int) -> AsyncGenerator[TaskOutput, None]:
+        async with aclosing(self._output(workload_id, task, offset)) as pieces:
             async for piece in pieces:
                 yield task, piece
 
-    async def _output(self, workload_id: str, task: int = 0) -> AsyncGenerator[bytes, None]:
-        offset = 0
+    async def _output(self, workload_id: str, task: int = 0, offset: int = 0) -> AsyncGenerator[bytes, None]:
         stream = _persistent(lambda: self.engine.logs(workload_id, offset, follow=True, task=task))
         async with aclosing(stream) as pieces:
             async for piece in pieces:

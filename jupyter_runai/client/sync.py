@@ -78,10 +78,10 @@ class Client:
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
 
     def follow_tasks(
-        self, workload_id: str, tasks: Iterable[int], tick_s: float | None = None
+        self, workload_id: str, tasks: Iterable[int], tick_s: float | None = None, offset: int = 0
     ) -> Iterator[Workload | TaskOutput | None]:
-        """As `follow`, with the output of each of these tasks as (index, bytes)."""
-        return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks), tick_s)
+        """As `follow`, with the output of each of these tasks from byte `offset` on as (index, bytes)."""
+        return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks, offset), tick_s)
 
     def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return self._runtime.run(self._engine.tasks(workload_id))

@@ -13,6 +13,7 @@ from jupyter_runai.client import shared_client
 from jupyter_runai.magics.cell import CellLimits, CellOptions, run_cell
 from jupyter_runai.magics.complete import Completer
 from jupyter_runai.magics.errors import shown, shown_syntax_error
+from jupyter_runai.magics.kept import SentValues
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
 from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
@@ -36,6 +37,7 @@ class RunaiMagics(Magics, Configurable):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.modules = LocalModules()
+        self.sent = SentValues()
         self.completer = Completer(shell)
 
     def attach(self) -> None:
@@ -72,7 +74,7 @@ class RunaiMagics(Magics, Configurable):
         verb = verb_of(words or [""], CELL_VERBS, "%%runai")
         options = CellOptions(kind=CELL_VERBS[verb], **vars(cell_parser(verb).parse(words[1:])))
         limits = CellLimits(warn=self.warn_values, refuse=self.largest_values)
-        run_cell(self.shell, shared_client(), options, cell, limits, self.modules)
+        run_cell(self.shell, shared_client(), options, cell, limits, self.modules, self.sent)
 
 
 def _split(line: str) -> list[str]:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from types import ModuleType
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from jupyter_runai.client import Client, never_starts
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.follow import follow, say_detached
 from jupyter_runai.magics.handshake import shake_hands
 from jupyter_runai.magics.inputs import captured, chosen, unknown
+from jupyter_runai.magics.kept import SentValues, Stay, check_keep, kept_process
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.magics.preview import preview_text
-from jupyter_runai.magics.values import read_results, write_cell, write_values
+from jupyter_runai.magics.values import Cell, read_results, write_cell, write_values
 from jupyter_runai.specification import Asked, specification
 from jupyter_runai.surroundings import name_hint
 from jupyter_runai.words import size
@@ -34,6 +37,7 @@ class CellOptions(Asked, frozen=True, kw_only=True):
     dry_run: bool = False
     inputs: list[str] | None = None
     outputs: list[str] = field(default_factory=list)
+    keep: float | None = None
 
 
 class CellLimits(Struct, frozen=True, kw_only=True):
@@ -43,15 +47,6 @@ class CellLimits(Struct, frozen=True, kw_only=True):
     refuse: int
 
 
-class Cell(Struct, frozen=True, kw_only=True):
-    """A cell that is ready to travel: its Python, the values and the modules that go along as they are here."""
-
-    python: str
-    filename: str
-    values: dict[str, Any]
-    modules: dict[str, ModuleType]
-
-
 def run_cell(
     shell: InteractiveShell,
     client: Client,
@@ -59,8 +54,11 @@ def run_cell(
     source: str,
     limits: CellLimits,
     modules: LocalModules,
+    sent: SentValues,
 ) -> None:
-    """Submit a cell and stay with it until it has ended, or until it is clear that it never starts.
+    """Submit a cell, or hand it to what is kept under its name, and stay with it.
+
+    That is until it has ended, or until it is clear that it never starts.
 
     Raises:
         SyntaxError: the cell is no Python; nothing was submitted.
@@ -68,13 +66,23 @@ def run_cell(
         CellFailed: it ran and failed, or was stopped from here.
         Shown: it completed, and a variable it left cannot be had here.
     """
-    cell = prepared_cell(shell, options, source, modules)
+    check_keep(options)
+    kept = None if options.dry_run else kept_process(client, options)
+    cell = prepared_cell(shell, options, source, modules, () if kept is None else kept.names)
     if options.dry_run:
         print(preview_cell(shell, client, options, cell, limits))
         return
-    workload = submit_cell(shell, client, options, cell, limits)
+    if kept is None:
+        workload = submit_cell(shell, client, options, cell, limits)
+    else:
+        workload = kept.workload
+        changed = replace(cell, values=sent.changed(workload, cell.values))
+        kept.hand_over(lambda folder: _write(shell, folder, changed, limits))
+    if cell.keep is not None:
+        sent.note(workload, cell.values)
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
-    workload = follow(client, workload, line, until_placed=options.detach)
+    stay = Stay(cell, kept)
+    workload = follow(client, workload, line, options.detach, stay)
     if not workload.has_ended:
         say_detached(workload)
         return
@@ -82,24 +90,33 @@ def run_cell(
         print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
         print(client.info().notice, end="")
         return
-    _bring_back(shell, client, workload, line)
+    sent.note(workload, _bring_back(shell, client, workload, line, stay.note))
+    if stay.has_lost_values:
+        sent.forget(workload)
     if workload.state != "completed":
         raise failed(workload, client.tasks(workload.id) if workload.tasks > 1 else ())
 
 
-def prepared_cell(shell: InteractiveShell, options: CellOptions, source: str, modules: LocalModules) -> Cell:
-    """What is to travel; people are told of names that nothing defines and of modules that have changed."""
+def prepared_cell(
+    shell: InteractiveShell, options: CellOptions, source: str, modules: LocalModules, there: Collection[str] = ()
+) -> Cell:
+    """What is to travel; people are told of names that nothing defines and of modules that have changed.
+
+    `there` are the names that its process has already.
+    """
     python = shell.transform_cell(source)
     filename = f"In[{shell.displayhook.prompt_count}]"
     _check(python, filename)
     values = captured(python, shell.user_ns) if options.inputs is None else chosen(options.inputs, shell.user_ns)
     changed = modules.changed()
-    known = shell.user_ns if options.inputs is None else values
+    known = {*(shell.user_ns if options.inputs is None else values), *there}
     for sentence in unknown(python, known, shell.user_ns):
         print(sentence, file=sys.stderr)
     if changed:
         print(f"Changed on disk, and in the cell as they are here: {', '.join(changed)}.", file=sys.stderr)
-    return Cell(python=python, filename=filename, values=values, modules=changed)
+    return Cell(
+        python=python, filename=filename, values=values, modules=changed, outputs=options.outputs, keep=options.keep
+    )
 
 
 def preview_cell(shell: InteractiveShell, client: Client, options: CellOptions, cell: Cell, limits: CellLimits) -> str:
@@ -117,22 +134,16 @@ def submit_cell(
     spec = specification(options, name_hint(os.environ, "cell"))
     shake_hands(spec.command[0])
     with client.staging() as folder:
-        written = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
-        write_cell(
-            folder,
-            cell.python,
-            cell.filename,
-            list(cell.values),
-            options.outputs,
-            "get_ipython()" in cell.python,
-            cell.modules,
-            written.sources,
-            limits.refuse,
-        )
-        total = sum(written.sizes.values())
-        if total > limits.warn:
-            print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
+        _write(shell, folder, cell, limits)
         return client.submit(spec, folder)
+
+
+def _write(shell: InteractiveShell, folder: Path, cell: Cell, limits: CellLimits) -> None:
+    written = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
+    write_cell(folder, cell, written.sources, limits.refuse)
+    total = sum(written.sizes.values())
+    if total > limits.warn:
+        print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
 
 
 def _check(python: str, filename: str) -> None:
@@ -143,13 +154,17 @@ def _check(python: str, filename: str) -> None:
         raise InvalidRequest("The cell is nested too deeply for Python to compile.", "Split it.") from None
 
 
-def _bring_back(shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine) -> None:
+def _bring_back(
+    shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine, note: str
+) -> dict[str, Any]:
+    """Take over the values that it left, and say so behind what else there is to say."""
     results = workload.report.results if workload.report is not None else ()
-    if not results:
-        return
-    folder = client.results(workload.id)
-    values, lost = read_results(folder, [result.name for result in results])
+    values, lost = (
+        read_results(client.results(workload.id), [result.name for result in results]) if results else ({}, [])
+    )
     shell.push(values)
-    line.show(workload, tuple((result.name, result.type, result.size) for result in results if result.name in values))
+    returned = tuple((result.name, result.type, result.size) for result in results if result.name in values)
+    line.show(workload, returned, note)
     if lost:
         raise not_brought_back(lost)
+    return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -38,7 +38,7 @@ def chosen(names: Sequence[str], namespace: Mapping[str, Any]) -> dict[str, Any]
     return {name: namespace[name] for name in dict.fromkeys(names)}
 
 
-def unknown(python: str, taken: Mapping[str, Any], namespace: Mapping[str, Any]) -> list[str]:
+def unknown(python: str, taken: Collection[str], namespace: Mapping[str, Any]) -> list[str]:
     """A sentence for each name that the cell reads and neither it nor `taken` defines, as far as can be known now."""
     read = set(names_read(python))
     if _MAY_DEFINE_ANYTHING & read or _imports_everything(python):

@@ -27,9 +27,10 @@ class ProgressLine:
         self._shown = ""
         self._bundle: dict[str, str] = {}
 
-    def show(self, workload: Workload, returned: tuple[tuple[str, str, int], ...] = ()) -> None:
-        """Draw the line; `returned` are the (name, type, bytes) of values that came back."""
+    def show(self, workload: Workload, returned: tuple[tuple[str, str, int], ...] = (), note: str = "") -> None:
+        """Draw the line; `returned` are the (name, type, bytes) of values that came back, `note` follows at the end."""
         text, clock = describe(workload, time.time(), returned)
+        text += f" · {note}" if note else ""
         # Where output cannot be replaced (a terminal), a line a change is enough: no ticking clock.
         drawn = f"{text}  {clock}" if self._in_place else text
         if drawn == self._shown:

@@ -64,18 +64,22 @@ class LabelledOutput(PlainOutput):
 class RichOutput(PlainOutput):
     """The text of `plain`, and from a file beside it what `running/displays.py` recorded.
 
+    Of the log it gets what comes from byte `start` on; the first `shown` bytes of the file are another cell's.
+
     `cleared` is called after the cell's outputs were cleared: what is to stay is shown again there. Without it nothing
     is cleared.
     """
 
-    def __init__(self, path: Path, plain: PlainOutput, cleared: Callable[[], None] | None) -> None:
+    def __init__(
+        self, path: Path, plain: PlainOutput, cleared: Callable[[], None] | None, start: int = 0, shown: int = 0
+    ) -> None:
         self._path = path
         self._plain = plain
         self._cleared = cleared
-        self._read = 0
+        self._read = shown
         self._records: deque[dict[str, Any]] = deque()
         self._ahead = bytearray()
-        self._at = 0
+        self._at = start
         self._clear_first = False
 
     def feed(self, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import json
+import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import cloudpickle
-from msgspec import Struct
+from msgspec import Struct, field
 
 from jupyter_runai.culprit import culprit
 from jupyter_runai.magics.modules import by_value
@@ -24,6 +25,21 @@ from scheduler_core.errors import InvalidRequest, TooLarge
 
 _MB = 1_000_000
 _NOT_TAKEN = frozenset({"__builtins__", "__spec__", "__loader__", "__cached__"})
+
+
+class Cell(Struct, frozen=True, kw_only=True):
+    """A cell that is ready to travel: its Python, the values and the modules that go along as they are here.
+
+    Its process is kept for `keep` seconds after it, null: not at all.
+    """
+
+    python: str
+    filename: str
+    values: dict[str, Any]
+    modules: dict[str, ModuleType]
+    outputs: list[str]
+    keep: float | None
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 class Written(Struct, frozen=True):
@@ -121,31 +137,23 @@ def _refusal(name: str, value: Any, error: Exception, changed: bool) -> InvalidR
     )
 
 
-def write_cell(
-    folder: Path,
-    source: str,
-    filename: str,
-    names: list[str],
-    outputs: list[str],
-    ipython: bool,
-    modules: Iterable[str],
-    sources: Mapping[str, str],
-    largest: int,
-) -> None:
-    """Describe the cell in `cell.json`, as the runner reads it."""
-    cell = {
-        "source": source,
-        "filename": filename,
-        "names": names,
-        "outputs": outputs,
+def write_cell(folder: Path, cell: Cell, sources: Mapping[str, str], largest: int) -> None:
+    """Describe the cell in `cell.json`, as the runner reads it; `largest` bytes may come back."""
+    description = {
+        "source": cell.python,
+        "filename": cell.filename,
+        "names": list(cell.values),
+        "outputs": cell.outputs,
         "largest": largest,
         "path": module_path(),
-        "ipython": ipython,
-        "modules": list(modules),
+        "ipython": "get_ipython()" in cell.python,
+        "modules": list(cell.modules),
         "sources": sources,
         "versions": {"python": sys.version_info[:2], "cloudpickle": cloudpickle.__version__},
+        "id": cell.id,
+        "keep": cell.keep,
     }
-    (folder / "cell.json").write_text(json.dumps(cell))
+    (folder / "cell.json").write_text(json.dumps(description))
 
 
 def read_results(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], list[str]]:

@@ -1,7 +1,7 @@
 """Runs one cell: loads the values that travelled, and saves those that are to come back.
 
-`cell.json` in the inputs is {source, filename, names, outputs, largest, path, ipython, modules, sources, versions}. The
-values are as `values.py` writes them: the namespaces of `modules`, then the values in the order of `names`.
+`cell.json` in the inputs is {source, filename, names, outputs, largest, path, ipython, modules, sources, versions, id,
+keep}. The values are as `values.py` writes them: the namespaces of `modules`, then the values in the order of `names`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,38 @@ from .values import OverLimit, ValueFiles, unpickler
 
 
 def run_cell(inputs: Path, folder: Path, index: int) -> int:
-    """Run the cell; 0 when it ended well, 1 when it raised, its own status when it exited."""
-    cell = json.loads((inputs / "cell.json").read_text())
-    sys.path[:] = cell["path"]
+    """Run the cell; 0 when it ended well, 1 when it raised, its own status when it exited.
+
+    One that is to be kept (`keep` in seconds) is followed by others in the same process.
+    """
+    cell = _read(inputs)
     sys.modules["__main__"] = module = ModuleType("__main__")
+    displays.prepare(module, displays.Displays(displays.display_file(folder, index)))
+    if cell["keep"] is not None:
+        from .keeping import keep_cells  # noqa: PLC0415 (only what is needed)
+
+        return keep_cells(
+            inputs, folder, vars(module), _read, lambda found, cell: _run(found, cell, module, folder, index)
+        )
+    status, said = _run(inputs, cell, module, folder, index)
+    if said is not None:
+        report(**said)
+    return status
+
+
+def _read(inputs: Path) -> dict[str, Any]:
+    cell: dict[str, Any] = json.loads((inputs / "cell.json").read_text())
+    return cell
+
+
+def _run(
+    inputs: Path, cell: dict[str, Any], module: ModuleType, folder: Path, index: int
+) -> tuple[int, dict[str, Any] | None]:
+    """Run one cell in this module: its status and what is to be reported of it, nothing where it exited by itself."""
+    sys.path[:] = cell["path"]
     for filename, source in cell["sources"].items():
         remember_source(filename, source)
     try:
-        displays.prepare(module, displays.Displays(displays.display_file(folder, index)))
         module.__dict__.update(_load(inputs / "values", cell))
         # Loading functions leaves the dict of the builtins there; a notebook has the module.
         module.__dict__["__builtins__"] = builtins
@@ -37,18 +61,15 @@ def run_cell(inputs: Path, folder: Path, index: int) -> int:
             importlib.import_module("IPython")
         status = execute(cell["source"], cell["filename"], module.__dict__)
         if status:
-            return status
+            return status, None
         # Of several tasks the first one's variables come back.
         results, lost = _save([] if index else cell["outputs"], module.__dict__, folder, cell["largest"])
     except BaseException as error:
         sys.stdout.flush()
-        report(error=described(error, cell["filename"]))
-        return FAILED
+        return FAILED, {"error": described(error, cell["filename"])}
     if lost:
-        report(results=results, error=described(ValueLost("\n".join(lost)), cell["filename"]))
-        return FAILED
-    report(results=results)
-    return 0
+        return FAILED, {"results": results, "error": described(ValueLost("\n".join(lost)), cell["filename"])}
+    return 0, {"results": results}
 
 
 def _load(stem: Path, cell: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ __all__ = ["Handle", "RemoteError", "RemoteFunction", "get", "map", "remote", "s
 
 
 def __getattr__(name: str) -> Any:
-    """The version and the functions are loaded when asked for: that costs more than the rest of this module."""
+    """The version, functions and widgets are loaded when asked for: that costs more than the rest of this module."""
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415
 
         return version("jupyter-runai")
+    if name == "widgets":
+        return import_module("jupyter_runai.widgets")
     if name in __all__:
         from jupyter_runai import functions  # noqa: PLC0415
 

@@ -104,7 +104,7 @@ def cell_parser(verb: str) -> Parser:
     return parser
 
 
-def resized(options: argparse.Namespace, own: str | None) -> tuple[str, argparse.Namespace]:
+def what_to_resize(options: argparse.Namespace, own: str | None) -> tuple[str, argparse.Namespace]:
     """Which workload `resize` is about, and the amount it is to ask for.
 
     `own` is the workload that asks, null outside of any.

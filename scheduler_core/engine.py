@@ -35,7 +35,11 @@ class Engine(Protocol):
     async def info(self) -> EngineInfo: ...
 
     async def preview(self, spec: WorkloadSpec) -> Verdict:
-        """The verdict the workload would get now; nothing is submitted."""
+        """The verdict the workload would get now; nothing is submitted.
+
+        Where the engine knows, its facts also say where it would be placed (`place`: nodes with the ids of devices) and
+        whose work would go for it (`takes_from`: workloads with the action and the number of tasks).
+        """
         ...
 
     def staging(self) -> AbstractContextManager[Path]:

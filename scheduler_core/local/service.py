@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -173,10 +174,9 @@ class Service:
         workload = new_workload(spec, self._new_id(), name, caller.name, self._simulated, caller.account)
         folder = self._runs.new_folder(workload.id, caller.account)
         inputs = self._staged(submission.inputs)
+        record = new_record(spec, workload, caller.account)
         try:
-            folder.make(inputs)
-            record = new_record(spec, workload, caller.account)
-            folder.keep(record)
+            await asyncio.to_thread(folder.make, record, inputs)
             await self._book.add(record)
         except OSError as error:
             folder.give_back_inputs(inputs)
@@ -468,6 +468,7 @@ def _check(spec: WorkloadSpec) -> None:
         raise InvalidRequest(f"The working directory {spec.cwd} is not an absolute path.")
 
 
+@cache
 def _version() -> str:
     try:
         return version("jupyter-runai")

@@ -25,6 +25,7 @@ DECIDED = {
     "msgspec",
     "numpy",
     "nvidia-ml-py",
+    "prometheus-client",
     "tornado",
     "traitlets",
 }

@@ -15,7 +15,7 @@ import {
   WORKLOAD_ARGS,
   workloadOf
 } from '../commands';
-import { EngineError } from '../model/api';
+import { EngineError } from '../api/client';
 import { isStoppable } from '../model/workloads';
 import { IEngineModel } from '../tokens';
 

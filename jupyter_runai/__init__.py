@@ -41,14 +41,16 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
     magics = RunaiMagics(shell)
     shell.register_magics(magics)
-    shell.configurables.append(magics)  # type: ignore[arg-type]
+    magics.attach()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics away again."""
     from jupyter_runai.magics import RunaiMagics  # noqa: PLC0415
 
-    shell.configurables[:] = [known for known in shell.configurables if not isinstance(known, RunaiMagics)]
+    for magics in [known for known in shell.configurables if isinstance(known, RunaiMagics)]:
+        magics.detach()
+        shell.configurables.remove(magics)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("runai", None)
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, gpu_amount
-from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES
+from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES, Kind
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
@@ -81,10 +81,10 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     return parsers
 
 
-def cell_parser() -> Parser:
-    """The parser of `%%runai train`."""
-    parser = Parser(prog="%%runai train", description="Run this cell as a workload")
-    _add_amount(parser)
+def cell_parser(verb: str) -> Parser:
+    """The parser of a verb of `%%runai`, one of `CELL_VERBS`."""
+    parser = Parser(prog=f"%%runai {verb}", description="Run this cell as a workload")
+    _add_amount(parser, devices=True)
     _add_limit(parser)
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--workers", type=_workers, metavar="N", help="so many tasks as one distributed training")
@@ -94,7 +94,12 @@ def cell_parser() -> Parser:
     parser.add_argument("--priority", choices=list(PRIORITIES), help="its place in the queue")
     parser.add_argument("--retries", type=_retries, default=0, metavar="N", help="runs after one that fails")
     parser.add_argument("--max-time", type=_seconds, metavar="TIME", help="stop it after so long, such as 90m or 2h")
-    parser.add_argument("--detach", action="store_true", help="submit and go on to the next cell")
+    keep = "keep what it holds for so long after it, for the next cell of its name"
+    parser.add_argument("--keep", type=_seconds, metavar="TIME", help=keep)
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--detach", action="store_true", help="submit and go on to the next cell")
+    way.add_argument("--dry-run", action="store_true", help="show what would travel and start, and submit nothing")
+    parser.add_argument("-i", "--inputs", type=_names, metavar="A,B", help="variables to take along, and no others")
     parser.add_argument("-o", "--outputs", type=_names, default=[], metavar="A,B", help="variables to bring back")
     return parser
 
@@ -145,7 +150,7 @@ def checked_options(given: Mapping[str, object]) -> dict[str, Any]:
     """
     words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     try:
-        return vars(cell_parser().parse(words))
+        return vars(cell_parser("train").parse(words))
     except InvalidRequest as error:
         raise InvalidRequest(_LONG_OPTION.sub(_python_name, error.message)) from None
 
@@ -154,10 +159,12 @@ def _python_name(option: re.Match[str]) -> str:
     return option[1].replace("-", "_")
 
 
-def _add_amount(parser: Parser, required: bool = False) -> None:
+def _add_amount(parser: Parser, required: bool = False, devices: bool = False) -> None:
     amount = parser.add_mutually_exclusive_group(required=required)
     amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
     amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+    if devices:
+        amount.add_argument("--devices", dest="gpu", type=_devices, metavar="N", help="whole devices, such as 2")
 
 
 def _add_limit(parser: Parser) -> None:
@@ -197,6 +204,8 @@ def with_amount(request: TaskRequest, amount: Amount) -> TaskRequest:
         raise InvalidRequest(f"{error}.") from None
 
 
+CELL_VERBS: Mapping[str, Kind] = {"train": "training", "run": "interactive"}
+"""What `%%runai` makes of a cell, by its verb."""
 VERBS = {
     "list": "workloads that run or wait",
     "logs": "the output of a workload",
@@ -228,6 +237,12 @@ def _gpu(text: str) -> int | str:
     if not whole and not portion:
         raise argparse.ArgumentTypeError("0 asks for no device: leave --gpu out to run on the CPU")
     return whole or text
+
+
+def _devices(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= _MOST:
+        raise argparse.ArgumentTypeError(f"a whole number of devices from 1 on, not {text}")
+    return int(text)
 
 
 def _memory(text: str) -> int:

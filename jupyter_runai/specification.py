@@ -13,7 +13,7 @@ from jupyter_runai.options import with_amount
 from jupyter_runai.surroundings import is_text, text_environment
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
 
 _RUNNER = Path(__file__).with_name("runner.py")
 
@@ -21,6 +21,7 @@ _RUNNER = Path(__file__).with_name("runner.py")
 class Asked(Struct, frozen=True, kw_only=True):
     """What people ask for, checked: `gpu_memory` and its limit are in MiB, `max_time` in seconds."""
 
+    kind: Kind = "training"
     gpu: int | str | None = None
     gpu_memory: int | None = None
     gpu_limit: int | str | None = None
@@ -47,7 +48,7 @@ def specification(asked: Asked, name_hint: str, key: str | None = None) -> Workl
         env=environment(),
         name=asked.name or "",
         name_hint=name_hint,
-        kind="training",
+        kind=asked.kind,
         queue=asked.project or DEFAULT_QUEUE,
         tasks=most,
         min_tasks=fewest,

@@ -186,8 +186,12 @@ def _config(client: Client, options: Namespace) -> str:
 
 def _help(client: Client, options: Namespace) -> str:
     rows = [(f"%runai {verb}", text) for verb, text in VERBS.items()]
-    cell = ("%%runai train --gpu 0.5 -o model", "run a cell on half a device and bring a variable back")
-    return table(("", ""), [cell, *rows])
+    cells = [
+        ("%%runai train --gpu 0.5 -o model", "run a cell on half a device and bring a variable back"),
+        ("%%runai run --devices 1", "the same before all training, and not preempted"),
+        ("%%runai train --dry-run", "see what would travel and when it would start"),
+    ]
+    return table(("", ""), [*cells, *rows])
 
 
 def explanation_text(explanation: Explanation) -> str:

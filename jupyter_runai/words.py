@@ -38,7 +38,11 @@ def share(milli: int) -> str:
 
 def asked(workload: Workload) -> str:
     """What a workload asks for: 0.5, 2, 20 GB, 0.25-1 with a limit of 1, 4 x 0.5 for four tasks, or - for none."""
-    request = workload.request
+    return asked_for(workload.request, workload.tasks)
+
+
+def asked_for(request: TaskRequest, tasks: int) -> str:
+    """What so many tasks ask for, each `request`."""
     if request.gpu_memory_mib:
         one = f"{request.gpu_memory_mib / 1024:g} GB"
         limit = f"{request.gpu_memory_limit_mib / 1024:g} GB" if request.gpu_memory_limit_mib else ""
@@ -47,7 +51,7 @@ def asked(workload: Workload) -> str:
         one = share(amount) if amount else "-"
         limit = share(request.limit_milli) if request.limit_milli else ""
     one += f"-{limit}" if limit else ""
-    return f"{workload.tasks} x {one}" if workload.tasks > 1 else one
+    return f"{tasks} x {one}" if tasks > 1 else one
 
 
 def held(allocation: Allocation, simulated: bool) -> str:

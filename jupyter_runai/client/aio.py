@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from jupyter_runai.client.settling import Settling
 from scheduler_core.engine import Engine
@@ -17,6 +17,8 @@ from scheduler_core.workload import EngineState, Event, Output, Workload, Worklo
 
 T = TypeVar("T")
 
+TaskOutput: TypeAlias = tuple[int, bytes]
+"""What a task has written: its index, and the bytes."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
 _MOST_FAILURES = 10
@@ -76,10 +78,21 @@ class AsyncClient:
 
         Goes on by itself when the engine restarts in between.
         """
-        updates: asyncio.Queue[Workload | bytes | BaseException | None] = asyncio.Queue(256)
+        async with aclosing(self.follow_tasks(workload_id, (0,))) as updates:
+            async for update in updates:
+                yield update[1] if isinstance(update, tuple) else update
+
+    async def follow_tasks(
+        self, workload_id: str, tasks: Iterable[int], offset: int = 0
+    ) -> AsyncGenerator[Workload | TaskOutput, None]:
+        """As `follow`, with the output of each of these tasks from byte `offset` on."""
+        updates: asyncio.Queue[Workload | TaskOutput | BaseException | None] = asyncio.Queue(256)
         followers = [
             asyncio.ensure_future(_into(updates, self.changes(workload_id))),
-            asyncio.ensure_future(_into(updates, self.output(workload_id))),
+            *(
+                asyncio.ensure_future(_into(updates, self._labelled_output(workload_id, task, offset)))
+                for task in tasks
+            ),
         ]
         open_ends = len(followers)
         try:
@@ -118,10 +131,15 @@ class AsyncClient:
                     if workload.has_ended:
                         return
 
-    async def output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
-        """The output from its beginning until the workload has ended, through restarts of the engine."""
-        offset = 0
-        async with aclosing(_persistent(lambda: self.engine.logs(workload_id, offset, follow=True))) as pieces:
+    async def _labelled_output(self, workload_id: str, task: int, offset: int) -> AsyncGenerator[TaskOutput, None]:
+        async with aclosing(self.output(workload_id, task, offset)) as pieces:
+            async for piece in pieces:
+                yield task, piece
+
+    async def output(self, workload_id: str, task: int = 0, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """A task's output from byte `offset` until the workload has ended, through restarts of the engine."""
+        stream = _persistent(lambda: self.engine.logs(workload_id, offset, follow=True, task=task))
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 yield joined(piece, offset)
                 offset = piece.offset + len(piece.data)
@@ -166,7 +184,8 @@ async def _persistent(
 
 
 async def _into(
-    updates: asyncio.Queue[Workload | bytes | BaseException | None], source: AsyncGenerator[Workload | bytes, None]
+    updates: asyncio.Queue[Workload | TaskOutput | BaseException | None],
+    source: AsyncGenerator[Workload | TaskOutput, None],
 ) -> None:
     end: BaseException | None = None
     try:

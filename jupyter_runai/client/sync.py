@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
-from jupyter_runai.client.aio import AsyncClient, joined
+from jupyter_runai.client.aio import AsyncClient, TaskOutput, joined
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.engine import Engine
@@ -77,6 +77,12 @@ class Client:
     def follow(self, workload_id: str, tick_s: float | None = None) -> Iterator[Workload | bytes | None]:
         """The workload at each change and its output as it comes; null after `tick_s` seconds without either."""
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
+
+    def follow_tasks(
+        self, workload_id: str, tasks: Iterable[int], tick_s: float | None = None, offset: int = 0
+    ) -> Iterator[Workload | TaskOutput | None]:
+        """As `follow`, with the output of each of these tasks from byte `offset` on as (index, bytes)."""
+        return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks, offset), tick_s)
 
     def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return self._runtime.run(self._engine.tasks(workload_id))

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from jupyter_runai.client import shared_client
 from jupyter_runai.magics import RunaiMagics
-from jupyter_runai.magics.cell import CellLimits, CellOptions, submit_cell
-from jupyter_runai.options import cell_parser
+from jupyter_runai.magics.cell import CellLimits, CellOptions, prepared_cell, submit_cell
+from jupyter_runai.options import CELL_VERBS, cell_parser
 from jupyter_runai.specification import specification
 from jupyter_runai.surroundings import name_hint
 from jupyter_runai.widgets import strings
@@ -26,7 +26,9 @@ from scheduler_core.model import MILLI
 from scheduler_core.workload import Workload, WorkloadSpec
 
 MakeSpec: TypeAlias = Callable[[float, int, int], WorkloadSpec]
-_AMOUNTS = frozenset({"--gpu", "--gpu-memory", "--gpu-limit", "--gpu-memory-limit", "--workers", "--elastic"})
+_AMOUNTS = frozenset(
+    {"--gpu", "--gpu-memory", "--devices", "--gpu-limit", "--gpu-memory-limit", "--workers", "--elastic"}
+)
 _MAGIC = "%%runai"
 
 
@@ -85,10 +87,10 @@ class SpecJob:
 
 
 class CellJob:
-    """A cell's source; of a line `%%runai train ...` at its top everything but the amount stays.
+    """A cell's source; of a line `%%runai train ...` or `run` at its top everything but the amount stays.
 
     Raises:
-        InvalidRequest: there is no notebook, or the line is none of `%%runai train`.
+        InvalidRequest: there is no notebook, or the line is none of `%%runai train` or `run`.
     """
 
     takes_shares_of_several = False
@@ -98,8 +100,8 @@ class CellJob:
         if shell is None:
             raise InvalidRequest(strings.NO_SHELL)
         self._shell: InteractiveShell = shell
-        line, self._source = _split(source)
-        options = CellOptions(**vars(cell_parser().parse(line)))
+        self._verb, line, self._source = _split(source)
+        options = CellOptions(**vars(cell_parser(self._verb).parse(line)))
         self._others = list(_without_amounts(line))
         gpu = options.gpu or 1
         milli = MILLI if isinstance(gpu, int) else round(float(gpu) * MILLI)
@@ -107,7 +109,7 @@ class CellJob:
         self.initial = Amount(milli=milli, devices=devices, workers=options.workers or 1)
 
     def line(self, amount: Amount) -> str:
-        return f"{_MAGIC} train {shlex.join(self._words(amount))}"
+        return f"{_MAGIC} {self._verb} {shlex.join(self._words(amount))}"
 
     def spec(self, amount: Amount) -> WorkloadSpec:
         return specification(self._options(amount), name_hint(os.environ, "cell"))
@@ -115,14 +117,17 @@ class CellJob:
     def submit(self, amount: Amount) -> Workload:
         magics = RunaiMagics(self._shell)
         limits = CellLimits(warn=magics.warn_values, refuse=magics.largest_values)
-        return submit_cell(self._shell, shared_client(), self._options(amount), self._source, limits)
+        options = self._options(amount)
+        cell = prepared_cell(self._shell, options, self._source, magics.modules)
+        return submit_cell(self._shell, shared_client(), options, cell, limits)
 
     def _words(self, amount: Amount) -> list[str]:
         workers = ["--workers", str(amount.workers)] if amount.workers > 1 else []
         return ["--gpu", str(amount.gpu), *workers, *self._others]
 
     def _options(self, amount: Amount) -> CellOptions:
-        return CellOptions(**vars(cell_parser().parse(self._words(amount))))
+        words = self._words(amount)
+        return CellOptions(kind=CELL_VERBS[self._verb], **vars(cell_parser(self._verb).parse(words)))
 
 
 def job_of(work: str | WorkloadSpec | MakeSpec) -> Job:
@@ -157,15 +162,15 @@ def _made(make: MakeSpec, amount: Amount) -> WorkloadSpec:
     return made
 
 
-def _split(source: str) -> tuple[list[str], str]:
-    """The words of the cell's line behind `%%runai train`, and its code."""
+def _split(source: str) -> tuple[str, list[str], str]:
+    """The verb of the cell's line `%%runai ...`, the words behind it, and its code."""
     first, _, rest = source.lstrip().partition("\n")
     if not first.startswith(_MAGIC):
-        return [], source
-    words = shlex.split(first.removeprefix(_MAGIC))
-    if words[:1] != ["train"]:
-        raise InvalidRequest(strings.NOT_TRAIN.format(" ".join(words[:1])))
-    return words[1:], rest
+        return "train", [], source
+    verb, *words = shlex.split(first.removeprefix(_MAGIC)) or [""]
+    if verb not in CELL_VERBS:
+        raise InvalidRequest(strings.NOT_TRAIN.format(verb))
+    return verb, words, rest
 
 
 def _without_amounts(words: list[str]) -> Iterator[str]:

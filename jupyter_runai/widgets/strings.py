@@ -62,7 +62,7 @@ NOT_MADE = "{}: {}"
 NOT_A_SPEC = "What makes the workload gave a {}, not a WorkloadSpec."
 NOT_A_JOB = "To scale out, give a WorkloadSpec, a function that makes one, or a cell's source, not this {}."
 NO_SHELL = "A cell can be scaled out in a notebook only."
-NOT_TRAIN = "The cell's line starts with %%runai {}, and only %%runai train can be scaled out."
+NOT_TRAIN = "The cell's line starts with %%runai {}, and only %%runai train and run can be scaled out."
 SHARE_ON_ONE = "A cell takes a share of one device, or whole devices."
 
 NEW_WORKLOAD = "New workload"

@@ -97,7 +97,8 @@ browser:
 
 unit: $(NOW)/linked
 	cd labextension && npm run --silent test
-	pytest
+	pytest --numprocesses 2 tests/planning tests/accounting
+	pytest --ignore tests/planning --ignore tests/accounting
 
 test: lint types browser unit
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_runai.functions import Handle, RemoteError, RemoteFunction, get, map, remote, submit  # noqa: A004
+    from jupyter_runai.reports.sdk import usage
 
-__all__ = ["Handle", "RemoteError", "RemoteFunction", "get", "map", "remote", "submit"]
+__all__ = ["Handle", "RemoteError", "RemoteFunction", "get", "map", "remote", "submit", "usage"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,6 +25,10 @@ def __getattr__(name: str) -> Any:
         return version("jupyter-runai")
     if name == "widgets":
         return import_module("jupyter_runai.widgets")
+    if name == "usage":
+        from jupyter_runai.reports.sdk import usage  # noqa: PLC0415
+
+        return usage
     if name in __all__:
         from jupyter_runai import functions  # noqa: PLC0415
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
+import time
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, get_args
 
 from msgspec.structs import replace
 
+from jupyter_runai.reports.period import EXAMPLES, moment
+from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, gpu_amount
 from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES, Kind
@@ -72,6 +75,10 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
         "workers", type=_number_of_workers, help="so many tasks, or MIN:MAX for an elastic one"
     )
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
+    for verb in ("usage", "report"):
+        _add_usage(parsers[verb])
+    parsers["report"].add_argument("--format", choices=["table", "csv", "parquet", "html"], help="else by --output")
+    parsers["report"].add_argument("-o", "--output", metavar="FILE", help="where to write it")
     _add_kernelspec(parsers["kernelspec install"])
     parsers["kernelspec remove"].add_argument("--profile", type=_name, required=True, help="which")
     config = parsers["config"]
@@ -131,6 +138,20 @@ def _amount(text: str) -> tuple[int | str, int]:
         return (0, _memory(text)) if _SIZE.fullmatch(text) else (_gpu(text), 0)
     except argparse.ArgumentTypeError as error:
         raise InvalidRequest(f"{error}.".replace("--gpu", "the amount"), "Try: %runai resize NAME 0.25") from None
+
+
+def _add_usage(parser: Parser) -> None:
+    parser.add_argument("--by", choices=list(get_args(UsageBy)), default="project", help="whose is added up")
+    parser.add_argument("--from", dest="since", type=_moment, default="7d", metavar="TIME", help=f"such as {EXAMPLES}")
+    parser.add_argument("--to", dest="until", type=_moment, metavar="TIME", help="up to then; now")
+    parser.add_argument("--step", choices=list(get_args(UsageStep)), default="all", help="by hours, or days")
+
+
+def _moment(text: str) -> float:
+    try:
+        return moment(text, time.time())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _add_kernelspec(parser: Parser) -> None:
@@ -219,6 +240,8 @@ VERBS = {
     "restore": "bring a deleted workload back",
     "devices": "the devices and who holds them",
     "queues": "quota, fair share and use of each project",
+    "usage": "who used what",
+    "report": "the same as a table, CSV, Parquet or a page to mail",
     "kernelspec install": "offer kernels that hold a share of a device",
     "kernelspec list": "the kernels that hold a share of a device",
     "kernelspec remove": "offer such a kernel no longer",

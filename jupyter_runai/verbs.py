@@ -171,6 +171,16 @@ def _kernelspec(answer: str) -> Callable[[Client, Namespace], str]:
     return run
 
 
+def _report(answer: str) -> Callable[[Client, Namespace], str]:
+    def run(client: Client, options: Namespace) -> str:
+        from jupyter_runai.reports import verbs  # noqa: PLC0415 (the others do without)
+
+        text: str = getattr(verbs, answer)(client, options)
+        return text
+
+    return run
+
+
 def _config(client: Client, options: Namespace) -> str:
     if options.value is None:
         simulated = client.info().simulated
@@ -254,6 +264,8 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "restore": _restore,
     "devices": _devices,
     "queues": _queues,
+    "usage": _report("usage"),
+    "report": _report("report"),
     "kernelspec install": _kernelspec("install_kernelspec"),
     "kernelspec list": _kernelspec("list_kernelspecs"),
     "kernelspec remove": _kernelspec("remove_kernelspec"),

@@ -141,7 +141,7 @@ class Accounting:
     ) -> list[tuple[tuple[int, Subject, Place], Amounts]]:
         with self._store.reading() as connection:
             log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
-            kept = list(usage_sums.sums(connection, by, since, until, step))
+            kept = list(usage_sums.kept_sums(connection, by, since, until, step))
         parts = intervals(log.entries, log.projects, until)
         return [*kept, *cells(parts, [*log.measured, *pending], since, until, step).items()]
 

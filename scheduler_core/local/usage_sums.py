@@ -38,8 +38,9 @@ HOURS_KEPT_MS = 35 * DAY_MS
 WORKLOADS_KEPT_MS = 400 * DAY_MS
 
 _AMOUNTS = Amounts.__struct_fields__
+_LARGE = ("gpu_memory", "cpu", "cpu_used")
 _HALF = 1 << 20
-"""A sum of many whole numbers of 64 bits is made in two parts, since SQLite's own would overflow."""
+"""A sum of many large numbers is made in two parts, since SQLite's own would overflow at 64 bits."""
 _ADDED = ", ".join(
     "energy = COALESCE(energy + excluded.energy, energy, excluded.energy)"
     if name == "energy"
@@ -106,14 +107,17 @@ def thin(connection: Connection, now: int) -> None:
         )
 
 
-def sums(
+def kept_sums(
     connection: Connection, by: UsageBy, since: int, until: int, step: int | None
 ) -> Iterator[tuple[tuple[int, Subject, Place], Amounts]]:
     """What is kept of the steps that begin in [since, until), with what is needed to tell the groups apart."""
     who, where = _SUBJECT[by], _PLACE.get(by, ("model",))
     bucket = "?3" if step is None else f"at / {step} * {step}"
-    parts = ", ".join(f"SUM({name} / {_HALF}) AS {name}_high, SUM({name} % {_HALF}) AS {name}_low" for name in _AMOUNTS)
-    totals = ", ".join(f"SUM({name}_high), SUM({name}_low)" for name in _AMOUNTS)
+    sums = {name: f"SUM({name})" for name in _AMOUNTS if name not in _LARGE}
+    sums |= {f"{name}_high": f"SUM({name} / {_HALF})" for name in _LARGE}
+    sums |= {f"{name}_low": f"SUM({name} % {_HALF})" for name in _LARGE}
+    parts = ", ".join(f"{made} AS {name}" for name, made in sums.items())
+    totals = ", ".join(f"SUM({name})" for name in sums)
     names = ", ".join([*(f"subjects.{name}" for name in who), *(f"places.{name}" for name in where)])
     rows = connection.execute(
         f"SELECT bucket, {names}, {totals} FROM ("  # noqa: S608 (the names are ours)
@@ -131,16 +135,14 @@ def sums(
         }
         yield (
             (bucket_at, Subject(**{"owner": "", "project": "", **subject}), Place(**place)),
-            _amounts(row[len(who) + len(where) :]),
+            _amounts(dict(zip(sums, row[len(who) + len(where) :], strict=True))),
         )
 
 
-def _amounts(halves: list[int | None]) -> Amounts:
-    found: dict[str, int] = {}
-    for number, name in enumerate(_AMOUNTS):
-        high, low = halves[2 * number], halves[2 * number + 1]
-        if high is not None and low is not None:
-            found[name] = high * _HALF + low
+def _amounts(row: dict[str, int | None]) -> Amounts:
+    found = {name: value for name, value in row.items() if name in _AMOUNTS and value is not None}
+    for name in _LARGE:
+        found[name] = (row[f"{name}_high"] or 0) * _HALF + (row[f"{name}_low"] or 0)
     return Amounts(**found)
 
 

@@ -22,7 +22,8 @@ from jupyter_runai.magics.kept import SentValues, Stay, check_keep, kept_process
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.magics.preview import preview_text
-from jupyter_runai.magics.values import Cell, read_results, write_cell, write_values
+from jupyter_runai.magics.returned import returned_by
+from jupyter_runai.magics.values import Cell, write_cell, write_values
 from jupyter_runai.specification import Asked, specification
 from jupyter_runai.surroundings import name_hint
 from jupyter_runai.words import size
@@ -158,13 +159,9 @@ def _bring_back(
     shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine, note: str
 ) -> dict[str, Any]:
     """Take over the values that it left, and say so behind what else there is to say."""
-    results = workload.report.results if workload.report is not None else ()
-    values, lost = (
-        read_results(client.results(workload.id), [result.name for result in results]) if results else ({}, [])
-    )
-    shell.push(values)
-    returned = tuple((result.name, result.type, result.size) for result in results if result.name in values)
-    line.show(workload, returned, note)
-    if lost:
-        raise not_brought_back(lost)
-    return values
+    returned = returned_by(client, workload)
+    shell.push(returned.values)
+    line.show(workload, returned.words, note)
+    if returned.lost:
+        raise not_brought_back(returned.lost)
+    return returned.values

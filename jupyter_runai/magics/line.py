@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from html import escape
 
 from IPython.display import DisplayHandle, display
 
 from jupyter_runai.waiting import waiting_words
-from jupyter_runai.words import duration, elapsed, held, size, state_words
+from jupyter_runai.words import duration, elapsed, held, state_words
 from scheduler_core.workload import Workload
 
 _GLYPHS = {"completed": "✓", "failed": "✗", "stopped": "■"}
@@ -27,8 +28,8 @@ class ProgressLine:
         self._shown = ""
         self._bundle: dict[str, str] = {}
 
-    def show(self, workload: Workload, returned: tuple[tuple[str, str, int], ...] = (), note: str = "") -> None:
-        """Draw the line; `returned` are the (name, type, bytes) of values that came back, `note` follows at the end."""
+    def show(self, workload: Workload, returned: Sequence[str] = (), note: str = "") -> None:
+        """Draw the line; `returned` tells of each value that came back, `note` follows at the end."""
         text, clock = describe(workload, time.time(), returned)
         text += f" · {note}" if note else ""
         # Where output cannot be replaced (a terminal), a line a change is enough: no ticking clock.
@@ -48,14 +49,13 @@ class ProgressLine:
             self._handle.display(self._bundle, raw=True)
 
 
-def describe(workload: Workload, now: float, returned: tuple[tuple[str, str, int], ...]) -> tuple[str, str]:
+def describe(workload: Workload, now: float, returned: Sequence[str]) -> tuple[str, str]:
     """The line's text and its clock."""
     clock = elapsed(duration(workload, now))
     words = [workload.name]
     if workload.has_ended:
         words.append(_ending(workload, clock))
-        words += [f"{name} ← {kind} ({size(count)})" for name, kind, count in returned]
-        return f"{_GLYPHS[workload.state]} {' · '.join(words)}", ""
+        return f"{_GLYPHS[workload.state]} {' · '.join([*words, *returned])}", ""
     words.append(state_words(workload))
     if workload.state == "pending" and workload.verdict is not None:
         words += waiting_words(workload)

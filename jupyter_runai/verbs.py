@@ -7,7 +7,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,7 @@ from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
 from jupyter_runai.command import preview, submit
 from jupyter_runai.description import described, description_text
+from jupyter_runai.explanation import explanation_text
 from jupyter_runai.options import VERBS, what_to_resize, with_amount
 from jupyter_runai.parser import Parser, UsageError
 from jupyter_runai.use import in_use, use_table
@@ -22,8 +22,6 @@ from jupyter_runai.words import (
     asked,
     duration,
     elapsed,
-    held,
-    ordinal,
     resized,
     share,
     size,
@@ -35,7 +33,7 @@ from jupyter_runai.words import (
     told_to_suspend,
 )
 from scheduler_core.model import MILLI
-from scheduler_core.workload import KEPT_DELETED_S, Device, Explanation, Scale
+from scheduler_core.workload import KEPT_DELETED_S, Device, Scale
 
 _LONGEST_OUTPUT = 1_000_000
 """In bytes."""
@@ -143,8 +141,8 @@ def _scale(client: Client, options: Namespace) -> Answer:
 
 
 def _explain(client: Client, options: Namespace) -> Answer:
-    explanation = client.explain(client.find(options.workload).id)
-    return Answer(explanation_text(explanation), explanation)
+    explanation = client.explain(client.find(options.workload).id, remedies=True)
+    return Answer(explanation_text(explanation, options.prefix), explanation)
 
 
 def _delete(client: Client, options: Namespace) -> Answer:
@@ -240,21 +238,6 @@ def _help(client: Client, options: Namespace) -> Answer:
     return Answer(table(("", ""), [*cells, *rows]), VERBS)
 
 
-def explanation_text(explanation: Explanation) -> str:
-    """Why a workload is where it is: a sentence, then the figures behind it."""
-    workload, verdict = explanation.workload, explanation.verdict
-    place = ""
-    if workload.state != "pending" and workload.allocation is not None:
-        place = f" on {held(workload.allocation, workload.simulated)}"
-    figures = {"reason": workload.reason}
-    if verdict is not None and workload.started is None:
-        figures |= {"why": verdict.message, "code": verdict.code} | _facts(verdict.facts)
-        if verdict.queue_position is not None:
-            figures["position"] = f"{ordinal(verdict.queue_position)} in project {workload.queue}"
-    rows = [(f"  {name}", text) for name, text in figures.items() if text]
-    return "\n".join([f"{workload.name} is {state_words(workload)}{place}.", table(("", ""), rows)]).rstrip()
-
-
 def _device_row(device: Device) -> tuple[str, ...]:
     taken = sum(holder.portion_milli for holder in device.holders)
     holders = ", ".join(f"{holder.name} {share(holder.portion_milli)}" for holder in device.holders) or "-"
@@ -272,21 +255,6 @@ def _number(value: float | None) -> str:
     return "unlimited" if value is None else f"{value:g}"
 
 
-def _facts(facts: Mapping[str, Any]) -> dict[str, str]:
-    """The figures behind a verdict by their names; of cpu and memory only what is neither zero nor unlimited."""
-    return {name.replace("_", " "): _fact(value) for name, value in facts.items() if name not in ("pool", "queue")}
-
-
-def _fact(value: object) -> str:
-    if isinstance(value, Mapping):
-        parts = {name: part for name, part in value.items() if name == "gpu" or part}
-        return ", ".join(f"{_fact(part)} {_UNITS.get(name, name)}" for name, part in parts.items())
-    if value is None:
-        return "unlimited"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-_UNITS = {"gpu": "GPU", "cpu_milli": "thousandths of a core", "memory_mib": "MiB"}
 _VERBS: dict[str, Callable[[Client, Namespace], Answer]] = {
     "submit": _submit,
     "list": _list,

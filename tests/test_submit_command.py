@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from jupyter_runai.client import Client
-from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until
+from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits
 from tests.test_command_line import say
 
 
@@ -117,6 +118,32 @@ def test_every_verb_has_an_answer_for_programs(client: Client) -> None:
     assert document("delete", "done") == {"id": workload.id, "name": "done", "purged": False}
     assert document("restore", workload.id)["name"] == "done"
     assert document("kernelspec", "list") == []
+
+
+def test_what_would_let_it_start_is_a_line_that_does(client: Client) -> None:
+    for _ in range(2):
+        until(client, client.submit(spec(UNTIL_STOPPED, gpu="0.75", grace_s=0)).id, running)
+    share = client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="share", grace_s=0))
+    until(client, share.id, waits)
+    said = say("explain", "share").stdout
+    assert "gpu 0.5 to 0.25" in said
+    (line,) = [line for line in said.splitlines() if "resize" in line]
+    assert document("explain", "share")["remedies"][0]["request"] == {"gpu": "0.25"}
+    words = shlex.split(line[line.index("jupyter runai") :])
+    assert words == ["jupyter", "runai", "resize", share.id, "--gpu", "0.25"]
+    assert say(*words[2:]).returncode == 0
+    until(client, share.id, running)
+
+
+def test_fewer_workers_and_a_higher_priority_are_remedies_too(client: Client) -> None:
+    until(client, client.submit(spec(UNTIL_STOPPED, gpu=1, grace_s=0)).id, running)
+    gang = client.submit(spec(UNTIL_STOPPED, gpu=1, tasks=2, name="gang", grace_s=0))
+    until(client, gang.id, waits)
+    said = say("explain", "gang").stdout
+    assert f"jupyter runai scale {gang.id} 1:2" in said
+    assert "submitted again with --priority medium-low" in said
+    assert say("scale", gang.id, "1:2").returncode == 0
+    until(client, gang.id, running)
 
 
 def test_who_one_is_and_where(client: Client) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -17,6 +16,7 @@ from jupyter_runai.functions.handle import Handle
 from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_call
 from jupyter_runai.specification import Asked, specification
+from jupyter_runai.surroundings import name_of
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 
@@ -74,4 +74,4 @@ def submitted(client: Client, spec: WorkloadSpec, folder: Path, anew: Collection
 
 def name_hint(call: Call) -> str:
     """The function's name as far as a workload can be called so."""
-    return re.sub(r"[^a-z0-9]+", "-", call.name.lower()).strip("-")[:50].strip("-") or "call"
+    return name_of(call.name, "call")

@@ -13,9 +13,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from jupyter_runai.client import Client, never_starts
+from jupyter_runai.client import Client
 from jupyter_runai.magics.errors import failed, not_brought_back
-from jupyter_runai.magics.follow import follow, say_detached
+from jupyter_runai.magics.follow import follow, has_run
 from jupyter_runai.magics.handshake import shake_hands
 from jupyter_runai.magics.inputs import captured, chosen, unknown
 from jupyter_runai.magics.kept import SentValues, Stay, check_keep, kept_process
@@ -84,12 +84,7 @@ def run_cell(
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
     stay = Stay(cell, kept)
     workload = follow(client, workload, line, options.detach, stay)
-    if not workload.has_ended:
-        say_detached(workload)
-        return
-    if never_starts(workload):
-        print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
-        print(client.info().notice, end="")
+    if not has_run(client, workload):
         return
     sent.note(workload, _bring_back(shell, client, workload, line, stay.note))
     if stay.has_lost_values:

@@ -210,13 +210,16 @@ def _check_same(options: Asked, workload: Workload) -> None:
 
 
 class Stay:
-    """How long a notebook stays with a cell: to the end of its workload, or in a kept process to its own end."""
+    """How long a notebook stays with a cell: to the end of its workload, or in a kept process to its own end.
 
-    def __init__(self, cell: Cell, kept: KeptProcess | None) -> None:
-        self.is_kept = cell.keep is not None
+    A command, which is no cell, is stayed with to the end of its workload.
+    """
+
+    def __init__(self, cell: Cell | None, kept: KeptProcess | None) -> None:
+        self.is_kept = cell is not None and cell.keep is not None
         self.start, self.shown = (0, 0) if kept is None else (kept.end, kept.shown)
         self.tick_s = _KEPT_TICK_S if self.is_kept else _TICK_S
-        self._id = cell.id
+        self._id = "" if cell is None else cell.id
         self._connection = None if kept is None else kept.connection
         self._began = None if kept is None else time.time()
         self._told: Told | None = None

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from jupyter_runai.client import shared_client
 from jupyter_runai.magics import RunaiMagics
 from jupyter_runai.magics.cell import CellLimits, CellOptions, prepared_cell, submit_cell
+from jupyter_runai.option_types import AUTO
 from jupyter_runai.options import CELL_VERBS, cell_parser
 from jupyter_runai.specification import specification
 from jupyter_runai.surroundings import name_hint
@@ -103,7 +104,7 @@ class CellJob:
         self._verb, line, self._source = _split(source)
         options = CellOptions(**vars(cell_parser(self._verb).parse(line)))
         self._others = list(_without_amounts(line))
-        gpu = options.gpu or 1
+        gpu = 1 if options.gpu in (None, AUTO) else options.gpu
         milli = MILLI if isinstance(gpu, int) else round(float(gpu) * MILLI)
         devices = gpu if isinstance(gpu, int) else 1
         self.initial = Amount(milli=milli, devices=devices, workers=options.workers or 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from jupyter_runai.answer import Answer
+from jupyter_runai.automatic import with_amount_found
 from jupyter_runai.client import Client
 from jupyter_runai.parser import UsageError
 from jupyter_runai.preview import submission_text
@@ -36,17 +37,17 @@ def submit(client: Client, options: Namespace) -> Workload:
     Raises:
         InvalidRequest: there is no such program, or the engine refuses it; nothing was submitted.
     """
-    return client.submit(command_specification(options))
+    return client.submit(_specification(client, options))
 
 
 def preview(client: Client, options: Namespace) -> Answer:
     """What it would ask for and get; nothing is submitted."""
-    spec = command_specification(options)
+    spec = _specification(client, options)
     verdict = client.preview(spec)
     return Answer(submission_text(spec, verdict), verdict)
 
 
-def command_specification(options: Namespace) -> WorkloadSpec:
+def _specification(client: Client, options: Namespace) -> WorkloadSpec:
     """The workload that runs the command here: in this folder, with this environment.
 
     Raises:
@@ -58,6 +59,7 @@ def command_specification(options: Namespace) -> WorkloadSpec:
     asked = Asked(**{name: getattr(options, name) for name in Asked.__struct_fields__})
     command = _resolved(options.command, in_notebook=options.prefix.startswith("%"))
     script = next((word for word in options.command if word.endswith((".py", ".sh"))), options.command[0])
+    asked = with_amount_found(client, asked)
     spec = specification(asked, name_of(Path(script).stem, "command"), command=command)
     # Its output is followed: Python's is to come as it is printed.
     return replace(spec, env={"PYTHONUNBUFFERED": "1", **spec.env})

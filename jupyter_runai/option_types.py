@@ -10,6 +10,7 @@ from jupyter_runai.reports.period import moment
 from scheduler_core.model import gpu_amount
 from scheduler_core.workload import MOST_RETRIES, MOST_TASKS
 
+AUTO = "auto"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
 _TIME = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[smhd])")
@@ -34,6 +35,11 @@ def gpu(text: str) -> int | str:
     if not whole and not portion:
         raise argparse.ArgumentTypeError("0 asks for no device: leave --gpu out to run on the CPU")
     return whole or text
+
+
+def gpu_or_auto(text: str) -> int | str:
+    """As `gpu`, or `auto`: what the last runs of the same name have peaked at."""
+    return text if text == AUTO else gpu(text)
 
 
 def devices(text: str) -> int:

@@ -162,7 +162,10 @@ def _python_name(option: re.Match[str]) -> str:
 
 def _add_amount(parser: Parser, required: bool = False, devices: bool = False) -> None:
     amount = parser.add_mutually_exclusive_group(required=required)
-    amount.add_argument("--gpu", type=types.gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
+    of_gpu, gpu = types.gpu, "a share such as 0.5, or whole devices such as 2"
+    if devices:
+        of_gpu, gpu = types.gpu_or_auto, f"{gpu}, or auto for what its last runs peaked at"
+    amount.add_argument("--gpu", type=of_gpu, metavar="N", help=gpu)
     amount.add_argument("--gpu-memory", type=types.memory, metavar="SIZE", help="device memory instead, such as 20G")
     if devices:
         amount.add_argument("--devices", dest="gpu", type=types.devices, metavar="N", help="whole devices, such as 2")

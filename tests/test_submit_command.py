@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import signal
@@ -144,6 +145,37 @@ def test_fewer_workers_and_a_higher_priority_are_remedies_too(client: Client) ->
     assert "submitted again with --priority medium-low" in said
     assert say("scale", gang.id, "1:2").returncode == 0
     until(client, gang.id, running)
+
+
+def test_auto_asks_for_what_the_last_runs_peaked_at(client: Client) -> None:
+    run = client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="digits", grace_s=0))
+    until(client, run.id, running)
+    while not any(one.gpu_memory_peak_mib for one in client.measurements(run.id, "second")):
+        pass
+    client.stop(run.id)
+    outcome(client, run.id)
+    said = say("submit", "--gpu", "auto", "--name", "digits", "--dry-run", "--", "true")
+    measured = client.measurements(run.id, "minute")
+    peak = max(one.gpu_memory_peak_mib or 0 for one in measured)
+    load = max(one.gpu_utilization or 0 for one in measured)
+    steps = max(1, math.ceil(max(peak / (80 * 1024), load) * 1.2 / 0.05 - 1e-9))
+    assert said.stderr.startswith(f"gpu auto asks for {steps * 0.05:g}: the last run of digits peaked at ")
+    assert f"{load:.2f} GPU, and 20 % to spare." in said.stderr
+    assert f"asks for  {steps * 0.05:g}\n" in said.stdout
+
+
+def test_auto_needs_a_name_and_a_run(client: Client) -> None:
+    outcome(client, client.submit(spec(name="unmeasured")).id)
+    nameless = say("submit", "--gpu", "auto", "--", "true")
+    assert (nameless.returncode, nameless.stderr) == (
+        1,
+        "gpu auto goes by the last runs of the same name. Give it a name: --name NAME\n",
+    )
+    refused = say("submit", "--gpu", "auto", "--name", "unmeasured", "--", "true")
+    assert refused.returncode == 1
+    assert "No run of 'unmeasured' on a device has been measured yet" in refused.stderr
+    assert "such as --gpu 0.5" in refused.stderr
+    assert len(client.list()) == 1
 
 
 def test_who_one_is_and_where(client: Client) -> None:

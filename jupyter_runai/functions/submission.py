@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Unpack
 
 from msgspec.structs import replace
 
+from jupyter_runai.automatic import with_amount_found
 from jupyter_runai.client import Client, shared_client
 from jupyter_runai.functions.errors import door
 from jupyter_runai.functions.fingerprint import fingerprint
@@ -52,6 +53,7 @@ def submit(
         raise InvalidRequest("kwargs are the function's arguments by name.", "Write them as kwargs={'lr': 0.1}.")
     call = Call(called, args, kwargs or {})
     client = shared_client()
+    asked = with_amount_found(client, asked)
     with client.staging() as folder:
         pack_call(folder, call)
         key = None if asked.name is None else key_of(asked, call.function, call.args, dict(call.kwargs))

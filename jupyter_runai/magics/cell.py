@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from jupyter_runai.automatic import with_amount_found
 from jupyter_runai.client import Client
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.follow import follow, has_run
@@ -69,6 +70,8 @@ def run_cell(
     """
     check_keep(options)
     kept = None if options.dry_run else kept_process(client, options)
+    if kept is None:
+        options = with_amount_found(client, options)
     cell = prepared_cell(shell, options, source, modules, () if kept is None else kept.names)
     if options.dry_run:
         print(preview_cell(shell, client, options, cell, limits))

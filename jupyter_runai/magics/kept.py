@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from jupyter_runai.client import Client
 from jupyter_runai.functions.fingerprint import fingerprint
 from jupyter_runai.magics.values import Cell
+from jupyter_runai.option_types import AUTO
 from jupyter_runai.options import with_amount
 from jupyter_runai.running.displays import display_file
 from jupyter_runai.running.keeping import SOCKET
@@ -188,6 +189,8 @@ def _once_free(connection: Connection, workload: Workload) -> Told | None:
 
 
 def _check_same(options: Asked, workload: Workload) -> None:
+    if options.gpu == AUTO:
+        options = replace(options, gpu=None)
     wanted = with_amount(TaskRequest(), options)
     hint = f"Leave it out, or end what is kept: %runai stop {workload.name}"
     if (options.gpu or options.gpu_memory) and asked_for(wanted, 1) != asked(workload):

@@ -18,6 +18,7 @@ from jupyter_runai.magics import RunaiMagics
 from jupyter_runai.magics.cell import CellLimits, CellOptions, prepared_cell, submit_cell
 from jupyter_runai.magics.kept import check_keep
 from jupyter_runai.magics.returned import returned_by
+from jupyter_runai.option_types import AUTO
 from jupyter_runai.options import CELL_VERBS, cell_parser
 from jupyter_runai.specification import specification
 from jupyter_runai.surroundings import name_hint
@@ -119,7 +120,7 @@ class CellJob:
         options = CellOptions(**vars(cell_parser(self._verb).parse(line)))
         self._others = list(_without_amounts(line))
         self.outputs: Sequence[str] = options.outputs
-        gpu = options.gpu or 1
+        gpu = 1 if options.gpu in (None, AUTO) else options.gpu
         milli = MILLI if isinstance(gpu, int) else round(float(gpu) * MILLI)
         devices = gpu if isinstance(gpu, int) else 1
         self.initial = Amount(milli=milli, devices=devices, workers=options.workers or 1)

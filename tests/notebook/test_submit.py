@@ -36,3 +36,15 @@ def test_its_answers_for_programs_are_one_document(run: RunCells) -> None:
     detached, both = run("%runai submit --detach --json -- true", "%runai submit --json -- true")
     assert '"name": "true-1"' in detached.text
     assert "Add --detach." in both.error
+
+
+def test_auto_goes_by_the_last_runs_of_a_cell(run: RunCells) -> None:
+    refused, _, ran = run(
+        "%%runai train --gpu auto --name digits\n1",
+        "%%runai train --gpu 0.5 --name digits\nfrom jupyter_runai.client import Client\nimport os\n"
+        "while not Client().measurements(os.environ['RUNAI_WORKLOAD_ID'], 'second'):\n    pass",
+        "%%runai train --gpu auto --name digits --dry-run\n1",
+    )
+    assert "No run of 'digits' on a device has been measured yet" in refused.error
+    assert "the last run of digits peaked at" in ran.text
+    assert "asks for  0." in ran.text

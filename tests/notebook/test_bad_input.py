@@ -189,7 +189,7 @@ def test_what_is_not_utf8_is_named(run: RunCells, simulated: Path, tmp_path: Pat
 
 def test_a_working_folder_that_is_gone_is_one_sentence(run: RunCells, simulated: Path) -> None:
     _, ran = run("import os\nos.mkdir('short')\nos.chdir('short')\nos.rmdir('../short')", "%%runai train\n1")
-    assert "The folder that this notebook works in is gone." in ran.error
+    assert "The folder that this notebook or shell works in is gone." in ran.error
     assert not any(part in ran.error for part in OURS), ran.error
     assert nothing_half_made(simulated)
 

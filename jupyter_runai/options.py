@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, gpu_amount
-from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES, Kind
+from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES, Kind, Scale
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
@@ -68,9 +68,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     parsers["resize"].add_argument("words", nargs="*", metavar="[workload] amount", help="without a name its own")
     _add_amount(parsers["resize"])
     _add_limit(parsers["resize"])
-    parsers["scale"].add_argument(
-        "workers", type=_number_of_workers, help="so many tasks, or MIN:MAX for an elastic one"
-    )
+    parsers["scale"].add_argument("workers", help="so many tasks, or MIN:MAX for an elastic one")
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
     _add_kernelspec(parsers["kernelspec install"])
     parsers["kernelspec remove"].add_argument("--profile", type=_name, required=True, help="which")
@@ -202,6 +200,19 @@ def with_amount(request: TaskRequest, amount: Amount) -> TaskRequest:
         )
     except ValueError as error:
         raise InvalidRequest(f"{error}.") from None
+
+
+def scale_to(workers: int | str) -> Scale:
+    """So many tasks, or as many as there is room for, written like "2:8".
+
+    Raises:
+        InvalidRequest: it is no such number.
+    """
+    try:
+        fewest, most = _number_of_workers(str(workers))
+    except argparse.ArgumentTypeError as error:
+        raise InvalidRequest(f"workers: {error}.") from None
+    return Scale(tasks=most, min_tasks=fewest if fewest < most else None)
 
 
 CELL_VERBS: Mapping[str, Kind] = {"train": "training", "run": "interactive"}

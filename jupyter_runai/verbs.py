@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from jupyter_runai.client import Client
-from jupyter_runai.options import VERBS, what_to_resize, with_amount
+from jupyter_runai.options import VERBS, scale_to, what_to_resize, with_amount
 from jupyter_runai.words import (
     asked,
     duration,
@@ -29,7 +29,7 @@ from jupyter_runai.words import (
 )
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
-from scheduler_core.workload import KEPT_DELETED_S, Device, Explanation, Scale
+from scheduler_core.workload import KEPT_DELETED_S, Device, Explanation
 
 _LONGEST_OUTPUT = 1_000_000
 """In bytes."""
@@ -104,10 +104,10 @@ def _resize(client: Client, options: Namespace) -> str:
 
 
 def _scale(client: Client, options: Namespace) -> str:
-    fewest, most = options.workers
+    scale = scale_to(options.workers)
     workload = client.find(options.workload)
-    answer = client.scale(workload.id, Scale(tasks=most, min_tasks=fewest if fewest < most else None))
-    count = f"{most} tasks" if most > 1 else "1 task"
+    answer = client.scale(workload.id, scale)
+    count = f"{scale.tasks} tasks" if scale.tasks > 1 else "1 task"
     if answer.applied == "now":
         return f"{workload.name} has {count} now."
     return f"{workload.name} has {count} from its next start on: {answer.reason}."

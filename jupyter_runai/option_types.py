@@ -8,7 +8,7 @@ import time
 
 from jupyter_runai.reports.period import moment
 from scheduler_core.model import gpu_amount
-from scheduler_core.workload import MOST_RETRIES, MOST_TASKS
+from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, Scale
 
 AUTO = "auto"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -82,9 +82,12 @@ def elastic(text: str) -> tuple[int, int]:
     return int(fewest), int(most)
 
 
-def number_of_workers(text: str) -> tuple[int, int]:
-    """A number of tasks, or the fewest and the most: 4 is (4, 4)."""
-    return elastic(text) if ":" in text else (workers(text), workers(text))
+def scale(text: str) -> Scale:
+    """A number of tasks, or the fewest and the most: 2:8."""
+    if ":" not in text:
+        return Scale(tasks=workers(text))
+    fewest, most = elastic(text)
+    return Scale(tasks=most, min_tasks=fewest if fewest < most else None)
 
 
 def index(text: str) -> int:

@@ -15,7 +15,7 @@ from jupyter_runai.reports.period import EXAMPLES
 from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import PRIORITIES, Kind
+from scheduler_core.workload import PRIORITIES, Kind, Scale
 
 _LONG_OPTION = re.compile(r"--([a-z][a-z-]*)")
 
@@ -39,9 +39,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     parsers["resize"].add_argument("words", nargs="*", metavar="[workload] amount", help="without a name its own")
     _add_amount(parsers["resize"])
     _add_limit(parsers["resize"])
-    parsers["scale"].add_argument(
-        "workers", type=types.number_of_workers, help="so many tasks, or MIN:MAX for an elastic one"
-    )
+    parsers["scale"].add_argument("workers", type=types.scale, help="so many tasks, or MIN:MAX for an elastic one")
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
     for verb in ("usage", "report"):
         _add_usage(parsers[verb])
@@ -206,6 +204,18 @@ def with_amount(request: TaskRequest, amount: Amount) -> TaskRequest:
         )
     except ValueError as error:
         raise InvalidRequest(f"{error}.") from None
+
+
+def scale_to(workers: int | str) -> Scale:
+    """So many tasks, or as many as there is room for, written like "2:8".
+
+    Raises:
+        InvalidRequest: it is no such number.
+    """
+    try:
+        return types.scale(str(workers))
+    except argparse.ArgumentTypeError as error:
+        raise InvalidRequest(f"workers: {error}.") from None
 
 
 CELL_VERBS: Mapping[str, Kind] = {"train": "training", "run": "interactive"}

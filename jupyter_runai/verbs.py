@@ -131,10 +131,10 @@ def _resize(client: Client, options: Namespace) -> Answer:
 
 
 def _scale(client: Client, options: Namespace) -> Answer:
-    fewest, most = options.workers
+    scale: Scale = options.workers
     workload = client.find(options.workload)
-    answer = client.scale(workload.id, Scale(tasks=most, min_tasks=fewest if fewest < most else None))
-    count = f"{most} tasks" if most > 1 else "1 task"
+    answer = client.scale(workload.id, scale)
+    count = f"{scale.tasks} tasks" if scale.tasks > 1 else "1 task"
     if answer.applied == "now":
         return Answer(f"{workload.name} has {count} now.", answer)
     return Answer(f"{workload.name} has {count} from its next start on: {answer.reason}.", answer)

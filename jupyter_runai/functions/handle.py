@@ -8,12 +8,12 @@ from typing import Any, Generic, TypeVar
 
 from jupyter_runai.client import Client, never_starts, shared_client
 from jupyter_runai.functions.errors import Detached, door
-from jupyter_runai.functions.options import asked
+from jupyter_runai.functions.options import of_another_amount
 from jupyter_runai.functions.outcomes import Outcome, outcome_of
-from jupyter_runai.options import with_amount
+from jupyter_runai.options import scale_to
 from jupyter_runai.shell import as_if_raised_outside
 from jupyter_runai.words import state_words
-from scheduler_core.errors import InvalidRequest, RunaiError
+from scheduler_core.errors import RunaiError
 from scheduler_core.workload import Resized, State, Workload
 
 R = TypeVar("R")
@@ -106,10 +106,13 @@ class Handle(Generic[R]):
     ) -> Resized:
         """Change what it asks for: now where that is possible, else from its next start on; the answer says which."""
         limits = {"gpu_limit": gpu_limit, "gpu_memory_limit": gpu_memory_limit}
-        amount = asked({"gpu": gpu, "gpu_memory": gpu_memory, **limits})
-        if amount.gpu is None and amount.gpu_memory is None:
-            raise InvalidRequest("resize needs gpu or gpu_memory.", "Such as handle.resize(gpu=0.25)")
-        return self._client.resize(self.id, with_amount(self.workload.request, amount))
+        amount = {"gpu": gpu, "gpu_memory": gpu_memory, **limits}
+        return self._client.resize(self.id, of_another_amount(self.workload.request, amount))
+
+    @door
+    def scale(self, *, workers: int | str) -> Resized:
+        """Change how many tasks it has, "2:8" for an elastic number; the answer is as that of `resize`."""
+        return self._client.scale(self.id, scale_to(workers))
 
     def __repr__(self) -> str:
         try:

@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any, TypedDict, TypeVar
 
-from jupyter_runai.options import checked_options
+from jupyter_runai.options import checked_options, with_amount
 from jupyter_runai.specification import Asked
 from scheduler_core.errors import InvalidRequest
+from scheduler_core.model import TaskRequest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +60,18 @@ def asked(given: Mapping[str, object]) -> Asked:
             raise InvalidRequest(f"{name!r} is no option.", f"Did you mean {nearest[0]}?" if nearest else otherwise)
     checked = checked_options({name: _as_written(name, value) for name, value in given.items()})
     return Asked(**{name: checked[name] for name in NAMES})
+
+
+def of_another_amount(request: TaskRequest, given: Mapping[str, object]) -> TaskRequest:
+    """The request with the amount that is given by the names of options, all else of it as it was.
+
+    Raises:
+        InvalidRequest: no amount is given, or it cannot be had.
+    """
+    amount = asked(given)
+    if amount.gpu is None and amount.gpu_memory is None:
+        raise InvalidRequest("resize needs gpu or gpu_memory.", "Such as resize(gpu=0.25)")
+    return with_amount(request, amount)
 
 
 def plain(function: Callable[..., Any], given: Mapping[str, object]) -> tuple[Callable[..., Any], Asked]:

@@ -10,6 +10,9 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from jupyter_runai.client.runtime import runtime
+from jupyter_runai.functions.errors import door
+from jupyter_runai.functions.options import of_another_amount
+from jupyter_runai.options import scale_to
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.live import LiveWidget, Note, in_one_sentence, static
 from jupyter_runai.widgets.log_tail import LogTail
@@ -19,6 +22,7 @@ from jupyter_runai.widgets.workload_view import WorkloadView, workload_view
 from jupyter_runai.words import resized, told_to_resume, told_to_stop, told_to_suspend
 from scheduler_core.errors import InvalidRequest, RunaiError
 from scheduler_core.model import TaskRequest, gpu_amount
+from scheduler_core.workload import Resized
 
 _TICK_S = 1.0
 
@@ -51,6 +55,25 @@ class Workload(LiveWidget):
         self._use = Use()
         self._share: str | None = None
         super().__init__()
+
+    @door
+    def resize(
+        self,
+        *,
+        gpu: float | str | None = None,
+        gpu_memory: str | None = None,
+        gpu_limit: float | str | None = None,
+        gpu_memory_limit: str | None = None,
+    ) -> Resized:
+        """Change what it asks for: now where that is possible, else from its next start on; the answer says which."""
+        limits = {"gpu_limit": gpu_limit, "gpu_memory_limit": gpu_memory_limit}
+        request = of_another_amount(self._last.request, {"gpu": gpu, "gpu_memory": gpu_memory, **limits})
+        return runtime().run(self._watch.client.engine.resize(self._last.id, request))
+
+    @door
+    def scale(self, *, workers: int | str) -> Resized:
+        """Change how many tasks it has, "2:8" for an elastic number; the answer is as that of `resize`."""
+        return runtime().run(self._watch.client.engine.scale(self._last.id, scale_to(workers)))
 
     def _view(self) -> WorkloadView:
         watch = self._watch

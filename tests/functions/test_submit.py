@@ -14,7 +14,8 @@ import pytest
 import jupyter_runai as runai
 from jupyter_runai.client import Client
 from scheduler_core.errors import InvalidRequest, NotFound
-from tests.helpers import kill_daemon, running, spec, until, until_said
+from scheduler_core.workload import Scale
+from tests.helpers import kill_daemon, running, spec, until, until_said, waits
 
 OURS = ("jupyter_runai/", "runner.py", "cloudpickle")
 
@@ -208,6 +209,25 @@ def test_it_can_be_cancelled_and_resized(engine: Client) -> None:
     assert handle.cancel() is False
 
 
+def test_it_can_be_scaled(engine: Client) -> None:
+    holder = runai.submit(signal.pause, gpu=2)
+    until(engine, holder.id, running)
+    waiting = runai.submit(os.getenv, "WORLD_SIZE", gpu=0.5, workers=2)
+    until(engine, waiting.id, waits)
+    assert waiting.scale(workers=3).applied == "now"
+    holder.cancel()
+    assert waiting.result() == "3"
+    assert waiting.workload.tasks == 3
+    elastic = runai.submit(signal.pause, gpu=0.25, workers=2)
+    until(engine, elastic.id, running)
+    assert elastic.scale(workers="1:4").applied == "next_start"
+    assert elastic.workload.next_scale == Scale(tasks=4, min_tasks=1)
+    for wrong in (0, "4:2", "many", True):
+        with pytest.raises(InvalidRequest, match=r"^workers: .* not |^workers: the fewest"):
+            elastic.scale(workers=wrong)
+    elastic.cancel()
+
+
 def test_get_finds_it_by_id_and_by_name(engine: Client) -> None:
     handle = runai.submit(abs, -3, name="mine")
     assert runai.get("mine").result() == runai.get(handle.id).result() == 3
@@ -256,9 +276,9 @@ def test_many_are_waited_for_at_once_each_to_its_own_end(engine: Client, tmp_pat
     async def in_turn() -> list[object]:
         waiting = [asyncio.ensure_future(_awaited(handle)) for handle in handles]
         results = []
-        for gate, waits in zip(reversed(gates), reversed(waiting), strict=True):
+        for gate, awaited in zip(reversed(gates), reversed(waiting), strict=True):
             gate.touch()
-            results.append(await waits)
+            results.append(await awaited)
         return results
 
     assert asyncio.run(in_turn()) == ["5", "4", "3", "2", "1", "0"]

@@ -26,6 +26,7 @@ DECIDED = {
     "numpy",
     "nvidia-ml-py",
     "prometheus-client",
+    "pyyaml",
     "tornado",
     "traitlets",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from jupyter_runai.client import Client
+from scheduler_core.workload import Scale
 from tests.helpers import UNTIL_STOPPED, kill_daemon, running, spec, until
 from tests.widgets.kernel import Kernel
 
@@ -48,6 +49,20 @@ def test_its_buttons_suspend_resume_resize_and_stop(kernel: Kernel, client: Clie
     kernel.press("work", "stop")
     kernel.until("work", "shown['state'] == 'stopped'")
     assert client.find("digits").state == "stopped"
+
+
+def test_its_methods_resize_and_scale(kernel: Kernel, client: Client) -> None:
+    work = client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="digits", tasks=2, grace_s=0))
+    kernel.run("work = Workload('digits')")
+    kernel.until("work", "shown['state'] == 'running'")
+    assert kernel.run("print(work.scale(workers=3).applied, work.resize(gpu=0.25).applied)") == "next_start next_start"
+    asked = client.get(work.id)
+    assert asked.next_scale == Scale(tasks=3) and asked.next_request is not None
+    assert asked.next_request.portion_milli == 250
+    refused = "try:\n    work.{}\nexcept InvalidRequest as error: print(error)"
+    kernel.run("from scheduler_core.errors import InvalidRequest")
+    assert kernel.run(refused.format("scale(workers='none')")).startswith("workers: a number from 1 to")
+    assert kernel.run(refused.format("resize()")).startswith("resize needs gpu or gpu_memory.")
 
 
 def test_it_says_when_the_engine_is_gone_and_goes_on_after(kernel: Kernel, client: Client) -> None:

@@ -33,13 +33,16 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     which = parsers["list"].add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="those that have ended too")
     which.add_argument("--deleted", action="store_true", help="those that can be restored")
-    for verb in ("describe", "logs", "suspend", "resume", "scale", "stop", "explain", "delete", "restore"):
+    for verb in ("describe", "logs", "suspend", "resume", "scale", "stop", "explain", "export", "delete", "restore"):
         parsers[verb].add_argument("workload", help="its name or id")
     parsers["logs"].add_argument("--task", type=types.index, default=0, metavar="N", help="of several tasks this one's")
     parsers["resize"].add_argument("words", nargs="*", metavar="[workload] amount", help="without a name its own")
     _add_amount(parsers["resize"])
     _add_limit(parsers["resize"])
     parsers["scale"].add_argument("workers", type=types.scale, help="so many tasks, or MIN:MAX for an elastic one")
+    forms = ("script", "kubernetes")
+    parsers["export"].add_argument("--format", choices=forms, default=forms[0], help="a script, or a manifest for KAI")
+    parsers["export"].add_argument("--image", metavar="NAME", help="the container image of a manifest")
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
     for verb in ("usage", "report"):
         _add_usage(parsers[verb])
@@ -231,6 +234,7 @@ VERBS = {
     "scale": "change how many tasks a workload has",
     "stop": "end a workload for good",
     "explain": "why a workload waits, or how it ended",
+    "export": "a workload as a script or a Kubernetes manifest",
     "delete": "remove an ended workload; it can be restored for 14 days",
     "restore": "bring a deleted workload back",
     "top": "what each workload uses now",

@@ -15,6 +15,7 @@ from jupyter_runai.client import Client
 from jupyter_runai.command import preview, submit
 from jupyter_runai.description import described, description_text
 from jupyter_runai.explanation import explanation_text
+from jupyter_runai.export import exported
 from jupyter_runai.options import VERBS, what_to_resize, with_amount
 from jupyter_runai.parser import Parser, UsageError
 from jupyter_runai.use import in_use, use_table
@@ -143,6 +144,11 @@ def _scale(client: Client, options: Namespace) -> Answer:
 def _explain(client: Client, options: Namespace) -> Answer:
     explanation = client.explain(client.find(options.workload).id, remedies=True)
     return Answer(explanation_text(explanation, options.prefix), explanation)
+
+
+def _export(client: Client, options: Namespace) -> Answer:
+    workload = client.find(options.workload)
+    return exported(workload, client.specification(workload.id), options.format, options.image)
 
 
 def _delete(client: Client, options: Namespace) -> Answer:
@@ -276,6 +282,7 @@ _VERBS: dict[str, Callable[[Client, Namespace], Answer]] = {
     "scale": _scale,
     "stop": _stop,
     "explain": _explain,
+    "export": _export,
     "delete": _delete,
     "restore": _restore,
     "top": _top,

@@ -59,6 +59,10 @@ def test_a_wrong_option_is_one_sentence(
 def test_what_is_no_function_or_no_map_is_refused(engine: Client, simulated: Path) -> None:
     with pytest.raises(InvalidRequest, match="is no function but of type int"):
         runai.submit(abs(-1))  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="one task of a map"):
+        runai.map(abs, [1], gpu="auto", name="mine")
+    with pytest.raises(InvalidRequest, match="No run of 'mine' on a device"):
+        runai.submit(abs, -1, gpu="auto", name="mine")
     with pytest.raises(InvalidRequest, match="workers go with submit"):
         runai.map(abs, [1], workers=2)
     with pytest.raises(InvalidRequest, match="resize needs gpu or gpu_memory"):

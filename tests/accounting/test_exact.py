@@ -13,7 +13,9 @@ from random import Random
 
 import pytest
 
+from scheduler_core.accounting.holding import Deserved, Entry, Holding, Projects, Share
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.local import usage_log
 from scheduler_core.local.accounting import Accounting
 from scheduler_core.local.projects import ProjectsFile
 from tests.accounting.histories import PROJECTS, Histories, live
@@ -158,3 +160,19 @@ async def test_what_was_logged_is_cut_off_once_it_is_summed_up(tmp_path: Path) -
     assert before > 60
     assert after <= len(going_on)
     await compare(engine, START, engine.histories.now_ms)
+
+
+async def test_who_holds_longest_stays_within_the_quota_when_the_log_is_cut_off(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, 1, longest_pause_ms=1)
+    await engine.open()
+    quota = Projects(at=START, deserved={"vision": Deserved(quota_milli=1000)})
+    holding = Holding(name="w", owner="ana", project="vision", shares=(Share(device="gpu-0", milli=1000),))
+    begun = [Entry(at=START, workload="second", change=holding), Entry(at=START + 1, workload="first", change=holding)]
+    await engine.histories.store.account(lambda connection: usage_log.append_projects(connection, quota))
+    await engine.histories.store.account(lambda connection: usage_log.append(connection, begun))
+    for days in (2, 3):
+        engine.histories.now_ms = START + days * DAY
+        await engine.accounting.sum_up(engine.histories.now_ms)
+    usage = counted(await engine.used("workload", START, engine.histories.now_ms))
+    assert "over_quota" not in usage["second"]
+    assert usage["first"]["over_quota"] == usage["first"]["allocated"] == 1000 * (3 * DAY - 1)

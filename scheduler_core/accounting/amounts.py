@@ -41,3 +41,16 @@ class Amounts(Struct, kw_only=True, gc=False):
         self.preemptions += other.preemptions
         if other.energy is not None:
             self.energy = (self.energy or 0) + other.energy
+
+    def less(self, part: Amounts) -> Amounts:
+        """What is left without this part."""
+        counted = {name: getattr(self, name) - getattr(part, name) for name in _COUNTED}
+        energy = (self.energy or 0) - (part.energy or 0)
+        return Amounts(**counted, energy=energy or None)
+
+    @property
+    def is_nothing(self) -> bool:
+        return not any(getattr(self, name) for name in Amounts.__struct_fields__)
+
+
+_COUNTED = tuple(name for name in Amounts.__struct_fields__ if name != "energy")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -79,12 +79,13 @@ def cells(parts: Iterable[Interval], measured: Iterable[Measured], since: int, u
     return found
 
 
-def without_workloads(found: Mapping[tuple[int, Subject, Place], Amounts]) -> Cells:
-    """The sums of each user in each project."""
+def merged(found: Cells, who: Callable[[Subject], Subject], where: Callable[[Place], Place]) -> Cells:
+    """The sums of what is one once told by `who` and `where`."""
     together: Cells = {}
+    subjects = {subject: who(subject) for subject in {subject for _, subject, _ in found}}
+    places = {place: where(place) for place in {place for _, _, place in found}}
     for (at, subject, place), amounts in found.items():
-        whose = Subject(owner=subject.owner, project=subject.project, department=subject.department)
-        _cell(together, at, whose, place).add(amounts)
+        _cell(together, at, subjects[subject], places[place]).add(amounts)
     return together
 
 

@@ -26,7 +26,8 @@ class Holding(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a workload holds of each device, and whose it is.
 
     `cpu_milli` are the thousandths of a core that are set aside for it, `waits` is 1 while it is to start as soon as it
-    can, `evictions` counts those that came with it. In a change all of these say how much more, or less, than before.
+    can, `evictions` counts those that came with it. In a change all of these say how much more, or less, than before,
+    and `held_since` says since when it holds devices (milliseconds since the epoch), where that is before the change.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Holding(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     cpu_milli: int = 0
     waits: int = 0
     evictions: int = 0
+    held_since: int | None = None
 
     @property
     def is_nothing(self) -> bool:
@@ -45,7 +47,7 @@ class Holding(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
     def emptied(self) -> Holding:
         """The same workload, holding nothing."""
-        return replace(self, shares=(), cpu_milli=0, waits=0, evictions=0)
+        return replace(self, shares=(), cpu_milli=0, waits=0, evictions=0, held_since=None)
 
 
 def changed(holding: Holding | None, change: Holding, sign: int = 1) -> Holding:

@@ -87,7 +87,8 @@ class _Sweep:
         evictions = holding.evictions + (known.evictions if known is not None else 0)
         holding = replace(holding, evictions=0)
         goes_on = known is not None and known.holding.shares and holding.shares
-        held_since = known.held_since if known is not None and goes_on else entry.at
+        began = entry.at if entry.change.held_since is None else entry.change.held_since
+        held_since = known.held_since if known is not None and goes_on else began
         fresh = _Open(entry.at, holding, held_since, (0,) * len(holding.shares), evictions)
         if not holding.is_nothing:
             self._open[workload] = fresh

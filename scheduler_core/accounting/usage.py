@@ -17,7 +17,6 @@ STEP_MS: Mapping[UsageStep, int | None] = {"all": None, "minute": MINUTE_MS, "ho
 OTHERS = "(others)"
 NO_DEPARTMENT = "(none)"
 MOST_GROUPS = 20_000
-"""An answer names so many groups, those with most; the others are one."""
 
 _GPU_HOUR = 1000 * HOUR_MS
 _GIB_HOUR = 1024 * HOUR_MS
@@ -134,9 +133,12 @@ _GROUPS: Mapping[UsageBy, Callable[[Subject, Place], _Group]] = {
 
 
 def rows(
-    cells: Iterable[tuple[tuple[int, Subject, Place], Amounts]], by: UsageBy, prices: Prices | None
+    cells: Iterable[tuple[tuple[int, Subject, Place], Amounts]],
+    by: UsageBy,
+    prices: Prices | None,
+    most_groups: int = MOST_GROUPS,
 ) -> tuple[UsageRow, ...]:
-    """Cells summed up by groups and steps.
+    """Cells summed up by groups and steps; beyond `most_groups`, those with less are one.
 
     By device and pool only what belongs to a device counts.
     """
@@ -153,21 +155,22 @@ def rows(
         price = None if prices is None or not amounts.allocated else prices.of(where.model)
         if price is not None:
             costs[key] = costs.get(key, 0.0) + amounts.allocated * price / _GPU_HOUR
-    if len(known) > MOST_GROUPS:
-        known |= dict.fromkeys(_beyond_most(sums), _Group(OTHERS, OTHERS))
+    if len(known.keys() - {OTHERS}) > most_groups:
+        known |= dict.fromkeys(_beyond(most_groups, sums), _Group(OTHERS, OTHERS))
         sums, costs = _merged(sums, costs, known)
         known[OTHERS] = _Group(OTHERS, OTHERS)
     ordered = sorted(sums.items(), key=lambda item: (item[0][0], -item[1].allocated, -item[1].waiting, item[0][1]))
     return tuple(_row(at, known[group], amounts, costs.get((at, group))) for (at, group), amounts in ordered)
 
 
-def _beyond_most(sums: Mapping[tuple[int, str], Amounts]) -> list[str]:
-    """The groups that an answer does not name."""
+def _beyond(most_groups: int, sums: Mapping[tuple[int, str], Amounts]) -> list[str]:
+    """The groups with less than so many others."""
     totals: dict[str, tuple[int, int]] = {}
     for (_, group), amounts in sums.items():
         allocated, waiting = totals.get(group, (0, 0))
         totals[group] = allocated + amounts.allocated, waiting + amounts.waiting
-    return sorted(totals, key=lambda group: totals[group], reverse=True)[MOST_GROUPS:]
+    totals.pop(OTHERS, None)
+    return sorted(totals, key=lambda group: totals[group], reverse=True)[most_groups:]
 
 
 def _merged(

@@ -16,13 +16,14 @@ from scheduler_core.accounting.cells import Cells, Measured, Place, Subject, cel
 from scheduler_core.accounting.holding import Deserved, Entry, Projects, changed
 from scheduler_core.accounting.prices import Prices
 from scheduler_core.accounting.timeline import intervals
-from scheduler_core.accounting.usage import STEP_MS, Usage, UsageBy, UsageStep, rows, unpriced
+from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy, UsageStep, rows, unpriced
 from scheduler_core.errors import InvalidRequest, RunaiError
 from scheduler_core.local import usage_log, usage_sums
 from scheduler_core.local.book import Book
 from scheduler_core.local.holding import holding_of
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.store import Store
+from scheduler_core.local.usage_kept import Period, kept_sums
 from scheduler_core.local.usage_log import Log
 from scheduler_core.local.usage_meter import UsageMeter
 from scheduler_core.model import MILLI, Queue
@@ -34,7 +35,10 @@ _MOST_STEPS = 20_000
 
 
 class Accounting:
-    """The accounts in one store. What runs is counted from when it was written down."""
+    """The accounts in one store. What runs is counted from when it was written down.
+
+    An answer names `most_groups`, those with most; the others are one.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class Accounting:
         prices: Prices | None,
         simulated: bool,
         clock: Callable[[], float] = time.time,
+        most_groups: int = MOST_GROUPS,
     ) -> None:
         self.meter = UsageMeter(store, simulated)
         self._book = book
@@ -52,6 +57,7 @@ class Accounting:
         self._prices = prices
         self._simulated = simulated
         self._clock = clock
+        self._most_groups = most_groups
 
     async def open(self) -> None:
         """Bring the log in line with the records: it begins empty in a store from before there was one."""
@@ -130,7 +136,7 @@ class Accounting:
             step=step,
             since=begin_ms / 1000,
             until=end_ms / 1000,
-            rows=rows(found, by, self._prices),
+            rows=rows(found, by, self._prices, self._most_groups),
             simulated=self._simulated,
             currency=None if self._prices is None else self._prices.currency,
             unpriced=unpriced(found, self._prices),
@@ -141,9 +147,11 @@ class Accounting:
     ) -> list[tuple[tuple[int, Subject, Place], Amounts]]:
         with self._store.reading() as connection:
             log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
-            kept = list(usage_sums.kept_sums(connection, by, since, until, step))
-        parts = intervals(log.entries, log.projects, until)
-        return [*kept, *cells(parts, [*log.measured, *pending], since, until, step).items()]
+            parts = intervals(log.entries, log.projects, until)
+            logged = cells(parts, [*log.measured, *pending], since, until, step)
+            workloads = {subject.workload for _, subject, _ in logged}
+            kept = list(kept_sums(connection, by, Period(since, until, step), workloads, self._most_groups))
+        return [*kept, *logged.items()]
 
 
 def _deserved(queues: Iterable[Queue]) -> Mapping[str, Deserved]:

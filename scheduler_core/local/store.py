@@ -94,8 +94,8 @@ _Write: TypeAlias = _Put | _Remove | _Measure | _Account
 class Store:
     """All workloads of one engine. `load` once at the start; writes are awaited until they are on disk.
 
-    A file that is damaged is moved aside, never deleted: `damaged` is then where it lies, and the store is empty until
-    `restore` has filled it, whatever dies in between.
+    A file in which records or logs are damaged is moved aside, never deleted: `damaged` is then where it lies, and the
+    store is empty until `restore` has filled it, whatever dies in between.
     """
 
     def __init__(self, path: Path) -> None:
@@ -185,12 +185,19 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The store as it is at one moment, for whatever thread asks."""
-        with closing(
-            sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, isolation_level=None)
-        ) as reader:
-            reader.execute("BEGIN")
-            yield reader
+        """The store as it is at one moment, for whatever thread asks.
+
+        Raises:
+            EngineUnavailable: it cannot be read.
+        """
+        try:
+            with closing(
+                sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, isolation_level=None)
+            ) as reader:
+                reader.execute("BEGIN")
+                yield reader
+        except sqlite3.Error as error:
+            raise EngineUnavailable(f"The engine's store cannot be read: {error}.") from error
 
     def close(self) -> None:
         """Finish what is waiting, then close."""
@@ -302,13 +309,21 @@ def _sound(path: Path) -> sqlite3.Connection | None:
     """A connection to the file; null where SQLite finds it damaged."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
-        if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+        if all(
+            connection.execute(f"PRAGMA quick_check({table})").fetchone() == ("ok",) for table in _checked(connection)
+        ):
             return connection
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise
     connection.close()
     return None
+
+
+def _checked(connection: sqlite3.Connection) -> list[str]:
+    """The tables without which there is no engine; those of the accounts of years would take many seconds."""
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    return [name for (name,) in tables if name not in usage_sums.TABLES]
 
 
 def _unrestored(path: Path) -> Path:

@@ -108,5 +108,10 @@ def cut_off(connection: Connection, log: Log, up_to: int) -> None:
 def _added_up(entries: Iterable[Entry]) -> dict[str, Holding]:
     held: dict[str, Holding] = {}
     for entry in entries:
-        held[entry.workload] = changed(held.get(entry.workload), entry.change)
+        before = held.get(entry.workload)
+        after = changed(before, entry.change)
+        if after.shares and (before is None or not before.shares):
+            began = entry.at if entry.change.held_since is None else entry.change.held_since
+            after = replace(after, held_since=began)
+        held[entry.workload] = after
     return held

@@ -1,18 +1,19 @@
 """What accounting keeps for years: sums by hours, later by days; of workloads for a while, of users for ever.
 
-usage      by_workload 1: of each workload; 0: of all of a user's in a project
-subjects   whose they are, places   on which device
+usage      account 0: of all of a user's in a project, 1: of each workload, both by model and pool; 2: of each device
+subjects   whose they are, places   on which devices
 summed     up to when all of the log has become sums
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from sqlite3 import Connection
 
+from msgspec.structs import replace
+
 from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
-from scheduler_core.accounting.cells import Cells, Place, Subject, without_workloads
-from scheduler_core.accounting.usage import UsageBy
+from scheduler_core.accounting.cells import NOWHERE, Cells, Place, Subject, merged
 
 SCHEMA = """
     CREATE TABLE subjects(
@@ -24,41 +25,29 @@ SCHEMA = """
       node TEXT NOT NULL, pool TEXT NOT NULL, UNIQUE(device, place_index, model, node, pool)
     ) STRICT;
     CREATE TABLE usage(
-      by_workload INTEGER NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL,
+      account INTEGER NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL,
       subject INTEGER NOT NULL, place INTEGER NOT NULL,
       allocated INTEGER NOT NULL, over_quota INTEGER NOT NULL, measured INTEGER NOT NULL, used INTEGER NOT NULL,
       gpu_memory INTEGER NOT NULL, cpu INTEGER NOT NULL, cpu_used INTEGER NOT NULL, waiting INTEGER NOT NULL,
       preemptions INTEGER NOT NULL, energy INTEGER,
-      PRIMARY KEY (by_workload, step, at, subject, place)
+      PRIMARY KEY (account, step, at, subject, place)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE summed(up_to INTEGER NOT NULL) STRICT;
     INSERT INTO summed(up_to) VALUES (0);
 """
+TABLES = ("subjects", "places", "usage")
+USERS, WORKLOADS, DEVICES = ACCOUNTS = (0, 1, 2)
 HOURS_KEPT_MS = 35 * DAY_MS
 WORKLOADS_KEPT_MS = 400 * DAY_MS
 
 _AMOUNTS = Amounts.__struct_fields__
-_LARGE = ("gpu_memory", "cpu", "cpu_used")
-_HALF = 1 << 20
-"""A sum of many large numbers is made in two parts, since SQLite's own would overflow at 64 bits."""
 _ADDED = ", ".join(
     "energy = COALESCE(energy + excluded.energy, energy, excluded.energy)"
     if name == "energy"
     else f"{name} = {name} + excluded.{name}"
     for name in _AMOUNTS
 )
-_SUBJECT: Mapping[UsageBy, tuple[str, ...]] = {
-    "workload": ("workload", "name", "owner", "project"),
-    "user": ("owner",),
-    "project": ("project",),
-    "department": ("department",),
-    "device": (),
-    "pool": (),
-}
-_PLACE: Mapping[UsageBy, tuple[str, ...]] = {
-    "device": ("device", "place_index", "model", "node"),
-    "pool": ("pool", "model"),
-}
+_NOBODY = Subject(owner="", project="")
 _WHO = ("workload", "owner", "project", "department", "name")
 _WHERE = ("device", "place_index", "model", "node", "pool")
 
@@ -70,15 +59,15 @@ def summed_up_to(connection: Connection) -> int:
 
 
 def add_hours(connection: Connection, hours: Cells, up_to: int) -> None:
-    """Add the sums of hours: those of workloads, and of users without them. All before `up_to` is in them then."""
-    for by_workload, cells in ((1, hours), (0, without_workloads(hours))):
-        subjects = {subject: _subject(connection, subject) for _, subject, _ in cells}
-        places = {place: _place(connection, place) for _, _, place in cells}
+    """Add the sums of hours to all accounts. All before `up_to` is in them then."""
+    for account, cells in _accounts(hours):
+        subjects = {subject: _subject(connection, subject) for subject in {subject for _, subject, _ in cells}}
+        places = {place: _place(connection, place) for place in {place for _, _, place in cells}}
         connection.executemany(
-            f"INSERT INTO usage(by_workload, step, at, subject, place, {', '.join(_AMOUNTS)})"  # noqa: S608
+            f"INSERT INTO usage(account, step, at, subject, place, {', '.join(_AMOUNTS)})"  # noqa: S608
             f" VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(_AMOUNTS))}) ON CONFLICT DO UPDATE SET {_ADDED}",
             [
-                (by_workload, HOUR_MS, at, subjects[who], places[where], *(getattr(sums, name) for name in _AMOUNTS))
+                (account, HOUR_MS, at, subjects[who], places[where], *(getattr(sums, name) for name in _AMOUNTS))
                 for (at, who, where), sums in cells.items()
             ],
         )
@@ -90,60 +79,34 @@ def thin(connection: Connection, now: int) -> None:
     before = (now - HOURS_KEPT_MS) // DAY_MS * DAY_MS
     sums = ", ".join(f"SUM({name})" for name in _AMOUNTS)
     connection.execute(
-        f"INSERT INTO usage(by_workload, step, at, subject, place, {', '.join(_AMOUNTS)})"  # noqa: S608
-        f" SELECT by_workload, {DAY_MS}, at / {DAY_MS} * {DAY_MS} AS day, subject, place, {sums} FROM usage"
-        f" WHERE by_workload IN (0, 1) AND step = {HOUR_MS} AND at < ? GROUP BY by_workload, day, subject, place"
+        f"INSERT INTO usage(account, step, at, subject, place, {', '.join(_AMOUNTS)})"  # noqa: S608
+        f" SELECT account, {DAY_MS}, at / {DAY_MS} * {DAY_MS} AS day, subject, place, {sums} FROM usage"
+        f" WHERE account IN {ACCOUNTS} AND step = {HOUR_MS} AND at < ? GROUP BY account, day, subject, place"
         f" ON CONFLICT DO UPDATE SET {_ADDED}",
         (before,),
     )
-    connection.execute(f"DELETE FROM usage WHERE by_workload IN (0, 1) AND step = {HOUR_MS} AND at < ?", (before,))  # noqa: S608
+    connection.execute(f"DELETE FROM usage WHERE account IN {ACCOUNTS} AND step = {HOUR_MS} AND at < ?", (before,))  # noqa: S608
     gone = connection.execute(
-        f"DELETE FROM usage WHERE by_workload = 1 AND step = {DAY_MS} AND at < ?",  # noqa: S608
+        f"DELETE FROM usage WHERE account = {WORKLOADS} AND step = {DAY_MS} AND at < ?",  # noqa: S608
         (now - WORKLOADS_KEPT_MS,),
     )
     if gone.rowcount:
         connection.execute(
-            "DELETE FROM subjects WHERE workload <> '' AND id NOT IN (SELECT subject FROM usage WHERE by_workload = 1)"
+            "DELETE FROM subjects WHERE workload <> '' AND id NOT IN (SELECT subject FROM usage WHERE account = ?)",
+            (WORKLOADS,),
         )
 
 
-def kept_sums(
-    connection: Connection, by: UsageBy, since: int, until: int, step: int | None
-) -> Iterator[tuple[tuple[int, Subject, Place], Amounts]]:
-    """What is kept of the steps that begin in [since, until), with what is needed to tell the groups apart."""
-    who, where = _SUBJECT[by], _PLACE.get(by, ("model",))
-    bucket = "?3" if step is None else f"at / {step} * {step}"
-    sums = {name: f"SUM({name})" for name in _AMOUNTS if name not in _LARGE}
-    sums |= {f"{name}_high": f"SUM({name} / {_HALF})" for name in _LARGE}
-    sums |= {f"{name}_low": f"SUM({name} % {_HALF})" for name in _LARGE}
-    parts = ", ".join(f"{made} AS {name}" for name, made in sums.items())
-    totals = ", ".join(f"SUM({name})" for name in sums)
-    names = ", ".join([*(f"subjects.{name}" for name in who), *(f"places.{name}" for name in where)])
-    rows = connection.execute(
-        f"SELECT bucket, {names}, {totals} FROM ("  # noqa: S608 (the names are ours)
-        f" SELECT {bucket} AS bucket, subject, place, {parts} FROM usage"
-        f" WHERE by_workload = ?1 AND step IN ({HOUR_MS}, {DAY_MS}) AND at >= ?2 AND at < ?4"
-        " GROUP BY bucket, subject, place) AS kept"
-        f" JOIN subjects ON subjects.id = subject JOIN places ON places.id = place GROUP BY bucket, {names}",
-        (int(by == "workload"), since, since, until),
-    )
-    for bucket_at, *row in rows:
-        subject = dict(zip(who, row, strict=False))
-        place = {
-            "index" if name == "place_index" else name: value
-            for name, value in zip(where, row[len(who) :], strict=False)
-        }
-        yield (
-            (bucket_at, Subject(**{"owner": "", "project": "", **subject}), Place(**place)),
-            _amounts(dict(zip(sums, row[len(who) + len(where) :], strict=True))),
-        )
+def _accounts(hours: Cells) -> Iterator[tuple[int, Cells]]:
+    """The sums of each account; who used which device is not kept."""
+    yield USERS, merged(hours, lambda subject: replace(subject, workload="", name=""), _kind)
+    yield WORKLOADS, merged(hours, lambda subject: replace(subject, department=""), _kind)
+    on_devices = {key: amounts for key, amounts in hours.items() if key[2] != NOWHERE}
+    yield DEVICES, merged(on_devices, lambda subject: _NOBODY, lambda place: place)
 
 
-def _amounts(row: dict[str, int | None]) -> Amounts:
-    found = {name: value for name, value in row.items() if name in _AMOUNTS and value is not None}
-    for name in _LARGE:
-        found[name] = (row[f"{name}_high"] or 0) * _HALF + (row[f"{name}_low"] or 0)
-    return Amounts(**found)
+def _kind(place: Place) -> Place:
+    return replace(place, device="", index=0, node="")
 
 
 def _subject(connection: Connection, subject: Subject) -> int:

@@ -13,7 +13,9 @@ from random import Random
 
 import pytest
 
-from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.accounting.holding import Deserved, Entry, Holding, Projects, Share
+from scheduler_core.accounting.usage import MOST_GROUPS, OTHERS, Usage, UsageBy, UsageStep
+from scheduler_core.local import usage_log
 from scheduler_core.local.accounting import Accounting
 from scheduler_core.local.projects import ProjectsFile
 from tests.accounting.histories import PROJECTS, Histories, live
@@ -30,10 +32,11 @@ COUNTED = ("allocated", "over_quota", "gpu_memory", "cpu", "waiting", "preemptio
 class Engine:
     """The book, the store and the accounts of an engine, at a time that is made up."""
 
-    def __init__(self, folder: Path, seed: int, longest_pause_ms: int) -> None:
+    def __init__(self, folder: Path, seed: int, longest_pause_ms: int, most_groups: int = MOST_GROUPS) -> None:
         self.random = Random(seed)
         self.histories = Histories(folder / "store.sqlite", self.random, START, longest_pause_ms)
         self.quotas: Quotas = []
+        self._most_groups = most_groups
         self._file = folder / "projects.toml"
 
     async def open(self) -> None:
@@ -44,6 +47,7 @@ class Engine:
             None,
             True,
             lambda: self.histories.now_ms / 1000,
+            self._most_groups,
         )
         await self.accounting.open()
 
@@ -158,3 +162,45 @@ async def test_what_was_logged_is_cut_off_once_it_is_summed_up(tmp_path: Path) -
     assert before > 60
     assert after <= len(going_on)
     await compare(engine, START, engine.histories.now_ms)
+
+
+async def test_who_holds_longest_stays_within_the_quota_when_the_log_is_cut_off(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, 1, longest_pause_ms=1)
+    await engine.open()
+    quota = Projects(at=START, deserved={"vision": Deserved(quota_milli=1000)})
+    holding = Holding(name="w", owner="ana", project="vision", shares=(Share(device="gpu-0", milli=1000),))
+    begun = [Entry(at=START, workload="second", change=holding), Entry(at=START + 1, workload="first", change=holding)]
+    await engine.histories.store.account(lambda connection: usage_log.append_projects(connection, quota))
+    await engine.histories.store.account(lambda connection: usage_log.append(connection, begun))
+    for days in (2, 3):
+        engine.histories.now_ms = START + days * DAY
+        await engine.accounting.sum_up(engine.histories.now_ms)
+    usage = counted(await engine.used("workload", START, engine.histories.now_ms))
+    assert "over_quota" not in usage["second"]
+    assert usage["first"]["over_quota"] == usage["first"]["allocated"] == 1000 * (3 * DAY - 1)
+
+
+@pytest.mark.parametrize("step", ["all", "day"])
+async def test_beyond_the_workloads_with_most_all_others_are_one(tmp_path: Path, step: UsageStep) -> None:
+    named = 30
+    engine = Engine(tmp_path, 4, longest_pause_ms=2 * HOUR, most_groups=named)
+    for part in range(3):
+        await engine.change_quotas()
+        await live(engine.histories, range(part * 40, (part + 1) * 40), at_once=10, most_steps=15)
+        await engine.accounting.sum_up(engine.histories.now_ms)
+        await engine.restart()
+        engine.histories.now_ms += 15 * DAY
+    await live(engine.histories, range(120, 160), at_once=10, most_steps=15)
+    end = engine.histories.now_ms
+    expected = grouped(recount(engine.witness, engine.quotas, START, end), lambda workload, device: workload)
+    found = counted(await engine.used("workload", START, end, step))
+    others = found.pop(OTHERS)
+    assert len(found) == named
+    assert found == {workload: expected.pop(workload) for workload in found}
+    assert min(_much(of_it) for of_it in found.values()) >= max(_much(of_it) for of_it in expected.values())
+    rest = grouped({(OTHERS, name): of_it for name, of_it in expected.items()}, lambda all_others, name: all_others)
+    assert others == rest[OTHERS]
+
+
+def _much(of_it: dict[str, int]) -> tuple[int, int]:
+    return of_it.get("allocated", 0), of_it.get("waiting", 0)

@@ -13,7 +13,7 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.accounting.prices import Prices
 from scheduler_core.accounting.usage import UsageBy, UsageRow
-from scheduler_core.errors import InvalidRequest
+from scheduler_core.errors import EngineUnavailable, InvalidRequest
 from scheduler_core.local import LocalEngine
 from scheduler_core.local.settings import Settings
 from tests.conftest import SIMULATED
@@ -146,6 +146,24 @@ def test_a_store_from_before_there_were_accounts_counts_from_its_upgrade_on(clie
     while not used(again, workload.id).allocated:
         pass
     assert again.usage("workload", until=upgraded).rows == ()
+    again.close()
+
+
+def test_damage_in_the_sums_of_years_ends_reports_and_nothing_else(client: Client, simulated: Path) -> None:
+    workload = client.submit(spec("pass", gpu="0.5"))
+    outcome(client, workload.id)
+    asyncio.run(LocalEngine().shutdown())
+    path = simulated / "simulated" / "store.sqlite"
+    with closing(sqlite3.connect(path)) as store:
+        (page,) = store.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'usage'").fetchone()
+        (size,) = store.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    again = Client()
+    assert [known.id for known in again.list()] == [workload.id]
+    with pytest.raises(EngineUnavailable, match="cannot be read"):
+        again.usage()
     again.close()
 
 

@@ -3,6 +3,7 @@ import { logPlugin } from './plugins/log';
 import { modelPlugin } from './plugins/model';
 import { panelPlugin } from './plugins/panel';
 import { statusPlugin } from './plugins/status';
+import { tablePlugin } from './plugins/table';
 
 export { IEngineModel } from './tokens';
 
@@ -10,6 +11,7 @@ export default [
   modelPlugin,
   panelPlugin,
   logPlugin,
+  tablePlugin,
   statusPlugin,
   commandsPlugin
 ];

@@ -71,6 +71,18 @@ export interface IEngineModel extends IDisposable {
   /** End a workload for good. Rejects with an EngineError. */
   stop(id: string): Promise<IWorkload>;
 
+  /** Free what a workload holds and keep it. Rejects with an EngineError. */
+  suspend(id: string): Promise<IWorkload>;
+
+  /** Let a suspended workload wait for its devices again. Rejects with an EngineError. */
+  resume(id: string): Promise<IWorkload>;
+
+  /** Delete an ended workload; it can be had back for a while. Rejects with an EngineError. */
+  delete(id: string): Promise<void>;
+
+  /** Bring a deleted workload back. Rejects with an EngineError. */
+  restore(id: string): Promise<IWorkload>;
+
   /** Change to simulated devices, or with null to the machine's own. Rejects with an EngineError. */
   simulate(devices: string | null): Promise<IEngineInfo>;
 

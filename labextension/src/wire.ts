@@ -84,6 +84,9 @@ export interface IHeldDevice {
   readonly model: string;
   readonly portion_milli: number;
   readonly memory_mib: number;
+  /** Up to what it may use of the device; null where that is its share. */
+  readonly limit_milli: number | null;
+  readonly limit_mib: number | null;
 }
 
 /** What a workload holds. */
@@ -113,6 +116,12 @@ export interface IReport {
   readonly error: IRaisedError | null;
 }
 
+/** Another number of tasks. */
+export interface IScale {
+  readonly tasks: number;
+  readonly min_tasks?: number | null;
+}
+
 /** A workload as everyone sees it. */
 export interface IWorkload {
   readonly id: string;
@@ -137,7 +146,9 @@ export interface IWorkload {
   readonly tasks: number;
   readonly min_tasks: number;
   readonly gang: boolean;
+  readonly restarts: number;
   readonly next_request: ITaskRequest | null;
+  readonly next_scale: IScale | null;
   readonly task_states: Readonly<Partial<Record<WorkloadState, number>>>;
 }
 

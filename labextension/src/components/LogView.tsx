@@ -10,7 +10,7 @@ import type { IWorkload } from '../wire';
 import type { IActions } from './actions';
 import { useChanges, useNow } from './hooks';
 import { LogOutput } from './LogOutput';
-import { StopButton } from './WorkloadRow';
+import { StopButton, SuspendButton } from './WorkloadButtons';
 
 /** What the view shows. */
 export interface ILogViewProps {
@@ -22,7 +22,7 @@ export interface ILogViewProps {
   /** The log, followed. */
   readonly follower: ILogFollower;
 
-  readonly actions: Pick<IActions, 'stop'>;
+  readonly actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
   readonly trans: TranslationBundle;
 
   /** Whether somebody can see it. */
@@ -62,7 +62,7 @@ export function LogView(props: ILogViewProps): JSX.Element {
 
 interface ILogHeadProps {
   readonly workload: IWorkload;
-  readonly actions: Pick<IActions, 'stop'>;
+  readonly actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
   readonly trans: TranslationBundle;
   readonly isVisible: boolean;
 }
@@ -83,13 +83,14 @@ function LogHead(props: ILogHeadProps): JSX.Element {
       <span className="jp-Runai-state" role="status">
         {stateWord(workload, trans)}
       </span>
-      <span className="jp-Runai-number">{formatAsked(workload)}</span>
+      <span className="jp-Runai-number">{formatAsked(workload, trans)}</span>
       <span className="jp-Runai-detailLine" title={detail}>
         {detail}
       </span>
       <span className="jp-Runai-number jp-Runai-elapsed">
         {formatElapsed(elapsed(workload, now))}
       </span>
+      <SuspendButton workload={workload} actions={actions} trans={trans} />
       <StopButton workload={workload} actions={actions} trans={trans} />
     </div>
   );

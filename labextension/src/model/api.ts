@@ -30,21 +30,48 @@ export class EngineApi {
     return this._post(['workloads', encodeURIComponent(id), 'stop']);
   }
 
+  /** Free what a workload holds and keep it. */
+  suspend(id: string): Promise<IWorkload> {
+    return this._post(['workloads', encodeURIComponent(id), 'suspend']);
+  }
+
+  /** Let a suspended workload wait again. */
+  resume(id: string): Promise<IWorkload> {
+    return this._post(['workloads', encodeURIComponent(id), 'resume']);
+  }
+
+  /** Delete an ended workload; it can be had back for a while. */
+  async delete(id: string): Promise<void> {
+    await this._ask(['workloads', encodeURIComponent(id)], {
+      method: 'DELETE'
+    });
+  }
+
+  /** Bring a deleted workload back. */
+  restore(id: string): Promise<IWorkload> {
+    return this._post(['workloads', encodeURIComponent(id), 'restore']);
+  }
+
   /** Change to simulated devices, or with null to the machine's own. */
   simulate(devices: string | null): Promise<IEngineInfo> {
     return this._post(['simulate'], { devices });
   }
 
   private async _post<T>(path: string[], body?: object): Promise<T> {
-    const response = await this._request(path, {
+    const answer = await this._ask(path, {
       method: 'POST',
       body: JSON.stringify(body ?? {})
     });
+    return answer as T;
+  }
+
+  private async _ask(path: string[], init: RequestInit): Promise<unknown> {
+    const response = await this._request(path, init);
     const answer: unknown = await response.json().catch(() => null);
     if (!response.ok) {
       throw new EngineError(Private.problem(answer, response));
     }
-    return answer as T;
+    return answer;
   }
 
   private async _request(path: string[], init: RequestInit): Promise<Response> {

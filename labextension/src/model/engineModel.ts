@@ -88,6 +88,26 @@ export class EngineModel implements IEngineModel {
     return this._api.stop(id);
   }
 
+  /** Free what a workload holds and keep it. */
+  suspend(id: string): Promise<IWorkload> {
+    return this._api.suspend(id);
+  }
+
+  /** Let a suspended workload wait for its devices again. */
+  resume(id: string): Promise<IWorkload> {
+    return this._api.resume(id);
+  }
+
+  /** Delete an ended workload; it can be had back for a while. */
+  delete(id: string): Promise<void> {
+    return this._api.delete(id);
+  }
+
+  /** Bring a deleted workload back. */
+  restore(id: string): Promise<IWorkload> {
+    return this._api.restore(id);
+  }
+
   /** Change to simulated devices, or with null to the machine's own. */
   async simulate(devices: string | null): Promise<IEngineInfo> {
     const info = await this._api.simulate(devices);

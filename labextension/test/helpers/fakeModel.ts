@@ -20,6 +20,10 @@ export class FakeModel implements IEngineModel {
   readonly changed = new Signal<this, void>(this);
   readonly workloadChanged = new Signal<this, IWorkloadChange>(this);
   readonly stopped: string[] = [];
+  readonly suspended: string[] = [];
+  readonly resumed: string[] = [];
+  readonly deleted: string[] = [];
+  readonly restored: string[] = [];
   readonly followers: LogFollower[] = [];
   isDisposed = false;
   connection: IConnection = { phase: 'starting', heard: null, problem: null };
@@ -50,6 +54,30 @@ export class FakeModel implements IEngineModel {
 
   stop(id: string): Promise<IWorkload> {
     this.stopped.push(id);
+    return this.known(id);
+  }
+
+  suspend(id: string): Promise<IWorkload> {
+    this.suspended.push(id);
+    return this.known(id);
+  }
+
+  resume(id: string): Promise<IWorkload> {
+    this.resumed.push(id);
+    return this.known(id);
+  }
+
+  async delete(id: string): Promise<void> {
+    this.deleted.push(id);
+    await this.known(id);
+  }
+
+  restore(id: string): Promise<IWorkload> {
+    this.restored.push(id);
+    return this.known(id);
+  }
+
+  private known(id: string): Promise<IWorkload> {
     const workload = this.workload(id);
     return workload
       ? Promise.resolve(workload)

@@ -372,12 +372,26 @@ class EngineInfo(_Seen, frozen=True, kw_only=True):
     shared: bool = False
 
 
+class SpecChange(_Seen, frozen=True, kw_only=True):
+    """One change with which a waiting workload would start: in words, and as the fields of its submission.
+
+    `change` and `effect` are the words ("gpu 0.5 to 0.4", "starts now on node-3"); a field that is null stays as it is.
+    """
+
+    change: str
+    effect: str
+    request: TaskRequest | None = None
+    min_tasks: int | None = None
+    priority: int | None = None
+
+
 class Explanation(_Seen, frozen=True, kw_only=True):
-    """Why a workload is where it is: its last verdict and its queue's figures."""
+    """Why a workload is where it is: its last verdict, its queue's figures and, asked for, what would let it start."""
 
     workload: Workload
     verdict: Verdict | None
     queue: QueueStatus | None
+    remedies: tuple[SpecChange, ...] = ()
 
 
 class EngineState(_Seen, frozen=True, kw_only=True, tag="state"):

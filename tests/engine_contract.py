@@ -122,8 +122,32 @@ class EngineContract:
         assert explained.workload.id == second.id
         assert explained.queue is not None
         assert explained.queue.name == "default"
+        assert explained.remedies == ()
         await engine.stop(first.id)
         await until(engine, second.id, "running")
+
+    async def test_what_would_let_it_start_does(self, engine: Engine) -> None:
+        for gpu in (1, "0.6"):
+            held = await engine.submit(asked(RUNS, gpu, priority=150))
+            await until(engine, held.id, "running")
+        waits = await engine.submit(asked(RUNS, "0.5"))
+        remedy = (await engine.explain(waits.id, remedies=True)).remedies[0]
+        assert (remedy.change, remedy.min_tasks, remedy.priority) == ("gpu 0.5 to 0.4", None, None)
+        assert remedy.request is not None
+        await engine.resize(waits.id, remedy.request)
+        await until(engine, waits.id, "running")
+
+    async def test_a_gang_that_could_start_with_fewer_is_told_so(self, engine: Engine) -> None:
+        waits = await engine.submit(asked(RUNS, 1, tasks=4, min_tasks=3))
+        remedies = (await engine.explain(waits.id, remedies=True)).remedies
+        assert [remedy.min_tasks for remedy in remedies if remedy.min_tasks] == [2]
+
+    async def test_what_was_submitted_can_be_submitted_again(self, engine: Engine) -> None:
+        first = await engine.submit(asked(RUNS, "0.5", key="once"))
+        await engine.resize(first.id, TaskRequest(gpu="0.25"))
+        specification = await engine.specification(first.id)
+        assert (specification.command, specification.request) == (RUNS, TaskRequest(gpu="0.25"))
+        assert (await engine.submit(specification)).id != first.id
 
     async def test_a_preview_submits_nothing(self, engine: Engine) -> None:
         assert (await engine.preview(asked(RUNS, "0.5"))).state == "placed"
@@ -419,7 +443,15 @@ class EngineContract:
 
     async def test_what_is_not_there_is_not_found(self, engine: Engine) -> None:
         calls: list[Callable[[str], object]] = [engine.get, engine.stop, engine.suspend, engine.resume]
-        for call in (*calls, engine.delete, engine.explain, engine.results, engine.tasks, engine.measurements):
+        for call in (
+            *calls,
+            engine.delete,
+            engine.explain,
+            engine.specification,
+            engine.results,
+            engine.tasks,
+            engine.measurements,
+        ):
             with pytest.raises(NotFound):
                 await call("0badc0de")  # type: ignore[misc]
         with pytest.raises(NotFound):

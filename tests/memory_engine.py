@@ -19,7 +19,7 @@ from scheduler_core.local.feed import Feed
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Record, TaskId, by_workload, new_record, new_workload
 from scheduler_core.local.runs import Exit
-from scheduler_core.local.snapshot import planned
+from scheduler_core.local.snapshot import planned, spec_change
 from scheduler_core.local.tasks import (
     after_run,
     asking_for,
@@ -47,6 +47,7 @@ from scheduler_core.model import (
     TaskRequest,
     Verdict,
 )
+from scheduler_core.planning.remedies import changes
 from scheduler_core.workload import (
     Allocation,
     Device,
@@ -233,9 +234,16 @@ class MemoryEngine:
             raise NotFound(f"There is no deleted workload {workload_id!r}.")
         return self._show(replace_workload(self._trash.pop(workload_id), deleted=None, restored=time.time()))
 
-    async def explain(self, workload_id: str) -> Explanation:
-        workload = self._find(workload_id).workload
-        return Explanation(workload=workload, verdict=workload.verdict, queue=self._queues[0])
+    async def specification(self, workload_id: str) -> WorkloadSpec:
+        return replace(self._find(workload_id).spec, key=None)
+
+    async def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
+        record = self._find(workload_id)
+        workload, helpful = record.workload, ()
+        if remedies and workload.state == "pending":
+            asked = planned(record, "memory")
+            helpful = tuple(spec_change(record.spec, asked, each) for each in changes(self._snapshot(), workload_id))
+        return Explanation(workload=workload, verdict=workload.verdict, queue=self._queues[0], remedies=helpful)
 
     async def queues(self) -> tuple[QueueStatus, ...]:
         return self._queues

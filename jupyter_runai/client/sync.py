@@ -123,8 +123,13 @@ class Client:
     def restore(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.restore(workload_id))
 
-    def explain(self, workload_id: str) -> Explanation:
-        return self._runtime.run(self._engine.explain(workload_id))
+    def specification(self, workload_id: str) -> WorkloadSpec:
+        """What was submitted, as it was changed since."""
+        return self._runtime.run(self._engine.specification(workload_id))
+
+    def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
+        """Why a workload is where it is; `remedies`, asked for, are what would let it start."""
+        return self._runtime.run(self._engine.explain(workload_id, remedies))
 
     def queues(self) -> tuple[QueueStatus, ...]:
         return self._runtime.run(self._engine.queues())

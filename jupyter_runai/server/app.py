@@ -6,7 +6,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 
 from jupyter_runai.client import AsyncClient
-from jupyter_runai.server.handlers import ROUTES
+from jupyter_runai.server.handlers import handlers
 
 
 class RunaiExtension(ExtensionApp):
@@ -22,7 +22,7 @@ class RunaiExtension(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         base = url_path_join("/", "jupyter-runai")
-        self.handlers.extend((url_path_join(base, path), handler) for path, handler in ROUTES)
+        self.handlers.extend((url_path_join(base, path), handler) for path, handler in handlers())
 
     async def stop_extension(self) -> None:
         await self.settings["runai_client"].engine.close()

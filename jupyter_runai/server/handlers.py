@@ -1,213 +1,144 @@
-"""The REST handlers; each is authenticated, and authorised for a resource of its own."""
+"""From a route to its handler: authenticated, authorised, JSON in and out, and errors as {code, message, hint}."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from contextlib import aclosing, suppress
+from http import HTTPStatus
+from itertools import groupby
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
+from tornado.iostream import StreamClosedError
 
-from jupyter_runai.client import AsyncClient
+from jupyter_runai.server.routes import ROUTES, Route
 from jupyter_runai.server.stream import StreamHandler
-from scheduler_core.errors import EngineDefect, RunaiError
-from scheduler_core.model import TaskRequest, Verdict
+from jupyter_runai.server.verbs import Context
+from jupyter_runai.server.wire import TextStream
+from scheduler_core.errors import EngineDefect, ErrorRecord, InvalidRequest, NotAllowed, NotFound, RunaiError
 from scheduler_core.requests import decoded
-from scheduler_core.workload import Device, EngineInfo, Explanation, QueueStatus, Resized, Scale, Workload
 
 T = TypeVar("T")
 
-WORKLOADS = "runai:workloads"
-DEVICES = "runai:devices"
-QUEUES = "runai:queues"
-ENGINE = "runai:engine"
-
-
-class Simulate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which devices to simulate, such as `2xA100-80GB`; null for the machine's own."""
-
-    devices: str | None
-
-
-class WorkloadList(msgspec.Struct, frozen=True):
-    """All workloads, oldest first."""
-
-    workloads: tuple[Workload, ...]
-
-
-class DeviceList(msgspec.Struct, frozen=True):
-    """All devices."""
-
-    devices: tuple[Device, ...]
-
-
-class QueueList(msgspec.Struct, frozen=True):
-    """All queues."""
-
-    queues: tuple[QueueStatus, ...]
+_PARAMETER = re.compile(r"\{\w+\}")
+_ID = "([0-9a-zA-Z_-]+)"
 
 
 class Handler(APIHandler):
-    """JSON in, JSON out; errors leave as {code, message, hint}. Looking at the panel keeps no idle server alive."""
+    """What all routes share. Looking at the panel keeps no idle server alive."""
 
     _track_activity = False
 
     @property
-    def client(self) -> AsyncClient:
-        client: AsyncClient = self.settings["runai_client"]
-        return client
+    def context(self) -> Context:
+        return Context(self.settings["runai_client"].engine, Path(self.settings["server_root_dir"]).expanduser())
 
-    def answer(
-        self, value: EngineInfo | Workload | WorkloadList | DeviceList | QueueList | Explanation | Verdict | Resized
-    ) -> None:
-        self.finish(msgspec.json.encode(value))
+    def query(self, kind: type[T]) -> T:
+        """The query's arguments; those that the route does not know are other layers'.
+
+        Raises:
+            InvalidRequest: one has a value that it cannot have.
+        """
+        given = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        try:
+            return msgspec.convert(given, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"The request is not valid: {error}.") from None
+
+    async def send(self, text: TextStream) -> None:
+        """Send text as it comes, no faster than it is taken."""
+        async with aclosing(text.pieces) as pieces:
+            # What cannot be read is refused before anything is sent.
+            piece = await anext(pieces, b"")
+            kind = "text/plain; charset=utf-8"
+            self.set_header("Content-Type", kind)
+            if text.saved_as is not None:
+                self.set_header("Content-Disposition", f'attachment; filename="{text.saved_as}"')
+            with suppress(StreamClosedError):
+                while piece:
+                    self.write(piece)
+                    await self.flush()
+                    piece = await anext(pieces, b"")
+                await self.finish(set_content_type=kind)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if isinstance(error, web.HTTPError):
-            super().write_error(status_code, **kwargs)
-            return
-        refusal = (
-            error if isinstance(error, RunaiError) else EngineDefect("The server extension failed on this request.")
-        )
+        record = self._record(kwargs.get("exc_info", (None, None, None))[1])
+        if isinstance(record, RunaiError):
+            self.set_status(record.status)
+            record = record.record()
         self.set_header("Content-Type", "application/json")
-        self.set_status(refusal.status)
-        self.finish(msgspec.json.encode(refusal.record()))
+        self.finish(msgspec.json.encode(record))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        if self._headers_written:
+            # A proper end would let a part look like the whole.
+            self.detach().close()
+            return
+        super().send_error(status_code, **kwargs)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         if not isinstance(value, RunaiError):
             super().log_exception(typ, value, tb)
 
+    def _record(self, error: BaseException | None) -> RunaiError | ErrorRecord:
+        if isinstance(error, RunaiError):
+            return error
+        if not isinstance(error, web.HTTPError):
+            return EngineDefect("The server extension failed on this request.", "The Jupyter server's log says why.")
+        if self.current_user is None:
+            message = "You are not logged in to this Jupyter server, or not any more."
+            return ErrorRecord(code="not_logged_in", message=message, hint="Log in again.")
+        code = {HTTPStatus.FORBIDDEN: NotAllowed.code, HTTPStatus.NOT_FOUND: NotFound.code}.get(
+            HTTPStatus(error.status_code), InvalidRequest.code
+        )
+        return ErrorRecord(code=code, message=error.log_message or HTTPStatus(error.status_code).phrase, hint="")
 
-class InfoHandler(Handler):
-    """Which engine this is."""
+
+class UnknownHandler(Handler):
+    """Anything else."""
 
     @web.authenticated
-    @authorized("read", resource=ENGINE)
     async def get(self) -> None:
-        self.answer(await self.client.engine.info())
+        raise NotFound(f"The server extension has no {self.request.path}.")
+
+    post = delete = get
 
 
-class SimulateHandler(Handler):
-    """Change between simulated and real devices."""
-
-    @web.authenticated
-    @authorized("write", resource=ENGINE)
-    async def post(self) -> None:
-        self.answer(await self.client.engine.simulate(decoded(self.request.body, Simulate).devices))
-
-
-class DevicesHandler(Handler):
-    """All devices and who holds them."""
-
-    @web.authenticated
-    @authorized("read", resource=DEVICES)
-    async def get(self) -> None:
-        self.answer(DeviceList(await self.client.engine.devices()))
+def handlers() -> list[tuple[str, type[Any]]]:
+    """The pattern of each path, below the extension's own, and its handler."""
+    found: list[tuple[str, type[Any]]] = [
+        (_PARAMETER.sub(_ID, path).replace(".", r"\."), handler_of(routes))
+        for path, routes in groupby(sorted(ROUTES, key=lambda route: route.path), key=lambda route: route.path)
+    ]
+    return [*found, ("stream", StreamHandler), (".*", UnknownHandler)]
 
 
-class QueuesHandler(Handler):
-    """All queues."""
+def handler_of(routes: Iterable[Route]) -> type[Handler]:
+    """The handler of one path's routes."""
+    return type("RouteHandler", (Handler,), {route.method.lower(): _method(route) for route in routes})
+
+
+def _method(route: Route) -> Any:
+    types = route.signature
 
     @web.authenticated
-    @authorized("read", resource=QUEUES)
-    async def get(self) -> None:
-        self.answer(QueueList(await self.client.engine.queues()))
+    @authorized(route.action, resource=route.resource)
+    async def method(handler: Handler, *path: str) -> None:
+        arguments: dict[str, Any] = {}
+        if "body" in types:
+            arguments["body"] = decoded(handler.request.body, types["body"])
+        if "query" in types:
+            arguments["query"] = handler.query(types["query"])
+        answer = await route.verb(handler.context, *path, **arguments)
+        if isinstance(answer, TextStream):
+            await handler.send(answer)
+            return
+        handler.set_status(route.status)
+        await handler.finish(None if answer is None else msgspec.json.encode(answer))
 
-
-class WorkloadsHandler(Handler):
-    """All workloads."""
-
-    @web.authenticated
-    @authorized("read", resource=WORKLOADS)
-    async def get(self) -> None:
-        self.answer(WorkloadList(await self.client.engine.list()))
-
-
-class WorkloadHandler(Handler):
-    """One workload."""
-
-    @web.authenticated
-    @authorized("read", resource=WORKLOADS)
-    async def get(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.get(workload_id))
-
-    @web.authenticated
-    @authorized("write", resource=WORKLOADS)
-    async def delete(self, workload_id: str) -> None:
-        await self.client.engine.delete(workload_id)
-        self.set_status(204)
-        self.finish()
-
-
-class SuspendHandler(Handler):
-    """Free what a workload holds and keep it."""
-
-    @web.authenticated
-    @authorized("write", resource=WORKLOADS)
-    async def post(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.suspend(workload_id))
-
-
-class ResumeHandler(Handler):
-    """Let a suspended workload wait again."""
-
-    @web.authenticated
-    @authorized("write", resource=WORKLOADS)
-    async def post(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.resume(workload_id))
-
-
-class ResizeHandler(Handler):
-    """Change what a workload asks for."""
-
-    @web.authenticated
-    @authorized("write", resource=WORKLOADS)
-    async def post(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.resize(workload_id, decoded(self.request.body, TaskRequest)))
-
-
-class ScaleHandler(Handler):
-    """Change how many tasks a workload has."""
-
-    @web.authenticated
-    @authorized("write", resource=WORKLOADS)
-    async def post(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.scale(workload_id, decoded(self.request.body, Scale)))
-
-
-class StopHandler(Handler):
-    """End a workload."""
-
-    @web.authenticated
-    @authorized("write", resource=WORKLOADS)
-    async def post(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.stop(workload_id))
-
-
-class ExplainHandler(Handler):
-    """Why a workload is where it is."""
-
-    @web.authenticated
-    @authorized("read", resource=WORKLOADS)
-    async def get(self, workload_id: str) -> None:
-        self.answer(await self.client.engine.explain(workload_id))
-
-
-_ID = r"([0-9a-zA-Z_-]+)"
-ROUTES: list[tuple[str, type[Any]]] = [
-    ("info", InfoHandler),
-    ("simulate", SimulateHandler),
-    ("devices", DevicesHandler),
-    ("queues", QueuesHandler),
-    ("workloads", WorkloadsHandler),
-    (rf"workloads/{_ID}", WorkloadHandler),
-    (rf"workloads/{_ID}/suspend", SuspendHandler),
-    (rf"workloads/{_ID}/resume", ResumeHandler),
-    (rf"workloads/{_ID}/resize", ResizeHandler),
-    (rf"workloads/{_ID}/scale", ScaleHandler),
-    (rf"workloads/{_ID}/stop", StopHandler),
-    (rf"workloads/{_ID}/explain", ExplainHandler),
-    ("stream", StreamHandler),
-]
+    return method

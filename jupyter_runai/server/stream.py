@@ -7,7 +7,7 @@ import codecs
 import re
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 from jupyter_server.auth.decorator import ws_authenticated
@@ -19,6 +19,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_runai.client import AsyncClient
 from scheduler_core.errors import Conflict, EngineDefect, RunaiError
+from scheduler_core.workload import Event
 
 RESOURCE = "runai:workloads"
 _MOST_FOLLOWED = 16
@@ -65,6 +66,10 @@ class StreamError(Struct, frozen=True, tag="error"):
     workload: str | None = None
 
 
+ClientMessage: TypeAlias = Follow | Unfollow
+ServerMessage: TypeAlias = Event | LogChunk | LogEnd | StreamError
+
+
 class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     """Relays the engine's events to one tab; a slow tab slows only itself."""
 
@@ -90,7 +95,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         try:
-            asked = msgspec.json.decode(message, type=Follow | Unfollow)
+            asked = msgspec.json.decode(message, type=ClientMessage)
         except (msgspec.MsgspecError, UnicodeError):
             self.close(1003, "not a message of this protocol")
             return None

@@ -52,6 +52,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (rf"{workload}/scale", ScaleHandler, known),
         (rf"{workload}/restore", RestoreHandler, known),
         (rf"{workload}/stop", StopHandler, known),
+        (rf"{workload}/specification", SpecificationHandler, known),
         (rf"{workload}/explain", ExplainHandler, known),
         (rf"{workload}/tasks", TasksHandler, known),
         (rf"{workload}/measurements", MeasurementsHandler, known),
@@ -213,11 +214,20 @@ class StopHandler(Handler):
         self.answer(self.caller.shown(await self.service.stop(workload_id)))
 
 
+class SpecificationHandler(Handler):
+    """What was submitted; the environment in it is its owner's alone."""
+
+    rights = READS
+
+    def get(self, workload_id: str) -> None:
+        self.answer(self.service.specification(workload_id))
+
+
 class ExplainHandler(Handler):
     """Why a workload is where it is."""
 
-    def get(self, workload_id: str) -> None:
-        explanation = self.service.explain(workload_id)
+    async def get(self, workload_id: str) -> None:
+        explanation = await self.service.explain(workload_id, self.get_query_argument("remedies", "0") == "1")
         self.answer(replace(explanation, workload=self.caller.shown(explanation.workload)))
 
 

@@ -153,8 +153,12 @@ class LocalEngine:
     async def restore(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/restore", Workload)
 
-    async def explain(self, workload_id: str) -> Explanation:
-        return await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/explain", Explanation)
+    async def specification(self, workload_id: str) -> WorkloadSpec:
+        return await self._ask("GET", f"workloads/{quote(workload_id, safe='')}/specification", WorkloadSpec)
+
+    async def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
+        path = f"workloads/{quote(workload_id, safe='')}/explain?remedies={int(remedies)}"
+        return await self._ask("GET", path, Explanation)
 
     async def queues(self) -> tuple[QueueStatus, ...]:
         return await self._ask("GET", "queues", tuple[QueueStatus, ...])

@@ -13,12 +13,20 @@ from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans
 from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.records import Record, by_workload
-from scheduler_core.local.snapshot import OTHERS_QUEUE, Machine, allocation_of, build_snapshot, pending_workload
+from scheduler_core.local.snapshot import (
+    OTHERS_QUEUE,
+    Machine,
+    allocation_of,
+    build_snapshot,
+    pending_workload,
+    spec_change,
+)
 from scheduler_core.local.tasks import replace_workload
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
-from scheduler_core.workload import QueueStatus, WorkloadSpec
+from scheduler_core.planning.remedies import changes
+from scheduler_core.workload import QueueStatus, SpecChange, WorkloadSpec
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 0.5
@@ -74,6 +82,16 @@ class Scheduling:
         snapshot = build_snapshot(self._machine(), self._book.live(), self._projects.projects.queues, now, (asked,))
         made = await asyncio.to_thread(plan, snapshot)
         return next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
+
+    async def remedies(self, workload_id: str) -> tuple[SpecChange, ...]:
+        """What would let a waiting workload start now."""
+        snapshot = build_snapshot(self._machine(), self._book.live(), self._projects.projects.queues, time.time())
+        asked = next((known for known in snapshot.workloads if known.id == workload_id), None)
+        if asked is None:
+            return ()
+        found = await asyncio.to_thread(changes, snapshot, workload_id)
+        spec = self._book.get(workload_id).spec
+        return tuple(spec_change(spec, asked, change) for change in found)
 
     async def _cycle(self) -> None:
         machine = self._machine()

@@ -260,10 +260,16 @@ class Service:
         """A workload, be it deleted."""
         return self._book.anywhere(workload_id)
 
-    def explain(self, workload_id: str) -> Explanation:
+    def specification(self, workload_id: str) -> WorkloadSpec:
+        # A key would make a copy of it the same workload.
+        return replace(self._book.get(workload_id).spec, key=None)
+
+    async def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
         workload = self.get(workload_id)
         queue = next((queue for queue in self._scheduling.queues if queue.name == workload.queue), None)
-        return Explanation(workload=workload, verdict=workload.verdict, queue=queue)
+        waits = remedies and workload.state == "pending"
+        helpful = await self._scheduling.remedies(workload_id) if waits else ()
+        return Explanation(workload=workload, verdict=workload.verdict, queue=queue, remedies=helpful)
 
     def queues(self) -> tuple[QueueStatus, ...]:
         return self._scheduling.queues

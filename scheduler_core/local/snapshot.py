@@ -24,7 +24,8 @@ from scheduler_core.model import (
     Task,
     TaskRequest,
 )
-from scheduler_core.workload import Allocation, Device, HeldDevice, Holder, WorkloadSpec
+from scheduler_core.planning.remedies import Change
+from scheduler_core.workload import Allocation, Device, HeldDevice, Holder, SpecChange, WorkloadSpec
 
 OTHERS_QUEUE = "(others)"
 """Holds what is not ours, so that the planner sees it as taken; no workload can name it."""
@@ -114,6 +115,24 @@ def planned_workload(
         groups=(Group(name="default", min_members=fewest),),
         tasks=tasks,
     )
+
+
+def spec_change(spec: WorkloadSpec, asked: PlannedWorkload, change: Change) -> SpecChange:
+    """A remedy of the planner in the words of submissions; `asked` is the workload as it was planned."""
+    after = change.workload
+    requests = [new.request for new, old in zip(after.tasks, asked.tasks, strict=True) if new.request != old.request]
+    fewer = _fewest(asked) - _fewest(after)
+    return SpecChange(
+        change=change.remedy.change,
+        effect=change.remedy.effect,
+        request=requests[0] if requests else None,
+        min_tasks=spec.fewest_tasks - fewer if fewer else None,
+        priority=after.priority if after.priority != asked.priority else None,
+    )
+
+
+def _fewest(workload: PlannedWorkload) -> int:
+    return sum(group.min_members for group in workload.groups or ())
 
 
 def allocation_of(bind: Bind, request: TaskRequest, machine: Machine) -> Allocation:

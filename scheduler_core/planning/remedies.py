@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,6 +23,13 @@ from scheduler_core.planning.step import attempt, gate
 from scheduler_core.planning.validation import validate
 
 
+class Change(NamedTuple):
+    """A remedy and the workload as it would be with it."""
+
+    remedy: Remedy
+    workload: PlannedWorkload
+
+
 def remedies(snapshot: Snapshot, workload_id: str) -> list[Remedy]:
     """The smallest changes that would let the workload start beside everything that this plan starts.
 
@@ -30,6 +38,11 @@ def remedies(snapshot: Snapshot, workload_id: str) -> list[Remedy]:
     Raises:
         BadSnapshot: the snapshot contradicts itself, or has no such workload.
     """
+    return [change.remedy for change in changes(snapshot, workload_id)]
+
+
+def changes(snapshot: Snapshot, workload_id: str) -> list[Change]:
+    """The same, each with what the workload would be."""
     validate(snapshot)
     decision = decide(snapshot)
     state = decision.state
@@ -50,7 +63,7 @@ class _Trial:
         self.gang = gang
         self.workload = gang.workload
 
-    def changes(self) -> Iterator[Remedy]:
+    def changes(self) -> Iterator[Change]:
         """One remedy at most of each kind, the mildest kinds first."""
         request = self.workload.tasks[self.gang.next_tasks()[0]].request
         yield from self._share(request)
@@ -62,66 +75,73 @@ class _Trial:
         yield from self._pool()
         yield from self._priority()
 
-    def _share(self, request: TaskRequest) -> Iterator[Remedy]:
+    def _share(self, request: TaskRequest) -> Iterator[Change]:
         """A smaller share of a device, or a share instead of one whole device."""
         milli = request.portion_milli or (MILLI if request.whole_devices == 1 else 0)
-        found = self._most(milli - 1, lambda value: self._with_request(replace_gpu(request, value)))
-        if found is not None:
-            value, where = found
-            yield Remedy(change=f"gpu {_devices(milli)} to {_devices(value)}", effect=where)
+        yield from self._most(
+            milli - 1,
+            lambda value: self._with_request(replace_gpu(request, value)),
+            lambda value: f"gpu {_devices(milli)} to {_devices(value)}",
+        )
 
-    def _devices(self, request: TaskRequest) -> Iterator[Remedy]:
+    def _devices(self, request: TaskRequest) -> Iterator[Change]:
         field = "gpu_devices" if request.portion_milli or request.gpu_memory_mib else "gpu"
         count = request.gpu_devices if field == "gpu_devices" else request.whole_devices
-        found = self._most(count - 1, lambda value: self._with_request(replace(request, **{field: value})))
-        if found is not None:
-            yield Remedy(change=f"devices {count} to {found[0]}", effect=found[1])
+        yield from self._most(
+            count - 1,
+            lambda value: self._with_request(replace(request, **{field: value})),
+            lambda value: f"devices {count} to {value}",
+        )
 
-    def _less_of(self, request: TaskRequest, field: str) -> Iterator[Remedy]:
+    def _less_of(self, request: TaskRequest, field: str) -> Iterator[Change]:
         amount: int = getattr(request, field)
-        found = self._most(amount - 1, lambda value: self._with_request(replace(request, **{field: value})))
-        if found is not None:
-            yield Remedy(change=f"{field} {amount} to {found[0]}", effect=found[1])
+        yield from self._most(
+            amount - 1,
+            lambda value: self._with_request(replace(request, **{field: value})),
+            lambda value: f"{field} {amount} to {value}",
+        )
 
-    def _workers(self) -> Iterator[Remedy]:
+    def _workers(self) -> Iterator[Change]:
         """Fewer tasks: of a gang without groups of its own fewer in all, else a lower minimum of its only group."""
         groups = self.workload.groups
         if (groups is not None and len(groups) > 1) or self.gang.homes:
             return
         wanted = len(self.workload.tasks) if groups is None else groups[0].min_members
-        found = self._most(wanted - 1, self._with_workers)
-        if found is not None:
-            noun = "workers" if groups is None else "minimum workers"
-            yield Remedy(change=f"{noun} {wanted} to {found[0]}", effect=found[1])
+        noun = "workers" if groups is None else "minimum workers"
+        yield from self._most(wanted - 1, self._with_workers, lambda value: f"{noun} {wanted} to {value}")
 
-    def _models(self, request: TaskRequest) -> Iterator[Remedy]:
+    def _models(self, request: TaskRequest) -> Iterator[Change]:
         if request.models is not None:
-            where = self._starts(self._with_request(replace(request, models=None)))
+            changed = self._with_request(replace(request, models=None))
+            where = self._starts(changed)
             if where is not None:
-                yield Remedy(change=f"models {' or '.join(request.models)} to any", effect=where)
+                yield _change(f"models {' or '.join(request.models)} to any", where, changed)
 
-    def _pool(self) -> Iterator[Remedy]:
+    def _pool(self) -> Iterator[Change]:
         for pool in sorted(self.state.cluster.pool_masks.keys() - set(self.workload.pools)):
-            where = self._starts(replace(self.workload, pools=(pool,)))
+            changed = replace(self.workload, pools=(pool,))
+            where = self._starts(changed)
             if where is not None:
-                yield Remedy(change=f"pool {' or '.join(self.workload.pools)} to {pool}", effect=where)
+                yield _change(f"pool {' or '.join(self.workload.pools)} to {pool}", where, changed)
                 return
 
-    def _priority(self) -> Iterator[Remedy]:
+    def _priority(self) -> Iterator[Change]:
         """A higher priority that may preempt, or, where its quota is used up, one that is preemptible."""
         own = self.workload.priority
         if not self.gang.preemptible and self.workload.preemptible is None:
             below = NON_PREEMPTIBLE_PRIORITY - 1
-            where = self._starts(replace(self.workload, priority=below))
+            changed = replace(self.workload, priority=below)
+            where = self._starts(changed)
             if where is not None:
-                yield Remedy(change=f"priority {own} to {below}, which is preemptible", effect=where)
+                yield _change(f"priority {own} to {below}, which is preemptible", where, changed)
                 return
         for pool in self.state.pools_of(self.gang):
             entries = self.running.candidates(pool).entries(self.gang.queue)
             for priority in sorted({-entry[0] + 1 for entry in entries if -entry[0] >= own}):
-                effect = self._preempts(replace(self.workload, priority=priority), pool)
+                changed = replace(self.workload, priority=priority)
+                effect = self._preempts(changed, pool)
                 if effect is not None:
-                    yield Remedy(change=f"priority {own} to {priority}", effect=effect)
+                    yield _change(f"priority {own} to {priority}", effect, changed)
                     return
 
     def _preempts(self, workload: PlannedWorkload, pool: str) -> str | None:
@@ -137,16 +157,18 @@ class _Trial:
         self.state.rollback(mark)
         return f"starts on {at} when {wording.plural(gone, 'task')} of lower priority left"
 
-    def _most(self, limit: int, changed: Callable[[int], PlannedWorkload]) -> tuple[int, str] | None:
-        """The largest value from 1 to the limit with which it starts, and where; None where none does."""
+    def _most(
+        self, limit: int, changed: Callable[[int], PlannedWorkload], words: Callable[[int], str]
+    ) -> Iterator[Change]:
+        """The change to the largest value from 1 to the limit with which it starts, if any."""
         if limit < 1 or (where := self._starts(changed(1))) is None:
-            return None
+            return
         low, high = 1, limit + 1
         while low + 1 < high:
             middle = (low + high) // 2
             found = self._starts(changed(middle))
             low, high, where = (middle, high, found) if found is not None else (low, middle, where)
-        return low, where
+        yield _change(words(low), where, changed(low))
 
     def _with_request(self, request: TaskRequest) -> PlannedWorkload:
         """The workload with this request for all tasks that ask like the first that waits."""
@@ -183,6 +205,10 @@ class _Trial:
         gang = Gang(workload, [self.state.demands.of(task) for task in workload.tasks])
         gang.homes = dict(self.gang.homes)
         return gang
+
+
+def _change(words: str, effect: str, workload: PlannedWorkload) -> Change:
+    return Change(Remedy(change=words, effect=effect), workload)
 
 
 def replace_gpu(request: TaskRequest, milli: int) -> TaskRequest:

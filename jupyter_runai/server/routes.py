@@ -1,0 +1,72 @@
+"""Every route of the REST interface, as data: the handlers and the OpenAPI document both come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeAlias, get_type_hints
+
+from msgspec import Struct
+
+from jupyter_runai.server import verbs
+
+Resource: TypeAlias = Literal["runai:workloads", "runai:devices", "runai:queues", "runai:engine"]
+WORKLOADS: Resource = "runai:workloads"
+DEVICES: Resource = "runai:devices"
+QUEUES: Resource = "runai:queues"
+ENGINE: Resource = "runai:engine"
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A method of a path, the verb that answers it, and what an authoriser is asked: may they read or write this?"""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    verb: Callable[..., Awaitable[Any]]
+    resource: Resource
+    action: Literal["read", "write"]
+    status: int = 200
+
+    @property
+    def name(self) -> str:
+        return self.verb.__name__
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """The types of the verb's parameters by their names, that of its answer under `return`."""
+        return get_type_hints(self.verb, include_extras=True)
+
+
+def _look(path: str, verb: Callable[..., Awaitable[Any]], resource: Resource = WORKLOADS) -> Route:
+    return Route(method="GET", path=path, verb=verb, resource=resource, action="read")
+
+
+def _change(path: str, verb: Callable[..., Awaitable[Any]], resource: Resource = WORKLOADS, status: int = 200) -> Route:
+    return Route(method="POST", path=path, verb=verb, resource=resource, action="write", status=status)
+
+
+_ONE = "workloads/{workload_id}"
+ROUTES: tuple[Route, ...] = (
+    _look("info", verbs.info, ENGINE),
+    _change("simulate", verbs.simulate, ENGINE),
+    _look("devices", verbs.devices, DEVICES),
+    _look("queues", verbs.queues, QUEUES),
+    _look("workloads", verbs.workloads),
+    _change("workloads", verbs.submit, status=201),
+    Route(method="POST", path="preview", verb=verbs.preview, resource=WORKLOADS, action="read"),
+    _look(_ONE, verbs.workload),
+    Route(method="DELETE", path=_ONE, verb=verbs.delete, resource=WORKLOADS, action="write", status=204),
+    _change(f"{_ONE}/restore", verbs.restore),
+    _change(f"{_ONE}/suspend", verbs.suspend),
+    _change(f"{_ONE}/resume", verbs.resume),
+    _change(f"{_ONE}/stop", verbs.stop),
+    _change(f"{_ONE}/resize", verbs.resize),
+    _change(f"{_ONE}/scale", verbs.scale),
+    _look(f"{_ONE}/explain", verbs.explain),
+    _look(f"{_ONE}/specification", verbs.specification),
+    _look(f"{_ONE}/tasks", verbs.tasks),
+    _look(f"{_ONE}/measurements", verbs.measurements),
+    _look(f"{_ONE}/results", verbs.results),
+    _look(f"{_ONE}/logs", verbs.logs),
+    _look("submission-schema.json", verbs.submission_schema),
+    _look("openapi.json", verbs.interface, ENGINE),
+)

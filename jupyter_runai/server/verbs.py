@@ -1,0 +1,168 @@
+"""What can be asked over REST.
+
+A verb's signature is its interface: what of the path, the `query` and the `body` it takes, and its answer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jupyter_runai.client.aio import joined
+from jupyter_runai.server import wire
+from jupyter_runai.surroundings import text_environment
+from scheduler_core.engine import Engine
+from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.workload import EngineInfo, Explanation, Resized, Scale, Workload, WorkloadSpec
+
+
+class Context(Struct, frozen=True):
+    """What verbs work on: the engine, and the folder that relative paths begin at."""
+
+    engine: Engine
+    root: Path
+
+
+async def info(context: Context) -> EngineInfo:
+    """Which engine answers, for whom and with which devices."""
+    return await context.engine.info()
+
+
+async def simulate(context: Context, body: wire.Simulate) -> EngineInfo:
+    """Change between simulated and real devices."""
+    return await context.engine.simulate(body.devices)
+
+
+async def devices(context: Context) -> wire.DeviceList:
+    """All devices and who holds them."""
+    return wire.DeviceList(await context.engine.devices())
+
+
+async def queues(context: Context) -> wire.QueueList:
+    """All queues with their quota, fair share and use."""
+    return wire.QueueList(await context.engine.queues())
+
+
+async def workloads(context: Context, query: wire.Listed) -> wire.WorkloadList:
+    """All workloads, or those in the trash."""
+    return wire.WorkloadList(await context.engine.list(query.deleted))
+
+
+async def submit(context: Context, body: WorkloadSpec, query: wire.Submitted) -> Workload:
+    """Submit a workload; a relative working directory begins at the server's root folder."""
+    spec = _in_folder(context, body)
+    if query.inherit_env:
+        spec = replace(spec, env={**text_environment(os.environ), **spec.env})
+    return await context.engine.submit(spec)
+
+
+async def preview(context: Context, body: WorkloadSpec) -> Verdict:
+    """Check a specification and say what would become of it now; nothing is submitted."""
+    return await context.engine.preview(_in_folder(context, body))
+
+
+async def workload(context: Context, workload_id: str) -> Workload:
+    """One workload."""
+    return await context.engine.get(workload_id)
+
+
+async def delete(context: Context, workload_id: str, query: wire.Deleted) -> None:
+    """Delete a workload that has ended."""
+    await context.engine.delete(workload_id, query.purge)
+
+
+async def restore(context: Context, workload_id: str) -> Workload:
+    """Bring a deleted workload back."""
+    return await context.engine.restore(workload_id)
+
+
+async def suspend(context: Context, workload_id: str) -> Workload:
+    """Free what a workload holds and keep it."""
+    return await context.engine.suspend(workload_id)
+
+
+async def resume(context: Context, workload_id: str) -> Workload:
+    """Let a suspended workload wait for its devices again."""
+    return await context.engine.resume(workload_id)
+
+
+async def stop(context: Context, workload_id: str) -> Workload:
+    """End a workload for good."""
+    return await context.engine.stop(workload_id)
+
+
+async def resize(context: Context, workload_id: str, body: TaskRequest) -> Resized:
+    """Change what each task of a workload asks for."""
+    return await context.engine.resize(workload_id, body)
+
+
+async def scale(context: Context, workload_id: str, body: Scale) -> Resized:
+    """Change how many tasks a workload has."""
+    return await context.engine.scale(workload_id, body)
+
+
+async def explain(context: Context, workload_id: str, query: wire.Explained) -> Explanation:
+    """Why a workload is where it is and, asked for, what would let it start."""
+    return await context.engine.explain(workload_id, query.remedies)
+
+
+async def specification(context: Context, workload_id: str) -> WorkloadSpec:
+    """What was submitted, as it was changed since."""
+    return await context.engine.specification(workload_id)
+
+
+async def tasks(context: Context, workload_id: str) -> wire.TaskList:
+    """Each task of a workload."""
+    return wire.TaskList(await context.engine.tasks(workload_id))
+
+
+async def measurements(context: Context, workload_id: str, query: wire.Measured) -> wire.MeasurementList:
+    """What a workload used of devices, cores and memory."""
+    return wire.MeasurementList(await context.engine.measurements(workload_id, query.step, query.since))
+
+
+async def results(context: Context, workload_id: str, query: wire.OfTask) -> wire.ResultFolder:
+    """Where the results of a task lie."""
+    return wire.ResultFolder(str(await context.engine.results(workload_id, query.task)))
+
+
+async def logs(context: Context, workload_id: str, query: wire.LogRange) -> wire.TextStream:
+    """The output of a task so far; a line says where some is not kept any more."""
+    name = (await context.engine.get(workload_id)).name
+    of_task = f"-{query.task}" if query.task else ""
+    pieces = _output(context.engine, workload_id, query)
+    return wire.TextStream(pieces, saved_as=f"{name}{of_task}.log" if query.download else None)
+
+
+async def submission_schema(context: Context) -> dict[str, Any]:
+    """The JSON schema that a submission is checked with; `cwd` has the server's root folder as its default."""
+    from jupyter_runai.server.openapi import schema_of  # noqa: PLC0415 (only asked for by dialogs)
+
+    schema = schema_of(WorkloadSpec)
+    schema["$defs"]["WorkloadSpec"]["properties"]["cwd"]["default"] = str(context.root)
+    return schema
+
+
+async def interface(context: Context) -> dict[str, Any]:
+    """This document."""
+    from jupyter_runai.server.openapi import document  # noqa: PLC0415 (made from the routes, which name this)
+
+    return document()
+
+
+def _in_folder(context: Context, spec: WorkloadSpec) -> WorkloadSpec:
+    return replace(spec, cwd=str(context.root / spec.cwd))
+
+
+async def _output(engine: Engine, workload_id: str, asked: wire.LogRange) -> AsyncGenerator[bytes, None]:
+    offset = asked.offset
+    async with aclosing(engine.logs(workload_id, offset, task=asked.task)) as pieces:
+        async for piece in pieces:
+            yield joined(piece, offset)
+            offset = piece.offset + len(piece.data)

@@ -1,0 +1,108 @@
+"""What goes in and out of the REST interface beside the engine's own vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta, Struct
+
+from scheduler_core.workload import Device, Measurement, QueueStatus, Step, TaskStatus, Workload
+
+Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+TaskIndex = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Time = Annotated[float, Meta(ge=0, le=1e11)]
+
+
+class Simulate(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which devices to simulate, such as `2xA100-80GB`; null for the machine's own."""
+
+    devices: str | None
+
+
+class WorkloadList(Struct, frozen=True):
+    """All workloads, oldest first."""
+
+    workloads: tuple[Workload, ...]
+
+
+class DeviceList(Struct, frozen=True):
+    """All devices."""
+
+    devices: tuple[Device, ...]
+
+
+class QueueList(Struct, frozen=True):
+    """All queues."""
+
+    queues: tuple[QueueStatus, ...]
+
+
+class TaskList(Struct, frozen=True):
+    """All tasks of a workload, by their index."""
+
+    tasks: tuple[TaskStatus, ...]
+
+
+class MeasurementList(Struct, frozen=True):
+    """What a workload used, oldest first."""
+
+    measurements: tuple[Measurement, ...]
+
+
+class ResultFolder(Struct, frozen=True):
+    """The folder on the server's machine in which the results of a task lie."""
+
+    path: str
+
+
+class Listed(Struct, frozen=True):
+    """`deleted` lists what is deleted and can be had back, instead of what there is."""
+
+    deleted: bool = False
+
+
+class Submitted(Struct, frozen=True):
+    """`inherit_env` lays the specification's `env` over the server's own environment, as a terminal has it."""
+
+    inherit_env: bool = True
+
+
+class Deleted(Struct, frozen=True):
+    """`purge` removes the workload at once with all its files; without it, it can be had back for a while."""
+
+    purge: bool = False
+
+
+class Explained(Struct, frozen=True):
+    """`remedies` also works out what would let the workload start: that costs a plan each."""
+
+    remedies: bool = False
+
+
+class OfTask(Struct, frozen=True):
+    """`task` is its index."""
+
+    task: TaskIndex = 0
+
+
+class LogRange(Struct, frozen=True):
+    """The output of `task` from byte `offset` on; `download` makes a browser save it as a file."""
+
+    task: TaskIndex = 0
+    offset: Offset = 0
+    download: bool = False
+
+
+class Measured(Struct, frozen=True):
+    """In which steps, and from when on in seconds since the epoch."""
+
+    step: Step = "minute"
+    since: Time = 0.0
+
+
+class TextStream(NamedTuple):
+    """Text that is sent as it comes; `saved_as` is the name of the file that a browser makes of it."""
+
+    pieces: AsyncGenerator[bytes, None]
+    saved_as: str | None

@@ -17,7 +17,15 @@ const jupyterErrors = jupyter.configs.recommended.map(config => ({
 }));
 
 export default tseslint.config(
-  { ignores: ['lib', 'coverage', 'node_modules', '*.config.{js,mjs,cjs}'] },
+  {
+    ignores: [
+      'lib',
+      'coverage',
+      'node_modules',
+      '*.config.{js,mjs,cjs}',
+      'src/api/schema.ts'
+    ]
+  },
   ...jupyterErrors,
   {
     files: ['**/*.{ts,tsx}'],

@@ -71,7 +71,16 @@ def _schemas() -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
         types = route.signature
         kinds |= dict.fromkeys(types[part] for part in ("body", "return") if types.get(part) in _structs(types))
     found, components = msgspec.json.schema_components(kinds, ref_template=_TEMPLATE)
+    _, taken = msgspec.json.schema_components(_inputs(), ref_template=_TEMPLATE)
+    for name in components.keys() - taken.keys():
+        # Whoever asks may leave out what has a default; an answer leaves out nothing.
+        components[name]["required"] = list(components[name]["properties"])
     return dict(zip(kinds, found, strict=True)), _described(components)
+
+
+def _inputs() -> list[Any]:
+    bodies = [types["body"] for types in (route.signature for route in ROUTES) if "body" in types]
+    return [ClientMessage, *bodies]
 
 
 def _structs(types: dict[str, Any]) -> list[Any]:

@@ -18,6 +18,7 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_runai.client import AsyncClient
+from jupyter_runai.server.relay import Relay
 from scheduler_core.errors import Conflict, EngineDefect, RunaiError
 from scheduler_core.workload import Event
 
@@ -121,7 +122,8 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         return client
 
     async def _relay_events(self, since: tuple[str, int] | None) -> None:
-        async with self._explaining(None), aclosing(self._client.engine.watch(since)) as events:
+        relay: Relay = self.settings["runai_relay"]
+        async with self._explaining(None), aclosing(relay.subscribe(since)) as events:
             async for event in events:
                 await self._send(event)
         self.close()
@@ -133,8 +135,8 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 async for chunk in chunks:
                     end = chunk.offset + len(chunk.data)
                     text = decoder.decode(chunk.data)
-                    await self._send(LogChunk(workload=workload_id, offset=chunk.offset, next=end, text=text))
-            await self._send(LogEnd(workload=workload_id))
+                    await self._say(LogChunk(workload=workload_id, offset=chunk.offset, next=end, text=text))
+            await self._say(LogEnd(workload=workload_id))
 
     @asynccontextmanager
     async def _explaining(self, workload_id: str | None) -> AsyncIterator[None]:
@@ -150,11 +152,14 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     async def _send_error(self, error: RunaiError, workload_id: str | None) -> None:
         record = error.record()
-        await self._send(StreamError(code=record.code, message=record.message, hint=record.hint, workload=workload_id))
+        await self._say(StreamError(code=record.code, message=record.message, hint=record.hint, workload=workload_id))
 
-    async def _send(self, message: object) -> None:
+    async def _say(self, message: LogChunk | LogEnd | StreamError) -> None:
+        await self._send(msgspec.json.encode(message).decode())
+
+    async def _send(self, text: str) -> None:
         with suppress(WebSocketClosedError):
-            await self.write_message(msgspec.json.encode(message).decode())
+            await self.write_message(text)
 
     def _follow(self, asked: Follow) -> None:
         def ended(task: asyncio.Task[None]) -> None:

@@ -23,6 +23,7 @@ DECIDED = {
     "msgspec",
     "numpy",
     "nvidia-ml-py",
+    "prometheus-client",
     "tornado",
     "traitlets",
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from jupyter_runai.client import AsyncClient
 from scheduler_core.errors import EngineUnavailable
 from scheduler_core.local import LocalEngine
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Event
 from tests.helpers import UNTIL_STOPPED, spec
 
@@ -133,25 +136,25 @@ async def test_one_log_too_many_is_refused_by_name_until_one_is_let_go(jp_ws_fet
     stream.close()
 
 
-class Broken(LocalEngine):
-    """An engine with a defect."""
+class BrokenLogs(LocalEngine):
+    """An engine with a defect in its logs."""
 
     async def logs(self, workload_id: str, offset: int = 0, follow: bool = False) -> AsyncGenerator[bytes, None]:
         yield b"so far"
         raise ZeroDivisionError
 
+
+class BrokenEvents(LocalEngine):
+    """An engine with a defect in its events: after the first there comes none."""
+
     async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
-        if since is not None:
-            raise ZeroDivisionError
         async with aclosing(super().watch(since)) as events:
-            async for event in events:
-                yield event
+            yield await anext(events)
+        raise ZeroDivisionError
 
 
-async def test_a_defect_ends_with_an_error_and_no_silence(
-    jp_ws_fetch: Any, jp_serverapp: Any, simulated: object
-) -> None:
-    jp_serverapp.web_app.settings["runai_client"] = AsyncClient(Broken())
+async def test_a_defect_of_a_log_is_told_of_that_log(jp_ws_fetch: Any, jp_serverapp: Any, simulated: object) -> None:
+    jp_serverapp.web_app.settings["runai_client"] = AsyncClient(BrokenLogs())
     stream = await jp_ws_fetch("jupyter-runai", "stream")
     await anext(messages(stream))
     stream.write_message(json.dumps({"type": "follow", "workload": "any"}))
@@ -160,11 +163,15 @@ async def test_a_defect_ends_with_an_error_and_no_silence(
             assert (message["code"], message["workload"]) == ("engine_defect", "any")
             break
     stream.close()
-    events = await jp_ws_fetch("jupyter-runai", "stream", params={"since": "e:1"})
-    last = [message async for message in messages(events)]
-    assert [(message["type"], message["code"], message["workload"]) for message in last] == [
-        ("error", "engine_defect", None)
-    ]
+
+
+async def test_a_defect_of_the_events_ends_the_stream_with_an_error(
+    jp_ws_fetch: Any, jp_serverapp: Any, simulated: object
+) -> None:
+    jp_serverapp.web_app.settings["runai_client"] = AsyncClient(BrokenEvents())
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    last = [message async for message in messages(stream)][-1]
+    assert (last["type"], last["code"], last["workload"]) == ("error", "engine_defect", None)
 
 
 @pytest.mark.parametrize(
@@ -198,3 +205,66 @@ async def test_an_engine_that_cannot_start_is_explained(jp_ws_fetch: Any, engine
     assert "settings.json" in message["message"]
     assert "daemon.log" in message["hint"]
     assert [_ async for _ in messages(stream)] == []
+
+
+class Counting(LocalEngine):
+    """An engine that counts who watches it."""
+
+    watchers = 0
+
+    async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
+        self.watchers += 1
+        async with aclosing(super().watch(since)) as events:
+            async for event in events:
+                yield event
+
+
+async def test_all_tabs_share_one_stream_of_the_engine(jp_ws_fetch: Any, jp_serverapp: Any, simulated: object) -> None:
+    counting = Counting()
+    jp_serverapp.web_app.settings["runai_client"] = AsyncClient(counting)
+    tabs = [await jp_ws_fetch("jupyter-runai", "stream") for _ in range(5)]
+    states = [await anext(messages(tab)) for tab in tabs]
+    workload = await AsyncClient().engine.submit(spec(gpu="0.5"))
+    for tab, state in zip(tabs, states, strict=True):
+        seq = state["seq"]
+        async for event in messages(tab):
+            assert event["seq"] == (seq := seq + 1)
+            if event["type"] == "workload" and event["workload"]["state"] == "completed":
+                assert event["workload"]["id"] == workload.id
+                break
+        tab.close()
+    assert counting.watchers == 1
+
+
+async def test_an_engine_that_dies_is_told_and_its_successor_followed(jp_ws_fetch: Any, simulated: object) -> None:
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    state = await anext(messages(stream))
+    os.kill(state["info"]["pid"], signal.SIGKILL)
+    last = [message async for message in messages(stream)][-1]
+    assert (last["type"], last["code"], last["workload"]) == ("error", EngineUnavailable.code, None)
+    again = await jp_ws_fetch("jupyter-runai", "stream", params={"since": f"{state['epoch']}:{state['seq']}"})
+    successor = await anext(messages(again))
+    assert (successor["type"], successor["epoch"] != state["epoch"]) == ("state", True)
+    again.close()
+
+
+async def test_a_tab_that_takes_nothing_is_told_the_state_instead_of_all_it_missed(
+    jp_serverapp: Any, jp_ws_fetch: Any, simulated: object
+) -> None:
+    relay = jp_serverapp.web_app.settings["runai_relay"]
+    async with aclosing(relay.subscribe(None)) as slow:
+        assert json.loads(await anext(slow))["type"] == "state"
+        quick = await jp_ws_fetch("jupyter-runai", "stream")
+        engine = AsyncClient().engine
+        waits = await engine.submit(spec(gpu=5))
+        changed = 0
+        async for message in messages(quick):
+            if message["type"] == "workload":
+                # Each change of a waiting workload is an event.
+                await engine.resize(waits.id, TaskRequest(gpu=5, cpu_milli=(changed := changed + 1)))
+                if changed > 1100:
+                    break
+        quick.close()
+        missed = [json.loads(await anext(slow)) for _ in range(2)]
+        assert missed[0]["type"] == "state"
+        assert missed[1]["seq"] == missed[0]["seq"] + 1

@@ -1,113 +1,138 @@
-import { URLExt } from '@jupyterlab/coreutils';
-import { ServerConnection } from '@jupyterlab/services';
+import { ApiClient } from '../api/client';
+import type {
+  IEngineInfo,
+  IExplanation,
+  IMeasurement,
+  IResized,
+  IScale,
+  ITaskRequest,
+  ITaskStatus,
+  IVerdict,
+  IWorkload,
+  IWorkloadSpec
+} from '../wire';
 
-import type { IEngineInfo, IProblem, IWorkload } from '../wire';
-
-/** A request that the server refused, or that never reached it. */
-export class EngineError extends Error implements IProblem {
-  constructor(problem: IProblem) {
-    super(problem.message);
-    this.name = 'EngineError';
-    this.code = problem.code;
-    this.hint = problem.hint;
-  }
-
-  /** The engine's own name for what is wrong. */
-  readonly code: string;
-
-  /** What to do about it; may be empty. */
-  readonly hint: string;
-}
+export { EngineError } from '../api/client';
 
 /** The requests of the server extension. */
 export class EngineApi {
   constructor(options: EngineApi.IOptions) {
-    this._serverSettings = options.serverSettings;
+    this._client = new ApiClient(options);
+  }
+
+  /** What would become of a submission now; nothing is submitted. */
+  preview(spec: IWorkloadSpec): Promise<IVerdict> {
+    return this._client.call('post', '/preview', { body: spec });
+  }
+
+  /** Submit a workload; the server's own environment lies under the given one. */
+  submit(spec: IWorkloadSpec): Promise<IWorkload> {
+    return this._client.call('post', '/workloads', { body: spec });
+  }
+
+  /** The JSON schema of a submission. */
+  submissionSchema(): Promise<object> {
+    return this._client.call('get', '/submission-schema.json', {});
+  }
+
+  /** The workloads that are deleted and can be had back. */
+  async deleted(): Promise<readonly IWorkload[]> {
+    const query = { deleted: true };
+    return (await this._client.call('get', '/workloads', { query })).workloads;
   }
 
   /** End a workload for good. */
   stop(id: string): Promise<IWorkload> {
-    return this._post(['workloads', encodeURIComponent(id), 'stop']);
+    return this._client.call('post', '/workloads/{workload_id}/stop', of(id));
   }
 
   /** Free what a workload holds and keep it. */
   suspend(id: string): Promise<IWorkload> {
-    return this._post(['workloads', encodeURIComponent(id), 'suspend']);
+    const path = '/workloads/{workload_id}/suspend';
+    return this._client.call('post', path, of(id));
   }
 
   /** Let a suspended workload wait again. */
   resume(id: string): Promise<IWorkload> {
-    return this._post(['workloads', encodeURIComponent(id), 'resume']);
+    return this._client.call('post', '/workloads/{workload_id}/resume', of(id));
   }
 
-  /** Delete an ended workload; it can be had back for a while. */
-  async delete(id: string): Promise<void> {
-    await this._ask(['workloads', encodeURIComponent(id)], {
-      method: 'DELETE'
-    });
+  /** Change what each task asks for. */
+  resize(id: string, body: ITaskRequest): Promise<IResized> {
+    const path = '/workloads/{workload_id}/resize';
+    return this._client.call('post', path, { ...of(id), body });
+  }
+
+  /** Change how many tasks a workload has. */
+  scale(id: string, body: IScale): Promise<IResized> {
+    const path = '/workloads/{workload_id}/scale';
+    return this._client.call('post', path, { ...of(id), body });
+  }
+
+  /** Delete an ended workload; unless purged, it can be had back for a while. */
+  async delete(id: string, purge = false): Promise<void> {
+    const query = { purge };
+    const path = '/workloads/{workload_id}';
+    await this._client.call('delete', path, { ...of(id), query });
   }
 
   /** Bring a deleted workload back. */
   restore(id: string): Promise<IWorkload> {
-    return this._post(['workloads', encodeURIComponent(id), 'restore']);
+    const path = '/workloads/{workload_id}/restore';
+    return this._client.call('post', path, of(id));
+  }
+
+  /** Why a workload is where it is, with what would let it start. */
+  explain(id: string): Promise<IExplanation> {
+    const query = { remedies: true };
+    const path = '/workloads/{workload_id}/explain';
+    return this._client.call('get', path, { ...of(id), query });
+  }
+
+  /** What was submitted, as it was changed since. */
+  specification(id: string): Promise<IWorkloadSpec> {
+    const path = '/workloads/{workload_id}/specification';
+    return this._client.call('get', path, of(id));
+  }
+
+  /** Each task of a workload. */
+  async tasks(id: string): Promise<readonly ITaskStatus[]> {
+    const path = '/workloads/{workload_id}/tasks';
+    return (await this._client.call('get', path, of(id))).tasks;
+  }
+
+  /** What a workload used, from a moment on. */
+  async measurements(
+    id: string,
+    step: 'second' | 'minute' | 'hour',
+    since = 0
+  ): Promise<readonly IMeasurement[]> {
+    const path = '/workloads/{workload_id}/measurements';
+    const query = { step, since };
+    const answer = await this._client.call('get', path, { ...of(id), query });
+    return answer.measurements;
+  }
+
+  /** Where a task's whole log can be downloaded. */
+  logUrl(id: string, task = 0): string {
+    const path = `/workloads/${encodeURIComponent(id)}/logs`;
+    return this._client.url(path, { task, download: true });
   }
 
   /** Change to simulated devices, or with null to the machine's own. */
   simulate(devices: string | null): Promise<IEngineInfo> {
-    return this._post(['simulate'], { devices });
+    return this._client.call('post', '/simulate', { body: { devices } });
   }
 
-  private async _post<T>(path: string[], body?: object): Promise<T> {
-    const answer = await this._ask(path, {
-      method: 'POST',
-      body: JSON.stringify(body ?? {})
-    });
-    return answer as T;
-  }
-
-  private async _ask(path: string[], init: RequestInit): Promise<unknown> {
-    const response = await this._request(path, init);
-    const answer: unknown = await response.json().catch(() => null);
-    if (!response.ok) {
-      throw new EngineError(Private.problem(answer, response));
-    }
-    return answer;
-  }
-
-  private async _request(path: string[], init: RequestInit): Promise<Response> {
-    const { baseUrl } = this._serverSettings;
-    try {
-      return await ServerConnection.makeRequest(
-        URLExt.join(baseUrl, 'jupyter-runai', ...path),
-        init,
-        this._serverSettings
-      );
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new EngineError({ code: 'unreachable', message, hint: '' });
-    }
-  }
-
-  private readonly _serverSettings: ServerConnection.ISettings;
+  private readonly _client: ApiClient;
 }
 
 /** A namespace for EngineApi's options. */
 export namespace EngineApi {
   /** What the requests need. */
-  export interface IOptions {
-    /** Where the server is and how to speak to it. */
-    serverSettings: ServerConnection.ISettings;
-  }
+  export type IOptions = ApiClient.IOptions;
 }
 
-namespace Private {
-  /** The server's own words for what is wrong, or the bare status where a proxy answered. */
-  export function problem(answer: unknown, response: Response): IProblem {
-    const said = (answer ?? {}) as Partial<IProblem>;
-    return {
-      code: said.code ?? String(response.status),
-      message: said.message ?? `${response.status} ${response.statusText}`,
-      hint: said.hint ?? ''
-    };
-  }
+function of(id: string): { readonly path: { readonly workload_id: string } } {
+  return { path: { workload_id: id } };
 }

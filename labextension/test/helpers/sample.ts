@@ -24,6 +24,10 @@ export function workload(changes: Partial<IWorkload> = {}): IWorkload {
     request: { gpu: '0.5' },
     created: 1000,
     simulated: false,
+    deleted: null,
+    restored: null,
+    delete_after_s: null,
+    owner_uid: null,
     started: 1010,
     ended: null,
     stop_requested: null,
@@ -101,6 +105,7 @@ export function queue(changes: Partial<IQueueStatus> = {}): IQueueStatus {
 export function info(changes: Partial<IEngineInfo> = {}): IEngineInfo {
   return {
     kind: 'local',
+    shared: false,
     protocol: 1,
     version: '0.1.0',
     host: 'here',

@@ -61,6 +61,7 @@ export default tseslint.config(
         'error',
         {
           ignoreImports: [
+            '../acting',
             '../components/StatusItem',
             '../model/engineModel',
             '../verbs',

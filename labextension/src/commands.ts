@@ -8,6 +8,12 @@ export namespace CommandIDs {
   /** Show all workloads in a table. */
   export const openTable = 'runai:open-table';
 
+  /** Show all about a workload: the one given, else one that the user chooses. */
+  export const openDetails = 'runai:open-details';
+
+  /** Submit a workload through a dialog. */
+  export const newWorkload = 'runai:new-workload';
+
   /** Show a workload's log: the one given, else one that the user chooses. */
   export const openLog = 'runai:open-log';
 
@@ -56,6 +62,26 @@ export const WORKLOADS_ARGS = {
       type: 'array',
       items: { type: 'string' },
       description: 'The ids of several workloads'
+    }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that submits a workload. */
+export const NEW_ARGS = {
+  type: 'object',
+  properties: {
+    copy: {
+      type: 'string',
+      description:
+        'The id of the workload whose submission the dialog begins with'
+    },
+    change: {
+      type: 'object',
+      description: 'What to change of it: request, min_tasks, priority'
+    },
+    command: {
+      type: 'string',
+      description: 'The command line that the dialog begins with'
     }
   }
 } satisfies JSONObject;

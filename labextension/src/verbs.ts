@@ -84,7 +84,7 @@ function verbs(model: IEngineModel, trans: TranslationBundle): IVerb[] {
       question: trans.__('Stop which workload?'),
       labelOf: name => trans.__('Stop %1', name),
       isFor: isStoppable,
-      act: id => model.stop(id)
+      act: id => model.requests.stop(id)
     },
     {
       command: CommandIDs.suspendWorkload,
@@ -93,7 +93,7 @@ function verbs(model: IEngineModel, trans: TranslationBundle): IVerb[] {
       question: trans.__('Suspend which workload?'),
       labelOf: name => trans.__('Suspend %1', name),
       isFor: isSuspendable,
-      act: id => model.suspend(id)
+      act: id => model.requests.suspend(id)
     },
     {
       command: CommandIDs.resumeWorkload,
@@ -102,7 +102,7 @@ function verbs(model: IEngineModel, trans: TranslationBundle): IVerb[] {
       question: trans.__('Resume which workload?'),
       labelOf: name => trans.__('Resume %1', name),
       isFor: isResumable,
-      act: id => model.resume(id)
+      act: id => model.requests.resume(id)
     },
     {
       command: CommandIDs.deleteWorkload,
@@ -111,7 +111,7 @@ function verbs(model: IEngineModel, trans: TranslationBundle): IVerb[] {
       question: trans.__('Delete which workload?'),
       labelOf: name => trans.__('Delete %1', name),
       isFor: hasEnded,
-      act: id => model.delete(id),
+      act: id => model.requests.delete(id),
       then: ({ done }) => {
         if (done.length > 0) {
           offerUndo(done, model, trans);
@@ -135,7 +135,7 @@ function offerUndo(
           label: trans.__('Undo'),
           caption: trans.__('Bring back what was deleted'),
           callback: () => {
-            void actOn(ids, id => model.restore(id)).then(outcome => {
+            void actOn(ids, id => model.requests.restore(id)).then(outcome => {
               tellRefusals(outcome, trans);
             });
           }

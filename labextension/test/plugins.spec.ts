@@ -10,6 +10,8 @@ import { commandsPlugin } from '../src/plugins/commands';
 import { logPlugin } from '../src/plugins/log';
 import { modelPlugin } from '../src/plugins/model';
 import { panelPlugin } from '../src/plugins/panel';
+import { detailsPlugin } from '../src/plugins/details';
+import { submitPlugin } from '../src/plugins/submit';
 import { statusPlugin } from '../src/plugins/status';
 import { tablePlugin } from '../src/plugins/table';
 import type { TableWidget } from '../src/widgets/table';
@@ -146,6 +148,8 @@ describe('the plugins', () => {
       void panelPlugin.activate(app.frontEnd, model, null, null);
       void logPlugin.activate(app.frontEnd, model, null, null);
       void tablePlugin.activate(app.frontEnd, model, null, null, null);
+      void detailsPlugin.activate(app.frontEnd, model, null, null);
+      void submitPlugin.activate(app.frontEnd, model, null, null, null);
       void commandsPlugin.activate(app.frontEnd, model, null, palette);
     });
 
@@ -196,7 +200,7 @@ describe('the plugins', () => {
 
     it('tell of several refusals at once', async () => {
       const refusal = new EngineError({ code: 'x', message: 'No.', hint: '' });
-      jest.spyOn(model, 'stop').mockRejectedValueOnce(refusal);
+      model.requests.stop.mockRejectedValueOnce(refusal);
       await app.commands.execute(CommandIDs.stopWorkload, {
         workloads: ['w1', 'w2']
       });
@@ -213,7 +217,7 @@ describe('the plugins', () => {
     });
 
     it('show a refusal with what to do about it', async () => {
-      jest.spyOn(model, 'stop').mockRejectedValue(
+      model.requests.stop.mockRejectedValue(
         new EngineError({
           code: 'x',
           message: 'It has ended.',

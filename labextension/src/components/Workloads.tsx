@@ -38,6 +38,7 @@ export function Workloads(props: IWorkloadsProps): JSX.Element {
     return (
       <Section title={title}>
         <FirstSteps actions={actions} trans={trans} />
+        <Ways actions={actions} trans={trans} />
       </Section>
     );
   }
@@ -66,14 +67,27 @@ export function Workloads(props: IWorkloadsProps): JSX.Element {
         setShowsAll={setShowsAll}
         trans={trans}
       />
+      <Ways actions={actions} trans={trans} />
+    </Section>
+  );
+}
+
+/** To a new workload, and to all there are. */
+function Ways(props: Pick<IWorkloadsProps, 'actions' | 'trans'>): JSX.Element {
+  const { actions, trans } = props;
+  return (
+    <div className="jp-Runai-ways">
+      <button type="button" className="jp-Runai-link" onClick={actions.submit}>
+        <span aria-hidden="true">+</span> {trans.__('New workload')}
+      </button>
       <button
         type="button"
-        className="jp-Runai-link jp-Runai-toTable"
+        className="jp-Runai-link"
         onClick={actions.openTable}
       >
         {trans.__('All workloads')} <span aria-hidden="true">›</span>
       </button>
-    </Section>
+    </div>
   );
 }
 

@@ -8,6 +8,9 @@ export interface IActions {
   /** Show all workloads. */
   openTable(): void;
 
+  /** Submit a workload through a dialog. */
+  submit(): void;
+
   /** End the workload for good. */
   stop(workload: IWorkload): void;
 
@@ -31,6 +34,9 @@ export interface ITableActions {
   suspendAll(ids: readonly string[]): void;
   resumeAll(ids: readonly string[]): void;
   deleteAll(ids: readonly string[]): void;
+
+  /** Submit a workload through a dialog. */
+  submit(): void;
 
   /** Save a text as a file. */
   save(name: string, text: string): void;

@@ -163,6 +163,28 @@ export function waitingWords(
   }
 }
 
+/** A figure of a verdict by its name. */
+export function factWord(name: string, trans: TranslationBundle): string {
+  switch (name) {
+    case 'requested':
+      return trans.__('asked');
+    case 'quota':
+      return trans.__('quota');
+    case 'limit':
+      return trans.__('limit');
+    case 'fair_share':
+      return trans.__('fair share');
+    case 'allocated':
+      return trans.__('held in the project');
+    case 'free_whole_devices':
+      return trans.__('whole devices free');
+    case 'largest_free_share':
+      return trans.__('largest free share');
+    default:
+      return name.replaceAll('_', ' ');
+  }
+}
+
 /** A place in a row: 1st, 2nd, 3rd. */
 export function ordinal(place: number, trans: TranslationBundle): string {
   switch (new Intl.PluralRules('en', { type: 'ordinal' }).select(place)) {

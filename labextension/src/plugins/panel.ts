@@ -38,9 +38,12 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       model,
       trans,
       actions: {
-        openDetails: forOne(CommandIDs.openLog),
+        openDetails: forOne(CommandIDs.openDetails),
         openTable: () => {
           void commands.execute(CommandIDs.openTable);
+        },
+        submit: () => {
+          void commands.execute(CommandIDs.newWorkload);
         },
         stop: forOne(CommandIDs.stopWorkload),
         suspend: forOne(CommandIDs.suspendWorkload),

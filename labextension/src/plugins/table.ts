@@ -14,6 +14,7 @@ import { Debouncer } from '@lumino/polling';
 import { CommandIDs, NO_ARGS } from '../commands';
 import type { ITableActions } from '../components/actions';
 import { download } from '../download';
+import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { TableWidget } from '../widgets/table';
 
@@ -87,7 +88,7 @@ async function create(
   );
   const table = new TableWidget({ model, layout, actions, trans });
   const save = new Debouncer(
-    () => state?.save(LAYOUT, { ...table.tableLayout }),
+    () => state?.save(LAYOUT, toJson(table.tableLayout)),
     SETTLED_MS
   );
   table.layoutChanged.connect(() => {
@@ -106,12 +107,15 @@ function tableActions(commands: CommandRegistry): ITableActions {
   };
   return {
     openDetails: id => {
-      void commands.execute(CommandIDs.openLog, { workload: id });
+      void commands.execute(CommandIDs.openDetails, { workload: id });
     },
     stopAll: act(CommandIDs.stopWorkload),
     suspendAll: act(CommandIDs.suspendWorkload),
     resumeAll: act(CommandIDs.resumeWorkload),
     deleteAll: act(CommandIDs.deleteWorkload),
+    submit: () => {
+      void commands.execute(CommandIDs.newWorkload);
+    },
     save: download
   };
 }

@@ -13,6 +13,7 @@ export function fakeActions(): jest.Mocked<IActions> {
   return {
     openDetails: jest.fn(),
     openTable: jest.fn(),
+    submit: jest.fn(),
     stop: jest.fn(),
     suspend: jest.fn(),
     resume: jest.fn(),
@@ -29,6 +30,7 @@ export function fakeTableActions(): jest.Mocked<ITableActions> {
     suspendAll: jest.fn(),
     resumeAll: jest.fn(),
     deleteAll: jest.fn(),
+    submit: jest.fn(),
     save: jest.fn()
   };
 }

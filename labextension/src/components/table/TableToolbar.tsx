@@ -36,6 +36,7 @@ export interface ITableToolbarProps {
   readonly setGroupBy: (column: ColumnId | null) => void;
   readonly reset: () => void;
   readonly exportCsv: () => void;
+  readonly submit: () => void;
 }
 
 /** The table's filter, groups, columns and export. */
@@ -59,6 +60,9 @@ export function TableToolbar(props: ITableToolbarProps): JSX.Element {
         onClick={props.exportCsv}
       >
         {trans.__('Export CSV')}
+      </button>
+      <button type="button" className="jp-Runai-action" onClick={props.submit}>
+        {trans.__('New workload…')}
       </button>
     </div>
   );

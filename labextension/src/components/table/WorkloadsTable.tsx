@@ -102,6 +102,7 @@ function Contents(props: IContentsProps): JSX.Element {
         exportCsv={() => {
           actions.save('workloads.csv', toCsv(shown, layout.visible, now));
         }}
+        submit={actions.submit}
       />
       <Chosen {...props} shown={shown} selection={selection} />
       <div className={`jp-Runai-gridFrame${isStale ? ' jp-mod-stale' : ''}`}>

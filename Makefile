@@ -97,12 +97,13 @@ browser:
 
 unit: $(NOW)/linked
 	cd labextension && npm run --silent test
-	pytest
+	pytest --numprocesses 2 tests/planning tests/accounting
+	pytest --ignore tests/planning --ignore tests/accounting
 
 test: lint types browser unit
 
 test-long: $(NOW)/linked
-	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 pytest -rP tests/crash tests/soak
+	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 RUNAI_ACCOUNTED_WORKLOADS=10000 pytest -rP tests/crash tests/soak tests/accounting
 	python -m tests.planning.properties $(or $(SEEDS),100000)
 
 bench: $(NOW)/linked

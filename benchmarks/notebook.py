@@ -1,36 +1,150 @@
 """What working from a notebook costs.
 
+cell     from running a `%%runai` cell to its first output in the notebook, above a plain `python -c` that prints; the
+         runs alternate
+values   a numpy array of 100 MB: to the cell until it has read all of it, and back until the notebook has read all of
+         it, each above the same with an array of 8 bytes; beside numpy's own save and load of it
 kernel   from the request for a kernel to its first answer (`kernel_info`), on half a device above a plain one; runs
          alternate, the engine's daemon runs already, and both kernels are those of this Python
 map      `runai.map` of 1,000 empty tasks on eight slots, from the call to the list of results, beside
          concurrent.futures.ProcessPoolExecutor(8) in the same run, whose processes serve many tasks each; said beside
          it are the processor time of the engine's daemon and of one task's own process, each for one task
 
-Engines have simulated devices and a private folder.
+The notebook of cells is an IPython shell in this process; engines have simulated devices and a private folder.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 
+import numpy as np
+from IPython.core.interactiveshell import InteractiveShell
 from jupyter_client.manager import AsyncKernelManager
-from local_engine import cpu_ms, engine
+from local_engine import cpu_ms, engine, percentile
 from shape import report, run_cases
 
 import jupyter_runai as runai
 from jupyter_runai.client import Client, shared_client
 from jupyter_runai.kernels.specs import install_spec
 
+CELLS = 40
+VALUE_RUNS = 7
+FIRST_OUTPUT = "print('here')"
 KERNELS = 15
 PLAIN, LEASED = "python3", "runai-half"
 TASKS = 1000
 SLOTS = 8
-RUNS = 5
+MAP_RUNS = 5
 LONG_S = 60.0
+
+
+@contextmanager
+def notebook() -> Iterator[InteractiveShell]:
+    """A shell with the magics, and an engine that has started."""
+    shell = InteractiveShell.instance()
+    shell.run_line_magic("load_ext", "jupyter_runai")
+    with engine():
+        # The one before was that of another engine.
+        shared_client.cache_clear()
+        shell.run_line_magic("config", "RunaiMagics.warn_values = 200_000_000")
+        run(shell, "train", "pass")
+        yield shell
+    shell.run_line_magic("unload_ext", "jupyter_runai")
+
+
+class Arrival(io.StringIO):
+    """Notes when a text came first."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self.at = 0.0
+
+    def write(self, text: str) -> int:
+        if not self.at and self._text in text:
+            self.at = time.monotonic()
+        return super().write(text)
+
+
+def run(shell: InteractiveShell, line: str, source: str, awaited: str = "") -> Arrival:
+    output = Arrival(awaited)
+    with redirect_stdout(output):
+        shell.run_cell_magic("runai", line, source)
+    return output
+
+
+def cell() -> None:
+    with notebook() as shell:
+        pairs = [(first_output(shell), plain()) for _ in range(CELLS + 3)][3:]
+    ours, alone = zip(*pairs, strict=True)
+    added = [mine - other for mine, other in pairs]
+    beside = {
+        "cell p50": percentile(list(ours), 50),
+        "python -c p50": percentile(list(alone), 50),
+        "p95": percentile(added, 95),
+    }
+    report("notebook", "cell", percentile(added, 50), "ms", 150.0, "lower", beside)
+
+
+def first_output(shell: InteractiveShell) -> float:
+    started = time.monotonic()
+    arrived = run(shell, "train --gpu 0.5", FIRST_OUTPUT, "here").at
+    return (arrived - started) * 1000
+
+
+def plain() -> float:
+    """Milliseconds that the same interpreter takes to print, and to end."""
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-u", "-c", FIRST_OUTPUT], stdout=subprocess.PIPE, check=True)
+    return (time.monotonic() - started) * 1000
+
+
+def values() -> None:
+    with notebook() as shell:
+        pairs = [(there_and_back(shell, 12_500_000), there_and_back(shell, 1)) for _ in range(VALUE_RUNS + 1)][1:]
+    saved = [saved_and_loaded(12_500_000) for _ in range(VALUE_RUNS)]
+    for which, name in enumerate(("values there", "values back")):
+        large, small = (statistics.median(pair[size][which] for pair in pairs) for size in (0, 1))
+        added = statistics.median(pair[0][which] - pair[1][which] for pair in pairs)
+        numpy_own = statistics.median(times[which] for times in saved)
+        beside = {"with 100 MB": large, "with 8 B": small, ("np.save", "np.load")[which]: numpy_own}
+        report("notebook", name, added, "ms", 500.0, "lower", beside)
+
+
+def there_and_back(shell: InteractiveShell, count: int) -> tuple[float, float]:
+    """Milliseconds from running the cell to having read the array there, and from there to having read it here."""
+    shell.user_ns["array"] = np.random.default_rng(1).random(count)
+    started = time.monotonic()
+    said = run(shell, "train -o back", "total = array.sum()\nimport time\nback = array\nprint(time.monotonic())")
+    total = shell.user_ns["back"].sum()
+    ended = time.monotonic()
+    if total != shell.user_ns["array"].sum():
+        raise ValueError("another array came back than went there")
+    there = next(float(line) for line in said.getvalue().splitlines() if line.replace(".", "").isdigit())
+    shell.user_ns.pop("back")
+    return (there - started) * 1000, (ended - there) * 1000
+
+
+def saved_and_loaded(count: int) -> tuple[float, float]:
+    array = np.random.default_rng(1).random(count)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "array.npy"
+        started = time.monotonic()
+        np.save(path, array)
+        between = time.monotonic()
+        np.load(path).sum()
+        return (between - started) * 1000, (time.monotonic() - between) * 1000
 
 
 def kernel() -> None:
@@ -70,13 +184,13 @@ def nothing(_: int) -> None:
 
 def map_tasks() -> None:
     rates, daemon_ms, tasks_ms = [], [], []
-    while len(rates) < RUNS and (not rates or TASKS / rates[0] < LONG_S):
+    while len(rates) < MAP_RUNS and (not rates or TASKS / rates[0] < LONG_S):
         rate, of_daemon, of_tasks = mapped()
         rates.append(rate)
         daemon_ms.append(of_daemon)
         tasks_ms.append(of_tasks)
     beside = {
-        f"ProcessPoolExecutor({SLOTS})": statistics.median(pooled() for _ in range(RUNS)),
+        f"ProcessPoolExecutor({SLOTS})": statistics.median(pooled() for _ in range(MAP_RUNS)),
         "daemon CPU (ms a task)": statistics.median(daemon_ms),
         "own process (ms a task)": statistics.median(tasks_ms),
         "runs (count)": len(rates),
@@ -102,7 +216,7 @@ def pooled() -> float:
     return TASKS / (time.monotonic() - started)
 
 
-CASES = {"kernel": kernel, "map": map_tasks}
+CASES = {"cell": cell, "values": values, "kernel": kernel, "map": map_tasks}
 
 
 if __name__ == "__main__":

@@ -5,22 +5,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_runai.functions import Handle, RemoteError, RemoteFunction, get, map, remote, submit  # noqa: A004
+    from jupyter_runai.reports.sdk import usage
 
-__all__ = ["Handle", "RemoteError", "RemoteFunction", "get", "map", "remote", "submit"]
+__all__ = ["Handle", "RemoteError", "RemoteFunction", "get", "map", "remote", "submit", "usage"]
 
 
 def __getattr__(name: str) -> Any:
-    """The version and the functions are loaded when asked for: that costs more than the rest of this module."""
+    """The version, functions and widgets are loaded when asked for: that costs more than the rest of this module."""
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415
 
         return version("jupyter-runai")
+    if name == "widgets":
+        return import_module("jupyter_runai.widgets")
+    if name == "usage":
+        from jupyter_runai.reports.sdk import usage  # noqa: PLC0415
+
+        return usage
     if name in __all__:
         from jupyter_runai import functions  # noqa: PLC0415
 
@@ -38,14 +46,16 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
     magics = RunaiMagics(shell)
     shell.register_magics(magics)
-    shell.configurables.append(magics)  # type: ignore[arg-type]
+    magics.attach()
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magics away again."""
     from jupyter_runai.magics import RunaiMagics  # noqa: PLC0415
 
-    shell.configurables[:] = [known for known in shell.configurables if not isinstance(known, RunaiMagics)]
+    for magics in [known for known in shell.configurables if isinstance(known, RunaiMagics)]:
+        magics.detach()
+        shell.configurables.remove(magics)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("runai", None)
 

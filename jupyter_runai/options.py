@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import re
+import time
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, get_args
 
 from msgspec.structs import replace
 
+from jupyter_runai.reports.period import EXAMPLES, moment
+from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, gpu_amount
-from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES
+from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, PRIORITIES, Kind
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
@@ -72,6 +75,10 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
         "workers", type=_number_of_workers, help="so many tasks, or MIN:MAX for an elastic one"
     )
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
+    for verb in ("usage", "report"):
+        _add_usage(parsers[verb])
+    parsers["report"].add_argument("--format", choices=["table", "csv", "parquet", "html"], help="else by --output")
+    parsers["report"].add_argument("-o", "--output", metavar="FILE", help="where to write it")
     _add_kernelspec(parsers["kernelspec install"])
     parsers["kernelspec remove"].add_argument("--profile", type=_name, required=True, help="which")
     config = parsers["config"]
@@ -81,10 +88,10 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     return parsers
 
 
-def cell_parser() -> Parser:
-    """The parser of `%%runai train`."""
-    parser = Parser(prog="%%runai train", description="Run this cell as a workload")
-    _add_amount(parser)
+def cell_parser(verb: str) -> Parser:
+    """The parser of a verb of `%%runai`, one of `CELL_VERBS`."""
+    parser = Parser(prog=f"%%runai {verb}", description="Run this cell as a workload")
+    _add_amount(parser, devices=True)
     _add_limit(parser)
     number = parser.add_mutually_exclusive_group()
     number.add_argument("--workers", type=_workers, metavar="N", help="so many tasks as one distributed training")
@@ -94,12 +101,17 @@ def cell_parser() -> Parser:
     parser.add_argument("--priority", choices=list(PRIORITIES), help="its place in the queue")
     parser.add_argument("--retries", type=_retries, default=0, metavar="N", help="runs after one that fails")
     parser.add_argument("--max-time", type=_seconds, metavar="TIME", help="stop it after so long, such as 90m or 2h")
-    parser.add_argument("--detach", action="store_true", help="submit and go on to the next cell")
+    keep = "keep what it holds for so long after it, for the next cell of its name"
+    parser.add_argument("--keep", type=_seconds, metavar="TIME", help=keep)
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--detach", action="store_true", help="submit and go on to the next cell")
+    way.add_argument("--dry-run", action="store_true", help="show what would travel and start, and submit nothing")
+    parser.add_argument("-i", "--inputs", type=_names, metavar="A,B", help="variables to take along, and no others")
     parser.add_argument("-o", "--outputs", type=_names, default=[], metavar="A,B", help="variables to bring back")
     return parser
 
 
-def resized(options: argparse.Namespace, own: str | None) -> tuple[str, argparse.Namespace]:
+def what_to_resize(options: argparse.Namespace, own: str | None) -> tuple[str, argparse.Namespace]:
     """Which workload `resize` is about, and the amount it is to ask for.
 
     `own` is the workload that asks, null outside of any.
@@ -128,6 +140,20 @@ def _amount(text: str) -> tuple[int | str, int]:
         raise InvalidRequest(f"{error}.".replace("--gpu", "the amount"), "Try: %runai resize NAME 0.25") from None
 
 
+def _add_usage(parser: Parser) -> None:
+    parser.add_argument("--by", choices=list(get_args(UsageBy)), default="project", help="whose is added up")
+    parser.add_argument("--from", dest="since", type=_moment, default="7d", metavar="TIME", help=f"such as {EXAMPLES}")
+    parser.add_argument("--to", dest="until", type=_moment, metavar="TIME", help="up to then; now")
+    parser.add_argument("--step", choices=list(get_args(UsageStep)), default="all", help="by hours, or days")
+
+
+def _moment(text: str) -> float:
+    try:
+        return moment(text, time.time())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _add_kernelspec(parser: Parser) -> None:
     parser.add_argument("--profile", type=_name, required=True, help="its name, such as half")
     _add_amount(parser, required=True)
@@ -145,7 +171,7 @@ def checked_options(given: Mapping[str, object]) -> dict[str, Any]:
     """
     words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     try:
-        return vars(cell_parser().parse(words))
+        return vars(cell_parser("train").parse(words))
     except InvalidRequest as error:
         raise InvalidRequest(_LONG_OPTION.sub(_python_name, error.message)) from None
 
@@ -154,10 +180,12 @@ def _python_name(option: re.Match[str]) -> str:
     return option[1].replace("-", "_")
 
 
-def _add_amount(parser: Parser, required: bool = False) -> None:
+def _add_amount(parser: Parser, required: bool = False, devices: bool = False) -> None:
     amount = parser.add_mutually_exclusive_group(required=required)
     amount.add_argument("--gpu", type=_gpu, metavar="N", help="a share such as 0.5, or whole devices such as 2")
     amount.add_argument("--gpu-memory", type=_memory, metavar="SIZE", help="device memory instead, such as 20G")
+    if devices:
+        amount.add_argument("--devices", dest="gpu", type=_devices, metavar="N", help="whole devices, such as 2")
 
 
 def _add_limit(parser: Parser) -> None:
@@ -197,6 +225,8 @@ def with_amount(request: TaskRequest, amount: Amount) -> TaskRequest:
         raise InvalidRequest(f"{error}.") from None
 
 
+CELL_VERBS: Mapping[str, Kind] = {"train": "training", "run": "interactive"}
+"""What `%%runai` makes of a cell, by its verb."""
 VERBS = {
     "list": "workloads that run or wait",
     "logs": "the output of a workload",
@@ -210,6 +240,8 @@ VERBS = {
     "restore": "bring a deleted workload back",
     "devices": "the devices and who holds them",
     "queues": "quota, fair share and use of each project",
+    "usage": "who used what",
+    "report": "the same as a table, CSV, Parquet or a page to mail",
     "kernelspec install": "offer kernels that hold a share of a device",
     "kernelspec list": "the kernels that hold a share of a device",
     "kernelspec remove": "offer such a kernel no longer",
@@ -228,6 +260,12 @@ def _gpu(text: str) -> int | str:
     if not whole and not portion:
         raise argparse.ArgumentTypeError("0 asks for no device: leave --gpu out to run on the CPU")
     return whole or text
+
+
+def _devices(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= _MOST:
+        raise argparse.ArgumentTypeError(f"a whole number of devices from 1 on, not {text}")
+    return int(text)
 
 
 def _memory(text: str) -> int:

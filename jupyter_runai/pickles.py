@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
+from jupyter_runai.running.values import OverLimit
+
+__all__ = ["LARGEST_BYTES", "WARN_BYTES", "LimitedFile", "OverLimit", "first_line"]
+
 WARN_BYTES = 100_000_000
 LARGEST_BYTES = 2_000_000_000
 
@@ -22,10 +26,6 @@ class LimitedFile:
         if self.size > self._limit:
             raise OverLimit
         return self._file.write(data)
-
-
-class OverLimit(Exception):
-    """More was to be written than the limit allows."""
 
 
 def first_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from jupyter_runai.options import with_amount
 from jupyter_runai.surroundings import is_text, text_environment
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
 
 _RUNNER = Path(__file__).with_name("runner.py")
 
@@ -21,6 +21,7 @@ _RUNNER = Path(__file__).with_name("runner.py")
 class Asked(Struct, frozen=True, kw_only=True):
     """What people ask for, checked: `gpu_memory` and its limit are in MiB, `max_time` in seconds."""
 
+    kind: Kind = "training"
     gpu: int | str | None = None
     gpu_memory: int | None = None
     gpu_limit: int | str | None = None
@@ -43,11 +44,11 @@ def specification(asked: Asked, name_hint: str, key: str | None = None) -> Workl
     fewest, most = asked.elastic or (asked.workers or 1,) * 2
     return WorkloadSpec(
         command=(sys.executable, "-P", "-u", str(_RUNNER)),
-        cwd=_working_folder(),
-        env=_environment(),
+        cwd=working_folder(),
+        env=environment(),
         name=asked.name or "",
         name_hint=name_hint,
-        kind="training",
+        kind=asked.kind,
         queue=asked.project or DEFAULT_QUEUE,
         tasks=most,
         min_tasks=fewest,
@@ -64,7 +65,12 @@ def module_path() -> list[str]:
     return [entry for entry in sys.path if isinstance(entry, str)]
 
 
-def _working_folder() -> str:
+def working_folder() -> str:
+    """Where this process works.
+
+    Raises:
+        InvalidRequest: the folder is gone, or its name is no text.
+    """
     try:
         folder = str(Path.cwd())
     except FileNotFoundError:
@@ -76,11 +82,11 @@ def _working_folder() -> str:
     return folder
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This process's variables; of those that are no text a workload does without, and people are told."""
-    environment = text_environment(os.environ)
-    left_out = sorted(os.environ.keys() - environment.keys())
+    variables = text_environment(os.environ)
+    left_out = sorted(os.environ.keys() - variables.keys())
     if left_out:
         names = ", ".join(ascii(name)[1:-1] for name in left_out)
         sys.stderr.write(f"The workload goes without the environment variables that are not UTF-8: {names}.\n")
-    return environment
+    return variables

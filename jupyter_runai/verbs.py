@@ -9,14 +9,27 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from msgspec.structs import replace
-
 from jupyter_runai.client import Client
-from jupyter_runai.options import VERBS, resized, with_amount
-from jupyter_runai.words import asked, duration, elapsed, held, ordinal, share, size, state_word, state_words, table
+from jupyter_runai.options import VERBS, what_to_resize, with_amount
+from jupyter_runai.words import (
+    asked,
+    duration,
+    elapsed,
+    held,
+    ordinal,
+    resized,
+    share,
+    size,
+    state_word,
+    state_words,
+    table,
+    told_to_resume,
+    told_to_stop,
+    told_to_suspend,
+)
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
-from scheduler_core.workload import DEFAULT_GRACE_S, KEPT_DELETED_S, Device, Explanation, Scale
+from scheduler_core.workload import KEPT_DELETED_S, Device, Explanation, Scale
 
 _LONGEST_OUTPUT = 1_000_000
 """In bytes."""
@@ -72,36 +85,22 @@ def _last_output(chunks: Iterable[bytes], workload_id: str) -> str:
 
 
 def _stop(client: Client, options: Namespace) -> str:
-    workload = client.stop(client.find(options.workload).id)
-    if workload.has_ended:
-        return f"{workload.name} is {workload.state}."
-    return f"{workload.name} was told to stop and has {DEFAULT_GRACE_S:.0f} s to end by itself."
+    return told_to_stop(client.stop(client.find(options.workload).id))
 
 
 def _suspend(client: Client, options: Namespace) -> str:
-    workload = client.suspend(client.find(options.workload).id)
-    if workload.state == "suspended":
-        return f"{workload.name} is suspended. It starts again with %runai resume {workload.name}."
-    return f"{workload.name} was told to suspend and has {DEFAULT_GRACE_S:.0f} s to save what it needs."
+    return told_to_suspend(client.suspend(client.find(options.workload).id))
 
 
 def _resume(client: Client, options: Namespace) -> str:
-    workload = client.resume(client.find(options.workload).id)
-    if workload.state == "pending":
-        return f"{workload.name} waits for its devices and then starts again."
-    return f"{workload.name} is {state_word(workload)}."
+    return told_to_resume(client.resume(client.find(options.workload).id))
 
 
 def _resize(client: Client, options: Namespace) -> str:
-    reference, amount = resized(options, os.environ.get("RUNAI_WORKLOAD_ID"))
+    reference, amount = what_to_resize(options, os.environ.get("RUNAI_WORKLOAD_ID"))
     workload = client.find(reference)
     request = with_amount(workload.request, amount)
-    answer = client.resize(workload.id, request)
-    if answer.applied == "now":
-        word = "asks for" if answer.workload.allocation is None else "has"
-        return f"{workload.name} {word} {asked(answer.workload)} now."
-    later = asked(replace(answer.workload, request=request))
-    return f"{workload.name} asks for {later} from its next start on: {answer.reason}."
+    return resized(client.resize(workload.id, request), request)
 
 
 def _scale(client: Client, options: Namespace) -> str:
@@ -172,6 +171,16 @@ def _kernelspec(answer: str) -> Callable[[Client, Namespace], str]:
     return run
 
 
+def _report(answer: str) -> Callable[[Client, Namespace], str]:
+    def run(client: Client, options: Namespace) -> str:
+        from jupyter_runai.reports import verbs  # noqa: PLC0415 (the others do without)
+
+        text: str = getattr(verbs, answer)(client, options)
+        return text
+
+    return run
+
+
 def _config(client: Client, options: Namespace) -> str:
     if options.value is None:
         simulated = client.info().simulated
@@ -187,8 +196,12 @@ def _config(client: Client, options: Namespace) -> str:
 
 def _help(client: Client, options: Namespace) -> str:
     rows = [(f"%runai {verb}", text) for verb, text in VERBS.items()]
-    cell = ("%%runai train --gpu 0.5 -o model", "run a cell on half a device and bring a variable back")
-    return table(("", ""), [cell, *rows])
+    cells = [
+        ("%%runai train --gpu 0.5 -o model", "run a cell on half a device and bring a variable back"),
+        ("%%runai run --devices 1", "the same before all training, and not preempted"),
+        ("%%runai train --dry-run", "see what would travel and when it would start"),
+    ]
+    return table(("", ""), [*cells, *rows])
 
 
 def explanation_text(explanation: Explanation) -> str:
@@ -251,6 +264,8 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "restore": _restore,
     "devices": _devices,
     "queues": _queues,
+    "usage": _report("usage"),
+    "report": _report("report"),
     "kernelspec install": _kernelspec("install_kernelspec"),
     "kernelspec list": _kernelspec("list_kernelspecs"),
     "kernelspec remove": _kernelspec("remove_kernelspec"),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler_core.model import MILLI
-from scheduler_core.workload import Allocation, HeldDevice, Workload
+from msgspec.structs import replace
+
+from scheduler_core.model import MILLI, TaskRequest
+from scheduler_core.workload import DEFAULT_GRACE_S, Allocation, HeldDevice, Resized, Workload
 
 _KILO = 1000
 
 
 def elapsed(seconds: float) -> str:
-    """0:41, 12:05 or 1:02:09."""
+    """0:41, 12:05 or 1:02:09, from a day on 2d 03:04."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{hours // 24}d {hours % 24:02}:{minutes:02}"
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
@@ -34,7 +38,11 @@ def share(milli: int) -> str:
 
 def asked(workload: Workload) -> str:
     """What a workload asks for: 0.5, 2, 20 GB, 0.25-1 with a limit of 1, 4 x 0.5 for four tasks, or - for none."""
-    request = workload.request
+    return asked_for(workload.request, workload.tasks)
+
+
+def asked_for(request: TaskRequest, tasks: int) -> str:
+    """What so many tasks ask for, each `request`."""
     if request.gpu_memory_mib:
         one = f"{request.gpu_memory_mib / 1024:g} GB"
         limit = f"{request.gpu_memory_limit_mib / 1024:g} GB" if request.gpu_memory_limit_mib else ""
@@ -43,7 +51,7 @@ def asked(workload: Workload) -> str:
         one = share(amount) if amount else "-"
         limit = share(request.limit_milli) if request.limit_milli else ""
     one += f"-{limit}" if limit else ""
-    return f"{workload.tasks} x {one}" if workload.tasks > 1 else one
+    return f"{tasks} x {one}" if tasks > 1 else one
 
 
 def held(allocation: Allocation, simulated: bool) -> str:
@@ -61,7 +69,7 @@ def held(allocation: Allocation, simulated: bool) -> str:
 
 def state_word(workload: Workload) -> str:
     """The state as people say it: waiting for pending, stopping for a running one that was told to."""
-    if workload.state == "pending":
+    if workload.state in ("creating", "pending"):
         return "waiting"
     if workload.stop_requested is not None and not workload.has_ended:
         return "stopping"
@@ -80,6 +88,38 @@ def state_words(workload: Workload) -> str:
 def duration(workload: Workload, now: float) -> float:
     """Seconds it has run, or waited when it has not started."""
     return (workload.ended or now) - (workload.started or workload.created)
+
+
+def told_to_stop(workload: Workload) -> str:
+    """What an answer to stop means."""
+    if workload.has_ended:
+        return f"{workload.name} is {workload.state}."
+    return f"{workload.name} was told to stop and has {DEFAULT_GRACE_S:.0f} s to end by itself."
+
+
+def told_to_suspend(workload: Workload) -> str:
+    """What an answer to suspend means."""
+    if workload.state == "suspended":
+        return f"{workload.name} is suspended. It starts again with %runai resume {workload.name}."
+    return f"{workload.name} was told to suspend and has {DEFAULT_GRACE_S:.0f} s to save what it needs."
+
+
+def told_to_resume(workload: Workload) -> str:
+    """What an answer to resume means."""
+    if workload.state == "pending":
+        return f"{workload.name} waits for its devices and then starts again."
+    return f"{workload.name} is {state_word(workload)}."
+
+
+def resized(answer: Resized, request: TaskRequest) -> str:
+    """What an answer to resize means; `request` is what was asked for."""
+    workload = answer.workload
+    if answer.applied == "now":
+        word = "asks for" if workload.allocation is None else "has"
+        return f"{workload.name} {word} {asked(workload)} now."
+    return (
+        f"{workload.name} asks for {asked(replace(workload, request=request))} from its next start on: {answer.reason}."
+    )
 
 
 def ordinal(number: int) -> str:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     Device,
@@ -35,7 +36,11 @@ class Engine(Protocol):
     async def info(self) -> EngineInfo: ...
 
     async def preview(self, spec: WorkloadSpec) -> Verdict:
-        """The verdict the workload would get now; nothing is submitted."""
+        """The verdict the workload would get now; nothing is submitted.
+
+        Where the engine knows, its facts also say where it would be placed (`place`: nodes with the ids of devices) and
+        whose work would go for it (`takes_from`: workloads with the action and the number of tasks).
+        """
         ...
 
     def staging(self) -> AbstractContextManager[Path]:
@@ -125,6 +130,15 @@ class Engine(Protocol):
     async def queues(self) -> tuple[QueueStatus, ...]: ...
 
     async def devices(self) -> tuple[Device, ...]: ...
+
+    async def usage(
+        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> Usage:
+        """Who used what in [since, until), in seconds since the epoch; without `until` up to now.
+
+        `InvalidRequest` for an end before its beginning, and for more steps than anybody can look at.
+        """
+        ...
 
     async def simulate(self, devices: str | None) -> EngineInfo:
         """Use simulated devices such as `2xA100-80GB`, or null for the machine's own; `Conflict` while work runs."""

@@ -6,6 +6,7 @@ The engine has two devices. Workloads run `/bin/echo WORDS`, `/bin/sleep 1000` o
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 from itertools import pairwise
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from scheduler_core.accounting.usage import UsageBy, UsageRow
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.model import TaskRequest
@@ -440,6 +442,51 @@ class EngineContract:
         assert not folder.exists()
         await until(engine, workload.id, "completed")
         assert isinstance(await engine.results(workload.id), Path)
+
+    async def test_who_used_what_is_added_up(self, engine: Engine) -> None:
+        before = time.time()
+        first = await engine.submit(asked(RUNS, "0.5", name="first"))
+        await until(engine, first.id, "running")
+        second = await engine.submit(asked(RUNS, 2))
+        await self._until_used(engine, first.id, 1000)
+        await engine.stop(first.id)
+        await until(engine, first.id, "stopped")
+        await until(engine, second.id, "running")
+        await self._until_used(engine, second.id, 1)
+        one, other = [(await self._used(engine, "workload"))[workload.id] for workload in (first, second)]
+        assert (one.name, one.project, one.preemptions, one.over_quota) == ("first", "default", 0, 0)
+        assert one.allocated % 500 == 0
+        assert one.allocated >= 500 * 1000
+        assert one.gpu_memory * 1000 == one.allocated * 80 * 1024
+        assert one.used <= one.measured <= one.allocated
+        assert other.waiting >= 1000
+        usage = await engine.usage("workload", since=before, step="hour")
+        assert sum(row.allocated for row in usage.rows if row.group == first.id) == one.allocated
+        assert (await self._used(engine, "user")).keys() == {first.owner}
+        assert (await self._used(engine, "project")).keys() == {"default"}
+        devices = {device.id: device.model for device in await engine.devices()}
+        assert {row.group: row.model for row in (await self._used(engine, "device")).values()} == devices
+        past = await engine.usage("workload", since=before - 10, until=before - 1)
+        assert past.rows == ()
+        with pytest.raises(InvalidRequest):
+            await engine.usage(since=before, until=before - 1)
+
+    async def _used(self, engine: Engine, by: UsageBy) -> dict[str, UsageRow]:
+        return {row.group: row for row in (await engine.usage(by)).rows}
+
+    async def _until_used(self, engine: Engine, workload_id: str, held_ms: int) -> None:
+        """Wait until half a device was held for so long."""
+        while (await self._used(engine, "workload"))[workload_id].allocated < 500 * held_ms:
+            await asyncio.sleep(0)
+
+    async def test_an_eviction_is_counted_for_who_was_evicted(self, engine: Engine) -> None:
+        training = await engine.submit(asked(RUNS, 2))
+        await until(engine, training.id, "running")
+        urgent = await engine.submit(asked(RUNS, 2, kind="interactive"))
+        await until(engine, urgent.id, "running")
+        used = await self._used(engine, "workload")
+        assert (used[training.id].preemptions, used[urgent.id].preemptions) == (1, 0)
+        assert (await self._used(engine, "project"))["default"].preemptions == 1
 
     async def test_what_is_not_there_is_not_found(self, engine: Engine) -> None:
         calls: list[Callable[[str], object]] = [engine.get, engine.stop, engine.suspend, engine.resume]

@@ -14,8 +14,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from scheduler_core import plan
+from scheduler_core.accounting.cells import cells
+from scheduler_core.accounting.holding import Entry
+from scheduler_core.accounting.timeline import intervals
+from scheduler_core.accounting.usage import STEP_MS, Usage, UsageBy, UsageStep, rows
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.local.feed import Feed
+from scheduler_core.local.holding import entries_of
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Record, TaskId, by_workload, new_record, new_workload
 from scheduler_core.local.runs import Exit
@@ -81,6 +86,7 @@ class MemoryEngine:
         self._known: dict[str, Record] = {}
         self._trash: dict[str, Record] = {}
         self._output: dict[TaskId, bytes] = {}
+        self._held: list[Entry] = []
         self._numbers = count(1)
         self._queues: tuple[QueueStatus, ...] = ()
         self._folder = Path(tempfile.mkdtemp(prefix="runai-"))
@@ -263,6 +269,16 @@ class MemoryEngine:
             for index, gpu in enumerate(_GPUS)
         )
 
+    async def usage(
+        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> Usage:
+        end = time.time() if until is None else until
+        if end < since:
+            raise InvalidRequest("It ends before it begins.")
+        begin_ms, end_ms = round(since * 1000), round(end * 1000)
+        found = cells(intervals(self._held, [], end_ms), [], begin_ms, end_ms, STEP_MS[step])
+        return Usage(by=by, step=step, since=since, until=end, rows=rows(found.items(), by, None), simulated=True)
+
     async def simulate(self, devices: str | None) -> EngineInfo:
         raise Conflict("An engine in memory has the devices that it has.")
 
@@ -348,6 +364,7 @@ class MemoryEngine:
 
     def _show(self, record: Record) -> Workload:
         workload = record.workload
+        self._held += entries_of(self._known.get(workload.id), record, time.time())
         self._known[workload.id] = record
         self._feed.publish(lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload))
         return workload

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from jupyter_runai.client.settling import Settling
 from scheduler_core.engine import Engine
@@ -17,6 +17,8 @@ from scheduler_core.workload import EngineState, Event, Output, Workload, Worklo
 
 T = TypeVar("T")
 
+TaskOutput: TypeAlias = tuple[int, bytes]
+"""What a task has written: its index, and the bytes."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
 _MOST_FAILURES = 10
@@ -33,7 +35,7 @@ class AsyncClient:
     def __init__(self, engine: Engine | None = None) -> None:
         self.engine: Engine = LocalEngine() if engine is None else engine
         self._asking = asyncio.Semaphore(_MOST_AT_ONCE)
-        self._settling = Settling(self.engine, self._events, self._asking)
+        self._settling = Settling(self.engine, self.events, self._asking)
 
     async def find(self, reference: str) -> Workload:
         """The workload of this id or name; of several with one name one's own, the live one, else the newest.
@@ -60,15 +62,37 @@ class AsyncClient:
         hint = f"Did you mean {nearest[0]}?" if nearest else "See %runai list."
         raise NotFound(f"There is no workload called {reference!r}.", hint)
 
+    async def events(self, broke_off: Callable[[], None] = lambda: None) -> AsyncGenerator[Event, None]:
+        """Everything that happens, from a full state on; goes on by itself when the engine restarts in between.
+
+        `broke_off` is called each time that the stream does so.
+        """
+        since: tuple[str, int] | None = None
+        async with aclosing(_persistent(lambda: self.engine.watch(since), broke_off)) as events:
+            async for event in events:
+                since = (event.epoch, event.seq)
+                yield event
+
     async def follow(self, workload_id: str) -> AsyncGenerator[Workload | bytes, None]:
         """The workload at each change and its output as it comes, until it has ended and all was said.
 
         Goes on by itself when the engine restarts in between.
         """
-        updates: asyncio.Queue[Workload | bytes | BaseException | None] = asyncio.Queue(256)
+        async with aclosing(self.follow_tasks(workload_id, (0,))) as updates:
+            async for update in updates:
+                yield update[1] if isinstance(update, tuple) else update
+
+    async def follow_tasks(
+        self, workload_id: str, tasks: Iterable[int], offset: int = 0
+    ) -> AsyncGenerator[Workload | TaskOutput, None]:
+        """As `follow`, with the output of each of these tasks from byte `offset` on."""
+        updates: asyncio.Queue[Workload | TaskOutput | BaseException | None] = asyncio.Queue(256)
         followers = [
             asyncio.ensure_future(_into(updates, self.changes(workload_id))),
-            asyncio.ensure_future(_into(updates, self._output(workload_id))),
+            *(
+                asyncio.ensure_future(_into(updates, self._labelled_output(workload_id, task, offset)))
+                for task in tasks
+            ),
         ]
         open_ends = len(followers)
         try:
@@ -99,7 +123,7 @@ class AsyncClient:
 
     async def changes(self, workload_id: str) -> AsyncGenerator[Workload, None]:
         """The workload as it is, and at each change, until it has ended."""
-        async with aclosing(self._events()) as events:
+        async with aclosing(self.events()) as events:
             async for event in events:
                 workload = _workload_in(event, workload_id)
                 if workload is not None:
@@ -107,16 +131,15 @@ class AsyncClient:
                     if workload.has_ended:
                         return
 
-    async def _events(self) -> AsyncGenerator[Event, None]:
-        since: tuple[str, int] | None = None
-        async with aclosing(_persistent(lambda: self.engine.watch(since))) as events:
-            async for event in events:
-                since = (event.epoch, event.seq)
-                yield event
+    async def _labelled_output(self, workload_id: str, task: int, offset: int) -> AsyncGenerator[TaskOutput, None]:
+        async with aclosing(self.output(workload_id, task, offset)) as pieces:
+            async for piece in pieces:
+                yield task, piece
 
-    async def _output(self, workload_id: str) -> AsyncGenerator[bytes, None]:
-        offset = 0
-        async with aclosing(_persistent(lambda: self.engine.logs(workload_id, offset, follow=True))) as pieces:
+    async def output(self, workload_id: str, task: int = 0, offset: int = 0) -> AsyncGenerator[bytes, None]:
+        """A task's output from byte `offset` until the workload has ended, through restarts of the engine."""
+        stream = _persistent(lambda: self.engine.logs(workload_id, offset, follow=True, task=task))
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 yield joined(piece, offset)
                 offset = piece.offset + len(piece.data)
@@ -140,7 +163,9 @@ def _workload_in(event: Event, workload_id: str) -> Workload | None:
     return event.workload if isinstance(event, WorkloadChanged) and event.workload.id == workload_id else None
 
 
-async def _persistent(open_stream: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+async def _persistent(
+    open_stream: Callable[[], AsyncGenerator[T, None]], broke_off: Callable[[], None] = lambda: None
+) -> AsyncGenerator[T, None]:
     """A stream to its end, opened again where it breaks off; the tenth failure in a row is raised."""
     failures = 0
     while True:
@@ -154,11 +179,13 @@ async def _persistent(open_stream: Callable[[], AsyncGenerator[T, None]]) -> Asy
             if failures >= _MOST_FAILURES:
                 raise
         failures += 1
+        broke_off()
         await asyncio.sleep(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (failures - 1)))
 
 
 async def _into(
-    updates: asyncio.Queue[Workload | bytes | BaseException | None], source: AsyncGenerator[Workload | bytes, None]
+    updates: asyncio.Queue[Workload | TaskOutput | BaseException | None],
+    source: AsyncGenerator[Workload | TaskOutput, None],
 ) -> None:
     end: BaseException | None = None
     try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
-from jupyter_runai.client.aio import AsyncClient, joined
+from jupyter_runai.client.aio import AsyncClient, TaskOutput, joined
 from jupyter_runai.client.runtime import runtime
+from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
@@ -77,6 +78,12 @@ class Client:
         """The workload at each change and its output as it comes; null after `tick_s` seconds without either."""
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
 
+    def follow_tasks(
+        self, workload_id: str, tasks: Iterable[int], tick_s: float | None = None, offset: int = 0
+    ) -> Iterator[Workload | TaskOutput | None]:
+        """As `follow`, with the output of each of these tasks from byte `offset` on as (index, bytes)."""
+        return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks, offset), tick_s)
+
     def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return self._runtime.run(self._engine.tasks(workload_id))
 
@@ -136,6 +143,12 @@ class Client:
 
     def devices(self) -> tuple[Device, ...]:
         return self._runtime.run(self._engine.devices())
+
+    def usage(
+        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> Usage:
+        """Who used what in [since, until), in seconds since the epoch; without `until` up to now."""
+        return self._runtime.run(self._engine.usage(by, since, until, step))
 
     def simulate(self, devices: str | None) -> EngineInfo:
         """Use simulated devices such as `2xA100-80GB`, or with null the machine's own."""

@@ -10,8 +10,8 @@ from jupyter_runai.client import Client, never_starts, shared_client
 from jupyter_runai.functions.errors import Detached, door
 from jupyter_runai.functions.options import asked
 from jupyter_runai.functions.outcomes import Outcome, outcome_of
-from jupyter_runai.functions.shell import as_if_raised_outside
 from jupyter_runai.options import with_amount
+from jupyter_runai.shell import as_if_raised_outside
 from jupyter_runai.words import state_words
 from scheduler_core.errors import InvalidRequest, RunaiError
 from scheduler_core.workload import Resized, State, Workload

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import inspect
 import json
-import linecache
-import pickle
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
-import cloudpickle
 from msgspec import Struct
 
-from jupyter_runai.functions.culprit import place_of
+from jupyter_runai.culprit import culprit
 from jupyter_runai.functions.errors import warn
-from jupyter_runai.functions.shell import cell_name, size_limits
 from jupyter_runai.pickles import LimitedFile, OverLimit, first_line
+from jupyter_runai.shell import size_limits
+from jupyter_runai.sources import SourcePickler
 from jupyter_runai.specification import module_path
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest, TooLarge
@@ -104,7 +101,7 @@ class _Packer:
         self._file = path.open("wb")
         self._limited = LimitedFile(self._file, limit)
         self.sources: dict[str, str] = {} if sources is None else sources
-        self._pickler = _SourcePickler(self._limited, self.sources)
+        self._pickler = SourcePickler(self._limited, self.sources)
 
     def __enter__(self) -> _Packer:
         return self
@@ -128,38 +125,15 @@ class _Packer:
         except OSError:
             raise
         except Exception as error:
+            place, cause = culprit(label, value, error)
             raise InvalidRequest(
-                f"{place_of(label, value)} cannot travel to the workload: {first_line(error)}.",
+                f"{place} cannot travel to the workload: {first_line(cause)}.",
                 "Make it inside the function instead of taking it along.",
             ) from None
 
     def forget(self) -> None:
         """What comes next shares no object with what came before: it can be read by itself."""
         self._pickler.clear_memo()
-
-
-class _SourcePickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Gathers the sources of the functions that it takes along by value."""
-
-    def __init__(self, file: LimitedFile, sources: dict[str, str]) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._sources = sources
-
-    def reducer_override(self, value: object) -> Any:
-        if not isinstance(value, CodeType):
-            return super().reducer_override(value)
-        make, arguments = self.dispatch_table[CodeType](value)
-        shown = self._shown(value.co_filename)
-        # Newer cloudpickles leave the file out, and every traceback without its lines.
-        return make, tuple(shown if part in (value.co_filename, "<dynamic-code>") else part for part in arguments)
-
-    def _shown(self, filename: str) -> str:
-        """The name of a file as tracebacks are to have it; its source travels where there is no such file."""
-        if Path(filename).exists():
-            return filename
-        cell = cell_name(filename)
-        self._sources.setdefault(cell, "".join(linecache.getlines(filename)))
-        return cell
 
 
 def _describe(folder: Path, sources: Mapping[str, str], names: Iterable[str], **more: object) -> None:

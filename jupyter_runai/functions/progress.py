@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from jupyter_runai.functions.shell import ipython_shell
+from jupyter_runai.shell import ipython_shell
 from jupyter_runai.words import elapsed, state_word
 from scheduler_core.workload import State, Workload
 

@@ -11,13 +11,14 @@ from traitlets.config import Configurable
 
 from jupyter_runai.client import shared_client
 from jupyter_runai.magics.cell import CellLimits, CellOptions, run_cell
+from jupyter_runai.magics.complete import Completer
 from jupyter_runai.magics.errors import shown, shown_syntax_error
-from jupyter_runai.options import cell_parser, verb_parsers
+from jupyter_runai.magics.kept import SentValues
+from jupyter_runai.magics.modules import LocalModules
+from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
 from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
 from jupyter_runai.verbs import run_verb, verb_of
 from scheduler_core.errors import InvalidRequest, RunaiError
-
-_CELL_VERBS = ("train",)
 
 
 @magics_class
@@ -25,11 +26,29 @@ class RunaiMagics(Magics, Configurable):
     """The magics of jupyter-runai; `%runai help` lists them."""
 
     warn_values = Int(WARN_BYTES, min=0, help="Say so when a cell takes more bytes of values along.").tag(config=True)
-    largest_values = Int(LARGEST_BYTES, min=0, help="Refuse a cell that takes more bytes of values along.").tag(
-        config=True
-    )
+    largest_values = Int(
+        LARGEST_BYTES,
+        min=0,
+        help="Refuse a cell that takes more bytes of values along, and leave more than that behind at its end.",
+    ).tag(config=True)
 
     shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self.modules = LocalModules()
+        self.sent = SentValues()
+        self.completer = Completer(shell)
+
+    def attach(self) -> None:
+        """Take part in what the notebook does."""
+        self.shell.events.register("post_run_cell", self.modules.note)
+        self.completer.attach()
+
+    def detach(self) -> None:
+        """Undo `attach`."""
+        self.shell.events.unregister("post_run_cell", self.modules.note)
+        self.completer.detach()
 
     @no_var_expand
     @line_cell_magic
@@ -52,10 +71,10 @@ class RunaiMagics(Magics, Configurable):
         print(run_verb(shared_client(), verb, parsers[verb].parse(words[len(verb.split()) :])))
 
     def _cell(self, words: list[str], cell: str) -> None:
-        verb_of(words or [""], _CELL_VERBS, "%%runai")
-        options = cell_parser().parse(words[1:])
+        verb = verb_of(words or [""], CELL_VERBS, "%%runai")
+        options = CellOptions(kind=CELL_VERBS[verb], **vars(cell_parser(verb).parse(words[1:])))
         limits = CellLimits(warn=self.warn_values, refuse=self.largest_values)
-        run_cell(self.shell, shared_client(), CellOptions(**vars(options)), cell, limits)
+        run_cell(self.shell, shared_client(), options, cell, limits, self.modules, self.sent)
 
 
 def _split(line: str) -> list[str]:

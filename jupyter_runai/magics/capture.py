@@ -35,6 +35,18 @@ def names_read(source: str) -> list[str]:
     return sorted(reader.needed | (reader.deferred - reader.ever_defined))
 
 
+def names_defined(source: str) -> set[str]:
+    """The names that a cell itself may define at its top level, somewhere."""
+    reader = _Reader()
+    tree = ast.parse(source)
+    try:
+        reader.visit_all(tree.body)
+    except RecursionError:
+        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    declared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    return reader.ever_defined | declared
+
+
 def names_in_magics(source: str) -> list[str]:
     """The words in the text of magics and shell commands of a transformed cell, sorted; any may name a variable."""
     texts = [text for node in ast.walk(ast.parse(source)) for text in _magic_texts(node)]

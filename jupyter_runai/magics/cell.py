@@ -1,37 +1,43 @@
-"""`%%runai train`: the cell becomes a workload, its output comes back under it, its results as variables."""
+"""`%%runai`: the cell becomes a workload, its output comes back under it, its results as variables."""
 
 from __future__ import annotations
 
 import ast
-import builtins
-import codecs
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from jupyter_runai.client import Client, never_starts
-from jupyter_runai.magics.capture import names_in_magics, names_read
 from jupyter_runai.magics.errors import failed, not_brought_back
+from jupyter_runai.magics.follow import follow, say_detached
+from jupyter_runai.magics.handshake import shake_hands
+from jupyter_runai.magics.inputs import captured, chosen, unknown
+from jupyter_runai.magics.kept import SentValues, Stay, check_keep, kept_process
 from jupyter_runai.magics.line import ProgressLine
-from jupyter_runai.magics.values import read_results, write_cell, write_values
+from jupyter_runai.magics.modules import LocalModules
+from jupyter_runai.magics.preview import preview_text
+from jupyter_runai.magics.values import Cell, read_results, write_cell, write_values
 from jupyter_runai.specification import Asked, specification
 from jupyter_runai.surroundings import name_hint
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload
 
-_TICK_S = 1.0
-
 
 class CellOptions(Asked, frozen=True, kw_only=True):
-    """What the line of a `%%runai train` cell asks for."""
+    """What the line of a `%%runai` cell asks for."""
 
     detach: bool = False
+    dry_run: bool = False
+    inputs: list[str] | None = None
     outputs: list[str] = field(default_factory=list)
+    keep: float | None = None
 
 
 class CellLimits(Struct, frozen=True, kw_only=True):
@@ -41,51 +47,103 @@ class CellLimits(Struct, frozen=True, kw_only=True):
     refuse: int
 
 
-def run_cell(shell: InteractiveShell, client: Client, options: CellOptions, source: str, limits: CellLimits) -> None:
-    """Submit a cell and stay with it until it has ended, or until it is clear that it never starts.
+def run_cell(
+    shell: InteractiveShell,
+    client: Client,
+    options: CellOptions,
+    source: str,
+    limits: CellLimits,
+    modules: LocalModules,
+    sent: SentValues,
+) -> None:
+    """Submit a cell, or hand it to what is kept under its name, and stay with it.
+
+    That is until it has ended, or until it is clear that it never starts.
 
     Raises:
         SyntaxError: the cell is no Python; nothing was submitted.
         RunaiError: it was refused; nothing was submitted.
-        CellFailed: it ran and failed.
+        CellFailed: it ran and failed, or was stopped from here.
         Shown: it completed, and a variable it left cannot be had here.
     """
-    workload = submit_cell(shell, client, options, source, limits)
-    line = ProgressLine(in_place=hasattr(shell, "kernel"))
-    line.show(workload)
-    try:
-        workload = _follow(client, workload, line, until_placed=options.detach)
-    except KeyboardInterrupt:
-        _say_detached(workload)
+    check_keep(options)
+    kept = None if options.dry_run else kept_process(client, options)
+    cell = prepared_cell(shell, options, source, modules, () if kept is None else kept.names)
+    if options.dry_run:
+        print(preview_cell(shell, client, options, cell, limits))
         return
+    if kept is None:
+        workload = submit_cell(shell, client, options, cell, limits)
+    else:
+        workload = kept.workload
+        changed = replace(cell, values=sent.changed(workload, cell.values))
+        kept.hand_over(lambda folder: _write(shell, folder, changed, limits))
+    if cell.keep is not None:
+        sent.note(workload, cell.values)
+    line = ProgressLine(in_place=hasattr(shell, "kernel"))
+    stay = Stay(cell, kept)
+    workload = follow(client, workload, line, options.detach, stay)
     if not workload.has_ended:
-        _say_detached(workload)
+        say_detached(workload)
         return
     if never_starts(workload):
         print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
         print(client.info().notice, end="")
         return
-    _bring_back(shell, client, workload, line)
+    sent.note(workload, _bring_back(shell, client, workload, line, stay.note))
+    if stay.has_lost_values:
+        sent.forget(workload)
     if workload.state != "completed":
-        raise failed(workload)
+        raise failed(workload, client.tasks(workload.id) if workload.tasks > 1 else ())
+
+
+def prepared_cell(
+    shell: InteractiveShell, options: CellOptions, source: str, modules: LocalModules, there: Collection[str] = ()
+) -> Cell:
+    """What is to travel; people are told of names that nothing defines and of modules that have changed.
+
+    `there` are the names that its process has already.
+    """
+    python = shell.transform_cell(source)
+    filename = f"In[{shell.displayhook.prompt_count}]"
+    _check(python, filename)
+    values = captured(python, shell.user_ns) if options.inputs is None else chosen(options.inputs, shell.user_ns)
+    changed = modules.changed()
+    known = {*(shell.user_ns if options.inputs is None else values), *there}
+    for sentence in unknown(python, known, shell.user_ns):
+        print(sentence, file=sys.stderr)
+    if changed:
+        print(f"Changed on disk, and in the cell as they are here: {', '.join(changed)}.", file=sys.stderr)
+    return Cell(
+        python=python, filename=filename, values=values, modules=changed, outputs=options.outputs, keep=options.keep
+    )
+
+
+def preview_cell(shell: InteractiveShell, client: Client, options: CellOptions, cell: Cell, limits: CellLimits) -> str:
+    """What would travel, what would be asked for and what the engine would do; nothing is submitted."""
+    spec = specification(options, name_hint(os.environ, "cell"))
+    with client.staging() as folder:
+        written = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
+    return preview_text(cell.values, cell.modules, written.sizes, spec, client.preview(spec))
 
 
 def submit_cell(
-    shell: InteractiveShell, client: Client, options: CellOptions, source: str, limits: CellLimits
+    shell: InteractiveShell, client: Client, options: CellOptions, cell: Cell, limits: CellLimits
 ) -> Workload:
     """Take along what the cell reads, and submit it."""
-    python = shell.transform_cell(source)
-    filename = f"In[{shell.execution_count}]"
-    _check(python, filename)
     spec = specification(options, name_hint(os.environ, "cell"))
-    values = captured(python, shell.user_ns)
+    shake_hands(spec.command[0])
     with client.staging() as folder:
-        total = write_values(folder, values, limits.refuse, shell.user_global_ns)
-        ipython = "get_ipython()" in python
-        write_cell(folder, python, filename, list(values), options.outputs, ipython)
-        if total > limits.warn:
-            print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
+        _write(shell, folder, cell, limits)
         return client.submit(spec, folder)
+
+
+def _write(shell: InteractiveShell, folder: Path, cell: Cell, limits: CellLimits) -> None:
+    written = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
+    write_cell(folder, cell, written.sources, limits.refuse)
+    total = sum(written.sizes.values())
+    if total > limits.warn:
+        print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)
 
 
 def _check(python: str, filename: str) -> None:
@@ -96,54 +154,17 @@ def _check(python: str, filename: str) -> None:
         raise InvalidRequest("The cell is nested too deeply for Python to compile.", "Split it.") from None
 
 
-def captured(python: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """What the cell reads and the notebook has; IPython's own names stay here."""
-    own = {"In", "Out", "get_ipython", "exit", "quit", "display"}
-    return {
-        name: namespace[name]
-        for name in sorted({*names_read(python), *names_in_magics(python)})
-        if name in namespace and name not in own and not _is_builtin(name, namespace[name])
-    }
-
-
-def _is_builtin(name: str, value: Any) -> bool:
-    return getattr(builtins, name, captured) is value
-
-
-def _say_detached(workload: Workload) -> None:
-    print(f"Detached: {workload.name} goes on. %runai logs {workload.name} · %runai stop {workload.name}")
-
-
-def _follow(client: Client, workload: Workload, line: ProgressLine, until_placed: bool) -> Workload:
-    """Show a workload until it has ended, or until it runs or is known to wait.
-
-    One that can never start is stopped; its verdict stays to be read.
-    """
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    for update in client.follow(workload.id, tick_s=_TICK_S):
-        if isinstance(update, bytes):
-            sys.stdout.write(decoder.decode(update))
-            sys.stdout.flush()
-            continue
-        if update is not None:
-            workload = update
-        line.show(workload)
-        if workload.state == "pending" and never_starts(workload):
-            workload = client.stop(workload.id)
-            line.show(workload)
-            return workload
-        if until_placed and (workload.state == "running" or workload.verdict is not None):
-            return workload
-    return workload
-
-
-def _bring_back(shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine) -> None:
+def _bring_back(
+    shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine, note: str
+) -> dict[str, Any]:
+    """Take over the values that it left, and say so behind what else there is to say."""
     results = workload.report.results if workload.report is not None else ()
-    if not results:
-        return
-    folder = client.results(workload.id)
-    values, lost = read_results(folder, [result.name for result in results])
+    values, lost = (
+        read_results(client.results(workload.id), [result.name for result in results]) if results else ({}, [])
+    )
     shell.push(values)
-    line.show(workload, tuple((result.name, result.type, result.size) for result in results if result.name in values))
+    returned = tuple((result.name, result.type, result.size) for result in results if result.name in values)
+    line.show(workload, returned, note)
     if lost:
         raise not_brought_back(lost)
+    return values

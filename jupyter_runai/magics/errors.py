@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from typing import TypeVar
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.workload import RaisedError, Workload
+from scheduler_core.workload import RaisedError, TaskStatus, Workload
 
 T = TypeVar("T", bound="Shown")
 
@@ -41,13 +42,28 @@ def not_brought_back(sentences: list[str]) -> Shown:
     return _named(Shown, "ResultLost", sentences)
 
 
-def failed(workload: Workload) -> CellFailed:
-    """A workload that failed: its own exception where it raised one, else how its process ended."""
-    raised = workload.report.error if workload.report is not None else None
+def interrupted(sentence: str) -> CellFailed:
+    """A workload that the user has stopped from its cell."""
+    return _named(CellFailed, "CellFailed", [sentence])
+
+
+def failed(workload: Workload, tasks: Iterable[TaskStatus] = ()) -> CellFailed:
+    """A workload that failed: its own exception where it raised one, else how its process ended.
+
+    Of several `tasks` it is the exception of the one that failed first, under its rank.
+    """
+    raised, lines = workload.report.error if workload.report is not None else None, []
+    first = min(
+        (task for task in tasks if task.report is not None and task.report.error is not None),
+        key=lambda task: task.ended or 0.0,
+        default=None,
+    )
+    if first is not None and first.report is not None:
+        raised, lines = first.report.error, [f"Task {first.index} of {workload.tasks} failed:"]
     if raised is None:
         reason = f": {workload.reason}" if workload.reason else ""
         return _named(CellFailed, "CellFailed", [f"{workload.name} {workload.state}{reason}"])
-    return _named(CellFailed, raised.type, _lines(raised))
+    return _named(CellFailed, raised.type, [*lines, *_lines(raised)])
 
 
 def _lines(raised: RaisedError) -> list[str]:

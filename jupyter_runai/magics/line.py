@@ -25,20 +25,27 @@ class ProgressLine:
         self._in_place = in_place
         self._handle: DisplayHandle | None = None
         self._shown = ""
+        self._bundle: dict[str, str] = {}
 
-    def show(self, workload: Workload, returned: tuple[tuple[str, str, int], ...] = ()) -> None:
-        """Draw the line; `returned` are the (name, type, bytes) of values that came back."""
+    def show(self, workload: Workload, returned: tuple[tuple[str, str, int], ...] = (), note: str = "") -> None:
+        """Draw the line; `returned` are the (name, type, bytes) of values that came back, `note` follows at the end."""
         text, clock = describe(workload, time.time(), returned)
+        text += f" · {note}" if note else ""
         # Where output cannot be replaced (a terminal), a line a change is enough: no ticking clock.
         drawn = f"{text}  {clock}" if self._in_place else text
         if drawn == self._shown:
             return
         self._shown = drawn
-        bundle = {"text/plain": f"{text}  {clock}", "text/html": _html(text, clock, workload)}
+        self._bundle = {"text/plain": f"{text}  {clock}", "text/html": _html(text, clock, workload)}
         if self._handle is None or not self._in_place:
-            self._handle = display(bundle, raw=True, display_id=True)
+            self._handle = display(self._bundle, raw=True, display_id=True)
         else:
-            self._handle.update(bundle, raw=True)
+            self._handle.update(self._bundle, raw=True)
+
+    def show_again(self) -> None:
+        """Draw the line anew, after the cell's outputs were cleared."""
+        if self._handle is not None and self._in_place:
+            self._handle.display(self._bundle, raw=True)
 
 
 def describe(workload: Workload, now: float, returned: tuple[tuple[str, str, int], ...]) -> tuple[str, str]:

@@ -7,13 +7,14 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 import msgspec
 from msgspec.structs import replace
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import Conflict, EngineDefect, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.callers import Caller, Right
 from scheduler_core.local.output import OutputReader
@@ -43,6 +44,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (r"/v1/info", InfoHandler, known),
         (r"/v1/devices", DevicesHandler, known),
         (r"/v1/queues", QueuesHandler, known),
+        (r"/v1/usage", UsageHandler, known),
         (r"/v1/workloads", WorkloadsHandler, known),
         (r"/v1/preview", PreviewHandler, known),
         (workload, WorkloadHandler, known),
@@ -99,6 +101,9 @@ class Handler(_Answering):
     def set_default_headers(self) -> None:
         self.set_header("Content-Type", "application/json")
 
+    def compute_etag(self) -> None:
+        """No client of ours asks whether an answer has changed, and a hash of a long list is a tenth of its cost."""
+
     def answer(self, value: object) -> None:
         self.write(msgspec.json.encode(value))
 
@@ -122,6 +127,16 @@ class QueuesHandler(Handler):
 
     def get(self) -> None:
         self.answer(self.service.queues())
+
+
+class UsageHandler(Handler):
+    """Who used what from `since` until `until` (milliseconds since the epoch; without it, now)."""
+
+    async def get(self) -> None:
+        by = _chosen(self.get_query_argument("by", "project"), UsageBy)
+        step = _chosen(self.get_query_argument("step", "all"), UsageStep)
+        since, until = _number(self.get_query_argument("since", "0")), self.get_query_argument("until", "")
+        self.answer(await self.service.usage(by, since / 1000, _number(until) / 1000 if until else None, step))
 
 
 class WorkloadsHandler(Handler):
@@ -353,6 +368,13 @@ class LogsHandler(StreamHandler):
             self.close(4000 + error.status, error.message)
             return
         self.relay(_output(self.service, workload_id, path, _number(offset), follow), binary=True)
+
+
+def _chosen(word: str, words: Any) -> Any:
+    """A word of a query, where it is one of these."""
+    if word not in get_args(words):
+        raise InvalidRequest(f"{word!r} is none of {', '.join(get_args(words))}.")
+    return word
 
 
 def _number(text: str) -> int:

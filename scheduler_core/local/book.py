@@ -12,8 +12,10 @@ from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
+from scheduler_core.accounting.holding import Entry
 from scheduler_core.errors import EngineDefect, NotFound, RunaiError
 from scheduler_core.local.feed import Feed
+from scheduler_core.local.holding import entries_of
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.store import Store
 from scheduler_core.model import Verdict
@@ -31,14 +33,16 @@ class Book:
     Of what has ended only what people see is kept in memory: the rest is read from the store when it is asked for.
     """
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._feed = feed
+        self._clock = clock
         self._live: dict[str, Record] = {}
         self._workloads: dict[str, Workload] = {}
         self._trash: dict[str, Workload] = {}
         self._by_key: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
+        self._unwritten: dict[str, list[Entry]] = {}
         self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         for record in store.load():
             self._take_up(record)
@@ -128,7 +132,8 @@ class Book:
 
     async def add(self, record: Record) -> None:
         """A new workload; it exists from when this returns."""
-        await self._store.put(record, time.time())
+        now = self._clock()
+        await self._store.put(record, now, entries_of(None, record, now))
         self._names[record.workload.name] += 1
         if record.spec.key:
             self._by_key[record.spec.key] = record.workload.id
@@ -147,29 +152,38 @@ class Book:
             before, record = self._replace(workload_id, change)
             if record is before:
                 return record.workload
+            held = entries_of(before, record, self._clock())
             try:
-                await self._put(before, record)
+                await self._put(before, record, held)
             except RunaiError:
                 if self._live.get(workload_id) is record:
                     self._set(before)
+                else:
+                    self._keep(workload_id, held)
                 raise
             if workload_id in self._live:
                 self._show(self._live[workload_id])
             self._settle(record)
             return record.workload
 
-    async def observe(self, workload_id: str, change: Change) -> None:
-        """Note a fact, such as a process that has ended: it is shown at once, and written down as soon as it can be."""
+    async def observe(self, workload_id: str, change: Change, happened: float | None = None) -> None:
+        """Note a fact, such as a process that has ended: it is shown at once, and written down as soon as it can be.
+
+        Where it `happened` before now, what the workload held counts until then.
+        """
+        now = self._clock()
         before, record = self._replace(workload_id, change)
+        held = entries_of(before, record, now if happened is None else min(happened, now))
         self._show(record)
         while self._live.get(workload_id) is record:
             try:
-                await self._put(before, record)
+                await self._put(before, record, held)
                 self._settle(record)
                 return
             except RunaiError:
                 _log.exception("What happened to %s cannot be written down yet", record.workload.name)
             await asyncio.sleep(_STORE_RETRY_S)
+        self._keep(workload_id, held)
 
     def _replace(self, workload_id: str, change: Change) -> tuple[Record, Record]:
         """In memory first: nobody may act on the old form while the disk is busy."""
@@ -182,9 +196,19 @@ class Book:
             self._set(record)
         return before, record
 
-    async def _put(self, before: Record, record: Record) -> None:
+    async def _put(self, before: Record, record: Record, held: list[Entry]) -> None:
         moved = record.workload.state != before.workload.state
-        await self._store.put(record, time.time() if moved else None)
+        unwritten = self._unwritten.pop(record.workload.id, [])
+        try:
+            await self._store.put(record, self._clock() if moved else None, [*unwritten, *held])
+        except RunaiError:
+            self._keep(record.workload.id, unwritten)
+            raise
+
+    def _keep(self, workload_id: str, held: list[Entry]) -> None:
+        """What could not be written down goes with the next record that can."""
+        if held and workload_id in self._live:
+            self._unwritten.setdefault(workload_id, []).extend(held)
 
     def note_verdict(self, verdict: Verdict) -> None:
         """Show a new verdict of a workload that waits; verdicts are worked out anew at each start, so not stored."""

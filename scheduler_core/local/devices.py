@@ -42,7 +42,8 @@ class PhysicalDevice(Struct, frozen=True, kw_only=True):
 class Sample(Struct, frozen=True, kw_only=True):
     """One reading of a device; null where nothing measures.
 
-    `processes` maps pids to the MiB they hold, `busy` to the share of the device's computing that is theirs.
+    `processes` maps pids to the MiB they hold, `busy` to the share of the device's computing that is theirs;
+    `energy_mj` are the millijoules that it has taken since its driver was loaded.
     """
 
     ready: bool
@@ -50,6 +51,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     utilization: float | None = None
     processes: Mapping[int, int] = {}
     busy: Mapping[int, float] | None = None
+    energy_mj: int | None = None
 
 
 class Devices(Protocol):
@@ -154,12 +156,16 @@ class NvmlDevices:
         utilization = None
         with suppress(pynvml.NVMLError):
             utilization = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+        energy_mj = None
+        with suppress(pynvml.NVMLError):
+            energy_mj = pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
         return Sample(
             ready=not _is_partitioned(handle),
             used_mib=used_mib,
             utilization=utilization,
             processes=_processes(handle),
             busy=self._busy(uuid, handle),
+            energy_mj=energy_mj,
         )
 
     def _busy(self, uuid: str, handle: Any) -> dict[int, float] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import secrets
 import shutil
 import socket
@@ -19,10 +20,12 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.errors import (
     EngineDefect,
     EngineUnavailable,
     ErrorRecord,
+    InvalidRequest,
     NotFound,
     RunaiError,
     StorageFull,
@@ -166,6 +169,12 @@ class LocalEngine:
     async def devices(self) -> tuple[Device, ...]:
         return await self._ask("GET", "devices", tuple[Device, ...])
 
+    async def usage(
+        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> Usage:
+        period = f"since={_milliseconds(since)}" + ("" if until is None else f"&until={_milliseconds(until)}")
+        return await self._ask("GET", f"usage?by={quote(by)}&step={quote(step)}&{period}", Usage)
+
     async def simulate(self, devices: str | None) -> EngineInfo:
         before = await self._ask("POST", "simulate", EngineInfo, Simulate(devices=devices))
         await _gone(before.pid)
@@ -298,6 +307,12 @@ class _SocketResolver(Resolver):
 
     async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:
         return [(socket.AF_UNIX, self._path)]
+
+
+def _milliseconds(seconds: float) -> int:
+    if not math.isfinite(seconds):
+        raise InvalidRequest("A time is a number of seconds since 1970.")
+    return max(0, round(seconds * 1000))
 
 
 def _decoded(response: HTTPResponse, answer: type[T]) -> T:

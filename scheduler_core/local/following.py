@@ -130,7 +130,9 @@ class Runs:
         """Record that a run has ended so; the rest of a gang goes with one that failed."""
         record = self._book.get(task.workload)
         report = self.folder(task).report()
-        await self._book.observe(task.workload, lambda known: after_run(known, task.index, outcome, report))
+        await self._book.observe(
+            task.workload, lambda known: after_run(known, task.index, outcome, report), outcome.ended
+        )
         if task.workload in self._book:
             now = self._book.get(task.workload)
             self._tell(now)

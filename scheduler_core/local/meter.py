@@ -45,6 +45,8 @@ class Meter:
         self._cpu_s: dict[TaskId, Mapping[tuple[int, str], float]] = {}
         self._looked = time.monotonic()
         self._thinned = 0.0
+        self.cpu_cores: Mapping[str, float] = {}
+        """In use at the last look, by workload."""
 
     async def look(
         self,
@@ -57,6 +59,7 @@ class Meter:
         self._looked = time.monotonic()
         elapsed_s = max(0.001, self._looked - before)
         readings = await self._read(running, samples, memory_mib, elapsed_s, now) if running else {}
+        self.cpu_cores = {workload: reading.cpu_cores for workload, reading in readings.items()}
         for workload, reading in readings.items():
             measured = Measurement(
                 at=now,
@@ -184,12 +187,12 @@ def _of_devices(
     held = known.allocation.devices if known.allocation is not None else ()
     if not held:
         return None, None
-    busy = [_busy(samples[device.id], memory, device.portion_milli) for device in held if device.id in samples]
+    busy = [busy_share(samples[device.id], memory, device.portion_milli) for device in held if device.id in samples]
     measured = [value for value in busy if value is not None]
     return (sum(measured) if measured else None), float(sum(memory.values()))
 
 
-def _busy(sample: Sample, memory: Mapping[int, int], portion_milli: int) -> float | None:
+def busy_share(sample: Sample, memory: Mapping[int, int], portion_milli: int) -> float | None:
     """What of a device a task's processes compute; a whole device computes for its holder alone."""
     if sample.busy is not None:
         return sum(share for pid, share in sample.busy.items() if pid in memory)

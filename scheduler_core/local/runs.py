@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import py_compile
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -67,11 +69,14 @@ class RunFolder:
         self._reports = self._task_path / "report" if account else self._task_path
         self.report_file = self._reports / "report.json"
 
-    def make(self, inputs: Path | None) -> None:
-        """Make the folder and take over the inputs, by renaming: nothing is copied. The rest is made when it starts.
+    def make(self, record: Record, inputs: Path | None) -> None:
+        """Make the folder of a new workload and take over the inputs, by renaming: nothing is copied.
+
+        The rest is made when it starts.
 
         Raises:
             InvalidRequest: the inputs are no folder of the owner's.
+            OSError: it cannot be made.
         """
         self.path.mkdir(mode=self._way, parents=True)
         if inputs is not None:
@@ -80,6 +85,7 @@ class RunFolder:
             status = self.inputs.lstat()
             if not stat.S_ISDIR(status.st_mode) or (self.account and status.st_uid != self.account.uid):
                 raise InvalidRequest("The workload's inputs are no folder of its owner's.")
+        self.keep(record)
 
     def keep(self, record: Record) -> None:
         """Write the record beside its files, so that it is found again should the store be lost.
@@ -192,7 +198,7 @@ class Launch:
     def __init__(self, folder: RunFolder) -> None:
         self._popen = subprocess.Popen(
             [
-                *(sys.executable, "-I", "-S", str(_SUPERVISOR), str(folder.run_path), str(folder.log)),
+                *(sys.executable, "-I", "-S", _supervisor(), str(folder.run_path), str(folder.log)),
                 *([] if folder.account is None else [_as_user(folder.account)]),
             ],
             stdin=subprocess.DEVNULL,
@@ -219,6 +225,16 @@ class Launch:
     def reap(self) -> int:
         """Take the ended supervisor off the process table; its exit status."""
         return self._popen.wait()
+
+
+@cache
+def _supervisor() -> str:
+    """The supervisor, compiled: as a script each start would compile it anew, for a quarter of its time."""
+    try:
+        return py_compile.compile(str(_SUPERVISOR), doraise=True) or str(_SUPERVISOR)
+    except OSError:
+        # Nobody may write where the package lies.
+        return str(_SUPERVISOR)
 
 
 def _as_user(account: Account) -> str:

@@ -7,8 +7,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from msgspec import structs
+
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
+from scheduler_core.local.forecast import forecast
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans
 from scheduler_core.local.projects import ProjectsFile
@@ -79,9 +82,12 @@ class Scheduling:
         """The verdict that `spec` would get now."""
         now = time.time()
         asked = pending_workload(_PREVIEW_ID, spec, now)
-        snapshot = build_snapshot(self._machine(), self._book.live(), self._projects.projects.queues, now, (asked,))
+        live = self._book.live()
+        snapshot = build_snapshot(self._machine(), live, self._projects.projects.queues, now, (asked,))
         made = await asyncio.to_thread(plan, snapshot)
-        return next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
+        verdict = next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
+        names = {record.workload.id: record.workload.name for record in live}
+        return structs.replace(verdict, facts=verdict.facts | forecast(made, _PREVIEW_ID, names))
 
     async def remedies(self, workload_id: str) -> tuple[SpecChange, ...]:
         """What would let a waiting workload start now."""

@@ -12,12 +12,15 @@ import stat
 import time
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
+from scheduler_core.local.accounting import Accounting
 from scheduler_core.local.book import Book
 from scheduler_core.local.callers import Caller, Callers, OnlyUser
 from scheduler_core.local.devices import Sample, open_devices, parse_simulated
@@ -103,6 +106,7 @@ class Service:
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         named = None if shared is None else shared.projects
         self._projects = ProjectsFile(directory / FILE if named is None else Path(named))
+        self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
         self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
         self._scheduling = Scheduling(
             self._book,
@@ -127,15 +131,18 @@ class Service:
         self._clean()
         await asyncio.to_thread(self._monitor.read)
         self._shown_devices = self.devices()
+        await self._accounting.open()
         self._runs.adopt()
         self._runs.spawn(self._monitor.run())
         self._runs.spawn(self._scheduling.run())
         self._runs.spawn(self._forget_old())
         self._runs.spawn(self._watch_projects())
+        self._runs.spawn(self._accounting.run())
         self._scheduling.wake()
 
     def close(self) -> None:
         """Leave everything on disk; running workloads go on."""
+        self._accounting.meter.close()
         self._store.close()
 
     def info(self) -> EngineInfo:
@@ -173,10 +180,9 @@ class Service:
         workload = new_workload(spec, self._new_id(), name, caller.name, self._simulated, caller.account)
         folder = self._runs.new_folder(workload.id, caller.account)
         inputs = self._staged(submission.inputs)
+        record = new_record(spec, workload, caller.account)
         try:
-            folder.make(inputs)
-            record = new_record(spec, workload, caller.account)
-            folder.keep(record)
+            await asyncio.to_thread(folder.make, record, inputs)
             await self._book.add(record)
         except OSError as error:
             folder.give_back_inputs(inputs)
@@ -284,6 +290,9 @@ class Service:
         self._book.workload(workload_id)
         return await self._meter.measured(workload_id, SECONDS[step], since)
 
+    async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep) -> Usage:
+        return await self._accounting.usage(by, since, until, step)
+
     def results(self, workload_id: str, index: int) -> Path:
         return self._runs.folder(self._task(workload_id, index)).results
 
@@ -332,6 +341,7 @@ class Service:
         if self._loans.are_called_back:
             self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
+        await self._accounting.meter.look(running, samples, memory_mib, self._meter.cpu_cores)
         self._rotation.look(outputs)
 
     async def _watch_projects(self) -> None:
@@ -343,6 +353,7 @@ class Service:
                     _log.warning("%s", self._projects.problem)
                 self._feed.publish(self._state)
                 self._scheduling.wake()
+                await self._try(self._accounting.note_projects())
 
     async def _forget_old(self) -> None:
         """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""
@@ -474,6 +485,7 @@ def _check(spec: WorkloadSpec) -> None:
         raise InvalidRequest(f"The working directory {spec.cwd} is not an absolute path.")
 
 
+@cache
 def _version() -> str:
     try:
         return version("jupyter-runai")

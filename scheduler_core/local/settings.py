@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from scheduler_core.accounting.prices import Prices
 from scheduler_core.errors import EngineUnavailable
 
 _FILE = "settings.json"
@@ -31,12 +32,13 @@ class WatchdogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`simulate` describes simulated devices such as `2xA100-80GB`; null takes the machine's own.
 
-    Of a task's output that has grown beyond `output_mib` the first half goes.
+    Of a task's output that has grown beyond `output_mib` the first half goes. `prices` are shown in reports.
     """
 
     simulate: str | None = None
     watchdog: WatchdogSettings = WatchdogSettings()
     output_mib: Annotated[int, Meta(ge=4)] = 256
+    prices: Prices | None = None
 
     @classmethod
     def read(cls, directory: Path) -> Settings:

@@ -8,6 +8,10 @@ group = "gpu"                               # who may use it; left out: everybod
 
 [watchdog]
 allowance_mib = 500
+
+[prices]                                    # left out: reports show no cost
+currency = "EUR"
+per_gpu_hour = { "A100-SXM4-80GB" = 2.5 }
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from scheduler_core.accounting.prices import Prices
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.local.callers import Users
 from scheduler_core.local.devices import parse_simulated
@@ -41,7 +46,7 @@ class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What an administrator wrote of a shared engine.
 
     `directory` is where all of it lies but the socket, `projects` a file of projects and their quotas; `administrators`
-    may decide on everybody's work; of `group` (null: any) are those who may use the engine.
+    may decide on everybody's work; of `group` (null: any) are those who may use the engine; `prices` are for reports.
     """
 
     directory: str = "/var/lib/jupyter-runai"
@@ -50,6 +55,7 @@ class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     administrators: tuple[str, ...] = ()
     group: str | None = None
     watchdog: WatchdogSettings = WatchdogSettings()
+    prices: Prices | None = None
 
     def callers(self) -> Users:
         return Users(self.administrators, self.group)

@@ -20,7 +20,7 @@ def simulated_load(task: TaskId, known: TaskRecord, now: float) -> tuple[float |
     held = known.allocation.devices if known.allocation is not None else ()
     if not held:
         return None, None
-    loads = [_load(task, known, device, now) for device in held]
+    loads = [device_load(task, known, device, now) for device in held]
     return sum(computing for computing, _ in loads), sum(mib for _, mib in loads)
 
 
@@ -31,7 +31,7 @@ def simulated_samples(
     used = {device.id: (0.0, 0.0) for device in devices}
     for task, known in running.items():
         for held in known.allocation.devices if known.allocation is not None else ():
-            computing, mib = _load(task, known, held, now)
+            computing, mib = device_load(task, known, held, now)
             if held.id in used:
                 used[held.id] = used[held.id][0] + computing, used[held.id][1] + mib
     return {
@@ -40,7 +40,8 @@ def simulated_samples(
     }
 
 
-def _load(task: TaskId, known: TaskRecord, held: HeldDevice, now: float) -> tuple[float, float]:
+def device_load(task: TaskId, known: TaskRecord, held: HeldDevice, now: float) -> tuple[float, float]:
+    """(computing, MiB) of a task on one device of those that it holds."""
     phase = (int(task.workload, 16) % _PHASES + task.index) / _PHASES
     wave = 0.75 + 0.2 * sin(2 * pi * (now / _PERIOD_S + phase))
     warm = min(1.0, (now - (known.started or now)) / _WARM_UP_S)

@@ -11,9 +11,9 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
@@ -21,7 +21,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
+from scheduler_core.accounting.holding import Entry
 from scheduler_core.errors import EngineUnavailable, NotFound, StorageFull
+from scheduler_core.local import usage_log, usage_sums
 from scheduler_core.local.records import Record, decode_record
 from scheduler_core.workload import Measurement
 
@@ -46,6 +48,7 @@ _MIGRATIONS = (
       PRIMARY KEY (workload, step, at)
     ) STRICT, WITHOUT ROWID;
     """,
+    usage_log.SCHEMA + usage_sums.SCHEMA,
 )
 """Each brings a store one version on; a store's version is how many it has seen."""
 
@@ -65,6 +68,7 @@ _THIN = f"""
 class _Put(Struct):
     record: Record
     transition_at: float | None
+    held: Iterable[Entry]
     done: Future[None]
 
 
@@ -79,7 +83,12 @@ class _Measure(Struct):
     done: Future[None]
 
 
-_Write: TypeAlias = _Put | _Remove | _Measure
+class _Account(Struct):
+    change: Callable[[sqlite3.Connection], None]
+    done: Future[None]
+
+
+_Write: TypeAlias = _Put | _Remove | _Measure | _Account
 
 
 class Store:
@@ -123,13 +132,15 @@ class Store:
                 self._insert(record)
         self._unrestored.unlink(missing_ok=True)
 
-    async def put(self, record: Record, transition_at: float | None = None) -> None:
+    async def put(self, record: Record, transition_at: float | None = None, held: Iterable[Entry] = ()) -> None:
         """Insert or replace a record; `transition_at` also notes its state as a transition at that time.
+
+        `held` says what it holds from now on, where that is something else than before.
 
         Raises:
             StorageFull: no space left; nothing was changed.
         """
-        write = _Put(record, transition_at, Future())
+        write = _Put(record, transition_at, held, Future())
         self._writes.put(write)
         await asyncio.wrap_future(write.done)
 
@@ -157,6 +168,29 @@ class Store:
             ).fetchall()
         found = [(step, Measurement(**dict(zip(_MEASURED, row, strict=True)))) for step, *row in rows]
         return [known for step, known in found if step == 60], [known for step, known in found if step == 3600]
+
+    async def account(self, change: Callable[[sqlite3.Connection], None]) -> None:
+        """Change what accounting keeps, in the writer's thread.
+
+        Raises:
+            StorageFull: no space left; nothing was changed.
+        """
+        await asyncio.wrap_future(self.account_later(change))
+
+    def account_later(self, change: Callable[[sqlite3.Connection], None]) -> Future[None]:
+        """The same; the change is made before the store closes at the latest."""
+        write = _Account(change, Future())
+        self._writes.put(write)
+        return write.done
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The store as it is at one moment, for whatever thread asks."""
+        with closing(
+            sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, isolation_level=None)
+        ) as reader:
+            reader.execute("BEGIN")
+            yield reader
 
     def close(self) -> None:
         """Finish what is waiting, then close."""
@@ -210,6 +244,9 @@ class Store:
         if isinstance(write, _Measure):
             self._measure(write)
             return
+        if isinstance(write, _Account):
+            write.change(self._connection)
+            return
         if isinstance(write, _Remove):
             self._connection.execute("DELETE FROM measurements WHERE workload = ?", (write.workload_id,))
             self._connection.execute("DELETE FROM workloads WHERE id = ?", (write.workload_id,))
@@ -222,6 +259,7 @@ class Store:
                 "INSERT INTO transitions(workload, at, state) VALUES (?, ?, ?)",
                 (workload.id, write.transition_at, workload.state),
             )
+        usage_log.append(self._connection, write.held)
 
     def _measure(self, write: _Measure) -> None:
         marks = ", ".join("?" * (len(_MEASURED) + 2))

@@ -11,8 +11,6 @@ appended to the log, which all runs of a workload share.
 On standard output goes one line: the process's pid, or `!` and why it could not start.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time
@@ -63,7 +61,7 @@ def _claim(run: str) -> bool:
     """Take the run, whole or not at all: the link appears with its content, and only once."""
     own = f"{run}/claimed.{os.getpid()}"
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:  # noqa: PTH123
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as boot:  # noqa: PTH123
             start = f"{boot.read().strip()}:{_fields(os.getpid())[19]}"
     except OSError:
         start = ""

@@ -4,6 +4,7 @@
  *   slice DEVICE_INDEX UUID MEMORY_MIB PROFILE                   of a device in state mig; slice N is device 64 + N
  *   process DEVICE_INDEX PID MEMORY_MIB
  *   busy DEVICE_INDEX PID PERCENT
+ *   energy DEVICE_INDEX MILLIJOULES
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,18 @@ int nvmlDeviceGetProcessUtilization(void *handle, Busy *samples, unsigned *count
   }
   fclose(file);
   return *count > room ? INSUFFICIENT_SIZE : SUCCESS;
+}
+
+int nvmlDeviceGetTotalEnergyConsumption(void *handle, unsigned long long *millijoules) {
+  FILE *file = open_state();
+  char line[512];
+  unsigned index;
+  int code = NOT_SUPPORTED;
+  if (!file) return NOT_SUPPORTED;
+  while (fgets(line, sizeof line, file))
+    if (sscanf(line, "energy %u %llu", &index, millijoules) == 2 && index == index_of(handle)) code = SUCCESS;
+  fclose(file);
+  return code;
 }
 
 int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {

@@ -76,7 +76,7 @@ def test_others_decide_nothing_and_read_nothing(root: Client, users: tuple[User,
     for method, *more in (["stop"], ["suspend"], ["resume"], ["resize", {"gpu": 1}], ["delete"], ["delete", True]):
         with pytest.raises(NotAllowed, match=rf"{runs.name} is {ana.uid}'s\. Ask them, or an administrator\."):
             ben.ask(Workload, method, runs.id, *more)
-    for method in ("logs", "results"):
+    for method in ("logs", "results", "specification"):
         with pytest.raises(NotAllowed, match=rf"{runs.name} is {ana.uid}'s: what it says is theirs to read\."):
             ben.ask(str, method, runs.id)
     assert root.list()[0].state == "running"

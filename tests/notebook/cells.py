@@ -7,6 +7,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+_LINE = 'data-workload="'
+
 
 class Ran:
     """A cell that was run."""
@@ -22,9 +24,40 @@ class Ran:
     @property
     def line(self) -> str:
         """The progress line as it is at the end."""
-        shown = [output.data["text/plain"] for output in self._outputs if output.output_type == "display_data"]
+        shown = [data["text/plain"] for data in self._shown if _LINE in data.get("text/html", "")]
         assert len(shown) == 1, shown
         return str(shown[0])
+
+    @property
+    def displays(self) -> list[dict[str, str]]:
+        """What else it displays, each by its MIME types."""
+        return [data for data in self._shown if _LINE not in data.get("text/html", "")]
+
+    @property
+    def order(self) -> list[str]:
+        """The text and the kinds of displays one after another, the progress line left out."""
+        parts: list[str] = []
+        was_text = False
+        for output in self._outputs:
+            if output.output_type not in ("stream", "display_data") or _LINE in self._what(output):
+                continue
+            is_text = output.output_type == "stream"
+            if is_text and was_text:
+                parts[-1] += self._what(output)
+            else:
+                parts.append(self._what(output))
+            was_text = is_text
+        return parts
+
+    @staticmethod
+    def _what(output: nbformat.NotebookNode) -> str:
+        if output.output_type == "stream":
+            return str(output.text)
+        return str(output.data.get("text/html") or sorted(output.data)[0])
+
+    @property
+    def _shown(self) -> list[dict[str, str]]:
+        return [output.data for output in self._outputs if output.output_type == "display_data"]
 
     @property
     def html(self) -> str:

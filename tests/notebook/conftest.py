@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.notebook.cells import Ran, run_cells
+from tests.notebook.live import LiveKernel, live_kernel
 
 RunCells = Callable[..., list[Ran]]
 
@@ -16,3 +17,10 @@ RunCells = Callable[..., list[Ran]]
 def run(simulated: Path, tmp_path: Path) -> RunCells:
     """Run cells one after another after loading the extension, errors included, and give what each left."""
     return lambda *sources: run_cells(tmp_path, "%load_ext jupyter_runai", *sources)[1:]
+
+
+@pytest.fixture
+def kernel(simulated: Path, tmp_path: Path) -> Iterator[LiveKernel]:
+    """A kernel to talk to while its cells run."""
+    with live_kernel(tmp_path) as live:
+        yield live

@@ -28,6 +28,12 @@ def nothing_half_made(engine: Path) -> bool:
         ("--gpu 0.3335", ["--gpu: a share is a whole number of thousandths of a device, not 0.3335."]),
         ("--gpu", ["--gpu: expected one argument."]),
         ("--gpu 0.5 --gpu-memory 20G", ["--gpu-memory: not allowed with argument --gpu."]),
+        ("--gpu 0.5 --devices 2", ["--devices: not allowed with argument --gpu."]),
+        ("--gpu-memory 2G --devices 2", ["--devices: not allowed with argument --gpu-memory."]),
+        ("--workers 2 --elastic 2:4", ["--elastic: not allowed with argument --workers."]),
+        ("--dry-run --detach", ["--detach: not allowed with argument --dry-run."]),
+        ("--devices 0.5", ["--devices: a whole number of devices from 1 on, not 0.5."]),
+        ("-i nothing", ["This notebook has no variable 'nothing'."]),
         ("--gpu-memory lots", ["--gpu-memory: a memory size is written like 20G or 512M, not lots."]),
         (f"--gpu-memory {'9' * 400}G", ["--gpu-memory: no device has more memory than 1,000,000T."]),
         (f"--gpu {'9' * 400}", ["--gpu: no machine has more than 1,000,000 devices."]),
@@ -73,6 +79,39 @@ def test_a_value_that_cannot_travel_is_named(run: RunCells, simulated: Path) -> 
     assert "'guard' cannot travel to the workload" in ran.error
     assert "inside the cell" in ran.error
     assert not any(part in ran.error for part in OURS), ran.error
+    assert nothing_half_made(simulated)
+
+
+def test_the_part_that_cannot_travel_is_named(run: RunCells, simulated: Path) -> None:
+    _, inside, closed_over = run(
+        "import threading\nclass Model: pass\nmodel = Model()\nmodel.layers = {'last': [1, Model()]}\n"
+        "model.layers['last'][1].guard = threading.Lock()\nguard = threading.Lock()\ndef train(): return guard",
+        "%%runai train\nmodel",
+        "%%runai train\ntrain()",
+    )
+    assert "'model' cannot travel to the workload because of model.layers['last'][1].guard" in inside.error
+    assert "'train' cannot travel to the workload because of train, which reads guard" in closed_over.error
+    assert nothing_half_made(simulated)
+
+
+def test_names_that_are_nowhere_suggest_the_nearest(run: RunCells) -> None:
+    _, taken, brought = run("model = 1", "%%runai train -i modle\n1", "%%runai train -o scores\nscore = 1")
+    assert "This notebook has no variable 'modle'." in taken.error
+    assert "Did you mean model?" in taken.error
+    assert "'scores' to bring back (did you mean 'score'?)" in brought.error
+
+
+def test_another_python_is_refused_before_anything_is_sent(run: RunCells, simulated: Path) -> None:
+    _, other, _, gone = run(
+        "import os, pathlib, sys\nother = pathlib.Path('python').absolute()\n"
+        "other.write_text('#!/bin/sh\\necho 3 9\\n')\nother.chmod(0o755)\nsys.executable = str(other)",
+        "%%runai train\n1",
+        "other.unlink()",
+        "%%runai train\n1",
+    )
+    assert "its workload would run Python 3.9" in other.error
+    assert "does not run any more" in gone.error
+    assert not any(part in other.error + gone.error for part in OURS)
     assert nothing_half_made(simulated)
 
 

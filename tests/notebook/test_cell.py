@@ -60,6 +60,12 @@ def test_an_exception_comes_back_with_the_cells_own_traceback(run: RunCells) -> 
     assert "KeyError" in ran.line
 
 
+def test_a_traceback_shows_the_lines_of_functions_from_other_cells(run: RunCells) -> None:
+    _, ran = run("def deep(x):\n    return 1 / x", "%%runai train\nprint('before')\ndeep(0)")
+    assert 'File "In[2]", line 2, in deep\n    return 1 / x' in ran.error
+    assert 'File "In[3]", line 2, in <module>\n    deep(0)' in ran.error
+
+
 def test_two_halves_at_once_share_a_device(run: RunCells, simulated: Path) -> None:
     first, second, listed, _ = run(
         "%%runai train --gpu 0.5 --name long --detach\nimport signal\nsignal.pause()",

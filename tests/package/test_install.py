@@ -16,8 +16,10 @@ from tests.package.conftest import Environment
 
 ROOT = Path(__file__).parents[2]
 DECIDED = {
+    "anywidget",
     "cloudpickle",
     "ipython",
+    "ipywidgets",
     "jupyter-client",
     "jupyter-server",
     "msgspec",
@@ -43,6 +45,7 @@ def test_a_wheel_installs_without_node_and_both_extensions_are_enabled(
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "jupyter_runai/labextension/static/style.js" in names
+    assert {"jupyter_runai/widgets/static/elements.js", "jupyter_runai/widgets/static/widgets.css"} < set(names)
     assert not any(name.startswith(("tests/", "benchmarks/", "labextension/")) for name in names)
     assert shutil.which("node", path=str(environment.bin)) is None
     environment.run("pip", "install", "--quiet", f"{wheel}[lab]")

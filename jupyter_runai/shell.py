@@ -12,7 +12,7 @@ from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
 
 E = TypeVar("E", bound=Exception)
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = str(Path(__file__).parent)
 
 
 def ipython_shell() -> Any:

@@ -1,0 +1,58 @@
+"""`%runai usage` and `jupyter runai report`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from jupyter_runai.client import Client
+from jupyter_runai.reports.table import UsageTable
+from jupyter_runai.reports.text import text
+from scheduler_core.accounting.usage import Usage, UsageStep
+from scheduler_core.errors import InvalidRequest
+
+_DAY_S = 86400.0
+_BY_HOURS_S = 4 * _DAY_S
+
+
+def usage(client: Client, options: Namespace) -> str:
+    """Who used what, as text."""
+    return text(client.usage(options.by, options.since, options.until, options.step))
+
+
+def report(client: Client, options: Namespace) -> str:
+    """The same as a text of this format, or where it was written to."""
+    kind = _format(options)
+    found = UsageTable(client.usage(options.by, options.since, options.until, options.step))
+    if kind == "parquet" and options.output is None:
+        raise InvalidRequest("A Parquet file is not for the screen.", "Say where to write it: --output usage.parquet")
+    content = _content(client, found, kind)
+    if options.output is None:
+        return content.decode().removesuffix("\n")
+    try:
+        Path(options.output).write_bytes(content)
+    except OSError as error:
+        raise InvalidRequest(f"{options.output} cannot be written: {error.strerror}.") from None
+    return f"Written to {options.output}."
+
+
+def _format(options: Namespace) -> str:
+    """As asked, else as the name of the file says, else a table."""
+    suffix = "" if options.output is None else Path(options.output).suffix.removeprefix(".")
+    known = {"csv": "csv", "parquet": "parquet", "html": "html", "htm": "html"}
+    return options.format or known.get(suffix, "table")
+
+
+def _content(client: Client, found: UsageTable, kind: str) -> bytes:
+    if kind == "parquet":
+        return found.parquet()
+    if kind == "html":
+        return found.html(_over_time(client, found.usage)).encode()
+    return (found.csv() if kind == "csv" else f"{text(found.usage)}\n").encode()
+
+
+def _over_time(client: Client, usage: Usage) -> Usage:
+    """The same by steps of which a page can show one beside the other."""
+    step: UsageStep = "hour" if usage.until - usage.since <= _BY_HOURS_S else "day"
+    begin = max(usage.since, min((row.at for row in usage.rows), default=usage.since))
+    return client.usage(usage.by, begin, usage.until, step)

@@ -1,0 +1,156 @@
+"""Keeps the accounts of one engine: opens them at its start, makes sums of the log, and answers who used what."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from sqlite3 import Connection
+
+from msgspec.structs import replace
+
+from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
+from scheduler_core.accounting.cells import Cells, Measured, Place, Subject, cells
+from scheduler_core.accounting.holding import Deserved, Entry, Projects, changed
+from scheduler_core.accounting.prices import Prices
+from scheduler_core.accounting.timeline import intervals
+from scheduler_core.accounting.usage import STEP_MS, Usage, UsageBy, UsageStep, rows, unpriced
+from scheduler_core.errors import InvalidRequest, RunaiError
+from scheduler_core.local import usage_log, usage_sums
+from scheduler_core.local.book import Book
+from scheduler_core.local.holding import holding_of
+from scheduler_core.local.projects import ProjectsFile
+from scheduler_core.local.store import Store
+from scheduler_core.local.usage_log import Log
+from scheduler_core.local.usage_meter import UsageMeter
+from scheduler_core.model import MILLI, Queue
+
+_log = logging.getLogger(__name__)
+LOG_KEPT_MS = DAY_MS
+_SUM_INTERVAL_S = 600.0
+_MOST_STEPS = 20_000
+
+
+class Accounting:
+    """The accounts in one store. What runs is counted from when it was written down."""
+
+    def __init__(
+        self,
+        book: Book,
+        store: Store,
+        projects: ProjectsFile,
+        prices: Prices | None,
+        simulated: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.meter = UsageMeter(store, simulated)
+        self._book = book
+        self._store = store
+        self._projects = projects
+        self._prices = prices
+        self._simulated = simulated
+        self._clock = clock
+
+    async def open(self) -> None:
+        """Bring the log in line with the records: it begins empty in a store from before there was one."""
+        with self._store.reading() as connection:
+            logged = usage_log.all_held(connection)
+        live = {record.workload.id: holding_of(record) for record in self._book.live()}
+        differing = []
+        for workload in logged | live:
+            holding = live.get(workload) or logged[workload].emptied()
+            change = holding if workload not in logged else changed(holding, replace(logged[workload], evictions=0), -1)
+            if not change.is_nothing:
+                differing.append(Entry(at=self._now(), workload=workload, change=change))
+        await self._store.account(lambda connection: usage_log.append(connection, differing))
+        await self.note_projects()
+
+    async def note_projects(self) -> None:
+        """Note what projects deserve from now on."""
+        projects = Projects(at=self._now(), deserved=_deserved(self._projects.projects.queues))
+        await self._store.account(lambda connection: usage_log.append_projects(connection, projects))
+
+    async def run(self) -> None:
+        """For ever make sums of what is older than a day."""
+        while True:
+            # At a start the ends of what ended meanwhile are still on their way into the log.
+            await asyncio.sleep(_SUM_INTERVAL_S)
+            try:
+                await self.sum_up(self._now())
+            except RunaiError as error:
+                _log.warning("The accounts cannot be summed up yet: %s", error)
+
+    async def sum_up(self, now: int) -> None:
+        """Make sums of the whole hours of the log that are older than a day at `now` (milliseconds since the epoch)."""
+        up_to = (now - LOG_KEPT_MS) // HOUR_MS * HOUR_MS
+        with self._store.reading() as connection:
+            if usage_sums.summed_up_to(connection) >= up_to:
+                return
+        log, hours = await asyncio.to_thread(self._hours, up_to)
+
+        def write(connection: Connection) -> None:
+            usage_sums.add_hours(connection, hours, up_to)
+            usage_log.cut_off(connection, log, up_to)
+            usage_sums.thin(connection, now)
+
+        await self._store.account(write)
+
+    def _now(self) -> int:
+        return round(self._clock() * 1000)
+
+    def _hours(self, up_to: int) -> tuple[Log, Cells]:
+        with self._store.reading() as connection:
+            log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
+        parts = intervals(log.entries, log.projects, up_to)
+        return log, cells(parts, log.measured, log.begins, up_to, HOUR_MS)
+
+    async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep) -> Usage:
+        """Who used what in [since, until), in seconds since the epoch; until now where that is null.
+
+        Raises:
+            InvalidRequest: no time, an end before its beginning, or too many steps.
+        """
+        now = self._clock()
+        end = now if until is None else min(until, now)
+        if not (math.isfinite(since) and math.isfinite(end)):
+            raise InvalidRequest("A time is a number of seconds since 1970.")
+        begin_ms, end_ms = round(max(0.0, since) * 1000), round(end * 1000)
+        step_ms = STEP_MS[step]
+        if until is not None and until < since:
+            raise InvalidRequest("The time that is asked about ends before it begins.")
+        if step_ms is not None and (end_ms - begin_ms) / step_ms > _MOST_STEPS:
+            raise InvalidRequest(
+                f"That are more than {_MOST_STEPS:,} steps.", "Ask for longer ones, or a shorter time."
+            )
+        found = await asyncio.to_thread(self._found, by, begin_ms, end_ms, step_ms, self.meter.pending())
+        return Usage(
+            by=by,
+            step=step,
+            since=begin_ms / 1000,
+            until=end_ms / 1000,
+            rows=rows(found, by, self._prices),
+            simulated=self._simulated,
+            currency=None if self._prices is None else self._prices.currency,
+            unpriced=unpriced(found, self._prices),
+        )
+
+    def _found(
+        self, by: UsageBy, since: int, until: int, step: int | None, pending: Iterable[Measured]
+    ) -> list[tuple[tuple[int, Subject, Place], Amounts]]:
+        with self._store.reading() as connection:
+            log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
+            kept = list(usage_sums.kept_sums(connection, by, since, until, step))
+        parts = intervals(log.entries, log.projects, until)
+        return [*kept, *cells(parts, [*log.measured, *pending], since, until, step).items()]
+
+
+def _deserved(queues: Iterable[Queue]) -> Mapping[str, Deserved]:
+    return {
+        queue.name: Deserved(
+            department=queue.parent or "",
+            quota_milli=None if queue.gpu.quota is None else round(queue.gpu.quota * MILLI),
+        )
+        for queue in queues
+    }

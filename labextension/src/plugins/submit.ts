@@ -18,11 +18,15 @@ import { gpuIcon } from '../icons';
 import { toJson } from '../json';
 import { changed, restoreDraft, toDraft } from '../submission/draft';
 import { IEngineModel } from '../tokens';
-import type { ISpecChange, IWorkloadSpec } from '../wire';
+import type { ISpecChange, IWorkload, IWorkloadSpec } from '../wire';
 import type { SubmitWidget } from '../widgets/submit';
 
 /** Where the last submission is remembered. */
 const LAST = 'jupyter-runai:submission';
+
+/** The field to begin at: the one that was refused, else the first. */
+const TO_FILL_IN =
+  '[aria-invalid="true"], form:not(:has([aria-invalid="true"])) input';
 
 /** Submits workloads through a dialog; in the launcher, too. */
 export const submitPlugin: JupyterFrontEndPlugin<void> = {
@@ -72,12 +76,25 @@ async function submit(
   submission: ISubmission,
   args: ReadonlyPartialJSONObject
 ): Promise<void> {
-  const { app, model, state, trans } = submission;
   const body = await form(submission, args);
+  const workload = await fillIn(submission, body);
+  if (workload !== null) {
+    await submission.app.commands.execute(CommandIDs.openDetails, {
+      workload: workload.id
+    });
+  }
+}
+
+/** Show the form until the engine takes what it says; null where the user gives up. */
+async function fillIn(
+  submission: ISubmission,
+  body: SubmitWidget
+): Promise<IWorkload | null> {
+  const { model, state, trans } = submission;
   const dialog = new Dialog<IWorkloadSpec>({
     title: trans.__('New GPU workload'),
     body,
-    focusNodeSelector: 'input',
+    focusNodeSelector: TO_FILL_IN,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.okButton({ label: trans.__('Submit') })
@@ -85,11 +102,18 @@ async function submit(
   });
   const { button, value } = await dialog.launch();
   if (!button.accept || value === null) {
-    return;
+    return null;
   }
   await state?.save(LAST, toJson(body.draft));
-  const workload = await model.requests.submit(value);
-  await app.commands.execute(CommandIDs.openDetails, { workload: workload.id });
+  try {
+    return await model.requests.submit(value);
+  } catch (error) {
+    const { EngineError } = await import('../model/api');
+    if (!(error instanceof EngineError)) {
+      throw error;
+    }
+    return fillIn(submission, body.refused(error));
+  }
 }
 
 /** The form, seeded with what is copied, else with what was submitted last. */

@@ -5,7 +5,7 @@ import { SubmitForm } from '../components/submit/SubmitForm';
 import type { ISubmitFormProps } from '../components/submit/SubmitForm';
 import { toSpec } from '../submission/draft';
 import type { Draft } from '../submission/draft';
-import type { IWorkloadSpec } from '../wire';
+import type { IProblem, IWorkloadSpec } from '../wire';
 
 /** The form of a submission, as the body of a dialog. */
 export class SubmitWidget extends ReactWidget {
@@ -19,6 +19,15 @@ export class SubmitWidget extends ReactWidget {
   /** What the fields hold. */
   get draft(): Draft {
     return this._draft;
+  }
+
+  /** A form that holds the same and says why it was refused. */
+  refused(refusal: IProblem): SubmitWidget {
+    return new SubmitWidget({
+      ...this._options,
+      first: this._draft,
+      refusal
+    });
   }
 
   /** The same as a submission; what a dialog answers with. */

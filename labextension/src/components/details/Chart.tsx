@@ -3,10 +3,20 @@ import { useEffect, useRef } from 'react';
 import type { JSX } from 'react';
 import UPlot from 'uplot';
 
-import { formatDate } from '../../format/time';
+import { formatClock, formatDate } from '../../format/time';
 
 /** How high a chart is, in pixels. */
 const HEIGHT = 150;
+
+/** How far apart the marks of time may be, in seconds. */
+const STEPS = [
+  ...[1, 2, 5, 10, 30],
+  ...[1, 2, 5, 10, 30].map(minutes => minutes * 60),
+  ...[1, 2, 6, 24, 48, 168, 720].map(hours => hours * 3600)
+];
+
+/** How much room a mark of time needs, in pixels. */
+const MARK_WIDTH = 110;
 
 /** How many rows the table for screen readers has: the newest. */
 const ROWS = 30;
@@ -110,7 +120,9 @@ function options(
   least: number
 ): UPlot.Options {
   const style = getComputedStyle(node);
-  const colour = (name: string): string => style.getPropertyValue(name).trim();
+  // Asked whenever it is drawn: the theme may have changed.
+  const colour = (name: string) => (): string =>
+    style.getPropertyValue(name).trim();
   const axis: UPlot.Axis = {
     stroke: colour('--jp-ui-font-color2'),
     grid: { stroke: colour('--jp-border-color2'), width: 1 },
@@ -126,14 +138,23 @@ function options(
       y: { range: (_, __, most) => [0, Math.max(most, least) * 1.05] }
     },
     axes: [
-      axis,
+      {
+        ...axis,
+        incrs: STEPS,
+        space: MARK_WIDTH,
+        values: (_, marks, __, ___, step) =>
+          marks.map(mark =>
+            step < 86_400 ? formatClock(mark * 1000) : formatDate(mark)
+          )
+      },
       { ...axis, size: 64, values: (_, marks) => marks.map(format) }
     ],
     series: [
       {},
       {
         stroke: colour('--jp-brand-color1'),
-        fill: `color-mix(in srgb, ${colour('--jp-brand-color1')} 15%, transparent)`,
+        fill: () =>
+          `color-mix(in srgb, ${colour('--jp-brand-color1')()} 15%, transparent)`,
         width: 1.5,
         points: { show: false }
       }

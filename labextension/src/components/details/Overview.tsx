@@ -138,7 +138,8 @@ function facts(
 ): [string, string][] {
   const known = Object.entries(verdict?.facts ?? {}).flatMap(
     ([name, value]): [string, string][] =>
-      typeof value === 'number' || typeof value === 'string'
+      name !== 'queue' &&
+      (typeof value === 'number' || typeof value === 'string')
         ? [[factWord(name, trans), String(value)]]
         : []
   );

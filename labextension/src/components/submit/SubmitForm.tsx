@@ -7,7 +7,7 @@ import type { Draft, DraftField } from '../../submission/draft';
 import { fieldOfProblem } from '../../submission/schema';
 import type { SubmissionSchema } from '../../submission/schema';
 import type { IEngineModel } from '../../tokens';
-import type { IProblem, IWorkloadSpec } from '../../wire';
+import type { IProblem, IVerdict, IWorkloadSpec } from '../../wire';
 import { Field } from './Field';
 import { mainFields, moreFields } from './fields';
 import type { IFieldWords } from './fields';
@@ -22,6 +22,9 @@ export interface ISubmitFormProps {
 
   /** What of a copied submission the form has no fields for. */
   readonly base: Partial<IWorkloadSpec>;
+
+  /** Why the first draft was refused, if it was. */
+  readonly refusal?: IProblem;
   readonly trans: TranslationBundle;
 
   /** Told each change. */
@@ -30,10 +33,11 @@ export interface ISubmitFormProps {
 
 /** A submission as a form, with what would become of it now. */
 export function SubmitForm(props: ISubmitFormProps): JSX.Element {
-  const { model, schema, first, base, trans, change } = props;
+  const { model, schema, first, base, refusal, trans, change } = props;
   const [draft, setDraft] = useState(first);
   const forecast = useForecast(model, draft, base);
-  const { problem } = forecast;
+  const problem =
+    draft === first && refusal !== undefined ? refusal : forecast.problem;
   const wrong = problem === null ? null : fieldOfProblem(problem.message);
   const set = (field: DraftField, value: string): void => {
     const next = { ...draft, [field]: value };
@@ -95,25 +99,41 @@ function Forecast(props: IForecastProps): JSX.Element {
       className={`jp-Runai-forecast${isOld ? ' jp-mod-stale' : ''}`}
       role="status"
     >
-      {isEmpty ? trans.__('What would happen stands here.') : null}
+      {isEmpty || (verdict === null && problem === null)
+        ? trans.__('What would happen stands here.')
+        : null}
       {problem === null ? null : (
         <p className="jp-Runai-fieldProblem">
           {problem.message} {problem.hint}
         </p>
       )}
       {isEmpty || verdict === null ? null : (
-        <>
-          <strong>
-            {verdict.state === 'placed'
-              ? trans.__('Starts now')
-              : waitingWords(verdict.code, trans)}
-            {verdict.queue_position === null
-              ? null
-              : trans.__(' · position %1', String(verdict.queue_position))}
-          </strong>
-          <p>{verdict.message}</p>
-        </>
+        <Outlook verdict={verdict} trans={trans} />
       )}
     </div>
+  );
+}
+
+/** When it would start and where, else where it would stand and why. */
+function Outlook(
+  props: Pick<IForecastProps, 'trans'> & { readonly verdict: IVerdict }
+): JSX.Element {
+  const { verdict, trans } = props;
+  const { code, message, queue_position: position, state } = verdict;
+  if (state === 'placed') {
+    return (
+      <strong>{message.charAt(0).toUpperCase() + message.slice(1)}</strong>
+    );
+  }
+  return (
+    <>
+      <strong>
+        {waitingWords(code, trans)}
+        {position === null
+          ? null
+          : trans.__(' · position %1', String(position))}
+      </strong>
+      <p>{message}</p>
+    </>
   );
 }

@@ -29,12 +29,13 @@ const waiting = workload({
 });
 
 describe('the details of a workload', () => {
-  it('tell its life', () => {
+  it('tell its life', async () => {
     show(
       liveModel({
         workloads: [workload({ ended: 1071, state: 'failed', reason: 'Gone.' })]
       })
     );
+    await userEvent.click(screen.getByRole('tab', { name: 'Overview' }));
     expect(screen.getByText('by me')).toBeVisible();
     expect(screen.getByText('after waiting 0:10')).toBeVisible();
     expect(screen.getByText('after 1:01 · Gone.')).toBeVisible();
@@ -76,15 +77,15 @@ describe('the details of a workload', () => {
     const model = liveModel({ workloads: [workload()] });
     show(model);
     act(() => {
-      screen.getByRole('tab', { name: 'Overview' }).focus();
+      screen.getByRole('tab', { name: 'Log' }).focus();
     });
-    await userEvent.keyboard('{ArrowRight}');
-    expect(screen.getByRole('tab', { name: 'Log' })).toHaveFocus();
     expect(screen.getByRole('link', { name: 'Download' })).toHaveAttribute(
       'href',
       'logs/w1'
     );
-    await userEvent.keyboard('{ArrowLeft}{ArrowLeft}');
+    await userEvent.keyboard('{ArrowLeft}');
+    expect(screen.getByRole('tab', { name: 'Overview' })).toHaveFocus();
+    await userEvent.keyboard('{ArrowLeft}');
     expect(screen.getByRole('tab', { name: 'Specification' })).toHaveFocus();
     expect(model.requests.specification).toHaveBeenCalledWith('w1');
   });

@@ -6,11 +6,11 @@ from playwright.sync_api import Page, expect
 
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits
-from tests.ui.conftest import ROOT, Lab
+from tests.ui.conftest import ROOT, Lab, until_projects
 from tests.ui.shots import shoot
 
 AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
-PROJECTS = "[projects.vision]\nquota = 1\nlimit = 2\n[projects.speech]\nquota = 1\n"
+PROJECTS = "[projects.vision]\nquota = 1\nlimit = 4\n[projects.speech]\nquota = 1\n"
 FIND = """async selector => {
   const { violations } = await axe.run(selector, { resultTypes: ['violations'] });
   return violations
@@ -28,6 +28,8 @@ def serious(page: Page, selector: str) -> list[str]:
 def check_views(page: Page, theme: str) -> list[str]:
     """Open each view and look at it; what was found."""
     panel = page.get_by_role("region", name="GPU", exact=True)
+    expect(panel.get_by_role("button", name="waiting", exact=True)).to_be_visible()
+    shoot(page, f"panel-{theme}")
     found = serious(page, "#jp-runai-panel")
     panel.get_by_role("button", name="All workloads").click()
     grid = page.get_by_role("grid", name="Workloads")
@@ -53,6 +55,7 @@ def check_views(page: Page, theme: str) -> list[str]:
     dialog.get_by_label("Command").fill("python train.py")
     dialog.get_by_label("GPU", exact=True).fill("0.5")
     dialog.get_by_text("More", exact=True).click()
+    dialog.get_by_label("Project", exact=True).fill("vision")
     expect(dialog.get_by_role("status")).to_contain_text("position")
     shoot(page, f"submit-{theme}")
     found += serious(page, ".jp-Runai-submit")
@@ -66,10 +69,11 @@ def check_views(page: Page, theme: str) -> list[str]:
 def test_nothing_serious_is_found_in_either_theme(lab: Lab, page: Page) -> None:
     client = Client()
     (lab.folder / "engine" / "projects.toml").write_text(PROJECTS)
-    outcome(client, client.submit(spec("raise SystemExit(3)", name="failed")).id)
-    until(client, client.submit(spec(UNTIL_STOPPED, gpu=1, name="whole", grace_s=0)).id, running)
-    until(client, client.submit(spec(UNTIL_STOPPED, gpu="0.6", name="part", grace_s=0)).id, running)
-    until(client, client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="waiting", grace_s=0)).id, waits)
+    until_projects(client, "vision", "speech")
+    outcome(client, client.submit(spec("raise SystemExit(3)", name="failed", queue="vision")).id)
+    until(client, client.submit(spec(UNTIL_STOPPED, gpu=1, name="whole", grace_s=0, queue="vision")).id, running)
+    until(client, client.submit(spec(UNTIL_STOPPED, gpu="0.6", name="part", grace_s=0, queue="vision")).id, running)
+    until(client, client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="waiting", grace_s=0, queue="vision")).id, waits)
     page.evaluate(AXE.read_text())
     assert check_views(page, "light") == []
     page.get_by_text("Settings", exact=True).click()

@@ -73,7 +73,10 @@ interface IKnownProps extends IDetailsViewProps {
 
 function Known(props: IKnownProps): JSX.Element {
   const { known, actions, trans, now, copy } = props;
-  const [page, setPage] = useState<Page>('overview');
+  // Of what has run people want the log, of what waits the reason.
+  const [page, setPage] = useState<Page>(
+    known.started === null ? 'overview' : 'log'
+  );
   const id = useId();
   return (
     <>

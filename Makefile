@@ -70,7 +70,8 @@ $(NOW):
 
 lab: $(NOW)/linked
 	@mkdir -p "$(LAB)/notebooks" "$(NEWS)"
-	@test -e "$(LAB)/notebooks/demo.ipynb" || cp binder/demo.ipynb "$(LAB)/notebooks/"
+	@for name in demo distributed; do \
+	  test -e "$(LAB)/notebooks/$$name.ipynb" || cp "binder/$$name.ipynb" "$(LAB)/notebooks/"; done
 	@echo '{"fetchNews": "false", "checkForUpdates": false}' > "$(NEWS)/notification.jupyterlab-settings"
 	@test -e "$(LAB)/config/lab/workspaces" || $(IN_LAB) jupyter lab workspaces import binder/workspace.json >/dev/null
 	@$(IN_LAB) jupyter-runai config simulate 2xA100-80GB --if-no-gpu

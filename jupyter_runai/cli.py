@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from jupyter_runai.client import shared_client
 from jupyter_runai.options import verb_parsers
-from jupyter_runai.verbs import run_verb, verb_of
+from jupyter_runai.parser import UsageError
+from jupyter_runai.terminal import run_command
+from jupyter_runai.verbs import read_line, run_verb
 from scheduler_core.errors import RunaiError
 
 REFUSED = 1
+MISUSED = 2
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one verb. Exit status: 0 answered, 1 refused with a sentence on standard error; of `engine`, its own."""
+    """Run one verb.
+
+    Exit status: 0 answered, 1 refused or failed, 2 a line that cannot be read, the last two with a sentence on standard
+    error; of `submit` that of its command, of `engine` its own.
+    """
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["engine"]:
         from scheduler_core.local.__main__ import main as serve  # noqa: PLC0415 (only the daemon needs the planner)
 
         return serve(words[1:], "jupyter runai engine")
     try:
-        parsers = verb_parsers("jupyter runai")
-        verb = verb_of(words, parsers, "jupyter runai")
-        print(run_verb(shared_client(), verb, parsers[verb].parse(words[len(verb.split()) :])))  # noqa: T201 (this is the answer)
+        return _run(words)
     except RunaiError as error:
         print(error, file=sys.stderr)  # noqa: T201
+        return MISUSED if isinstance(error, UsageError) else REFUSED
+    except BrokenPipeError:
+        # Whoever read this has gone; at its end Python would stumble over it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return REFUSED
+
+
+def _run(words: list[str]) -> int:
+    verb, options = read_line(words, verb_parsers("jupyter runai"), "jupyter runai")
+    if verb == "submit" and not options.detach and not options.dry_run:
+        return run_command(shared_client(), options)
+    print(run_verb(shared_client(), verb, options))  # noqa: T201 (this is the answer)
     return 0
 
 

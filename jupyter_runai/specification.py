@@ -15,7 +15,7 @@ from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
 
-_RUNNER = Path(__file__).with_name("runner.py")
+RUN_INPUTS = (sys.executable, "-P", "-u", str(Path(__file__).with_name("runner.py")))
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -35,15 +35,17 @@ class Asked(Struct, frozen=True, kw_only=True):
     max_time: float | None = None
 
 
-def specification(asked: Asked, name_hint: str, key: str | None = None) -> WorkloadSpec:
-    """The workload that runs what lies in its inputs; without a `key` it is one of its own.
+def specification(
+    asked: Asked, name_hint: str, key: str | None = None, command: tuple[str, ...] = RUN_INPUTS
+) -> WorkloadSpec:
+    """The workload that runs a command, without one what lies in its inputs; without a `key` it is one of its own.
 
     Raises:
         InvalidRequest: this process's folder is gone, or its name is no text.
     """
     fewest, most = asked.elastic or (asked.workers or 1,) * 2
     return WorkloadSpec(
-        command=(sys.executable, "-P", "-u", str(_RUNNER)),
+        command=command,
         cwd=working_folder(),
         env=environment(),
         name=asked.name or "",
@@ -75,7 +77,7 @@ def working_folder() -> str:
         folder = str(Path.cwd())
     except FileNotFoundError:
         raise InvalidRequest(
-            "The folder that this notebook works in is gone.", "Go to another one: %cd FOLDER"
+            "The folder that this notebook or shell works in is gone.", "Go to another one: %cd FOLDER"
         ) from None
     if not is_text(folder):
         raise InvalidRequest(f"The folder {folder!a} cannot be used: its name is not UTF-8.", "Rename it.")

@@ -19,5 +19,9 @@ def is_text(text: str) -> bool:
 
 def name_hint(environment: Mapping[str, str], otherwise: str) -> str:
     """The notebook's own name where the server tells it, as far as a workload can be called so."""
-    stem = Path(environment.get("JPY_SESSION_NAME", "")).stem.lower()
-    return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:50].strip("-") or otherwise
+    return name_of(Path(environment.get("JPY_SESSION_NAME", "")).stem, otherwise)
+
+
+def name_of(text: str, otherwise: str) -> str:
+    """A text as far as a workload can be called so."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-") or otherwise

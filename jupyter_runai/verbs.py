@@ -1,4 +1,4 @@
-"""What the line verbs say, as text: the same in a notebook and on the command line."""
+"""What the line verbs answer: the same in a notebook and on the command line."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
 
+import msgspec
+
+from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
+from jupyter_runai.command import preview, submit
+from jupyter_runai.description import described, description_text
+from jupyter_runai.explanation import explanation_text
 from jupyter_runai.options import VERBS, what_to_resize, with_amount
+from jupyter_runai.parser import Parser, UsageError
+from jupyter_runai.use import in_use, use_table
 from jupyter_runai.words import (
     asked,
     duration,
     elapsed,
-    held,
-    ordinal,
     resized,
     share,
     size,
@@ -27,26 +32,42 @@ from jupyter_runai.words import (
     told_to_stop,
     told_to_suspend,
 )
-from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
-from scheduler_core.workload import KEPT_DELETED_S, Device, Explanation, Scale
+from scheduler_core.workload import KEPT_DELETED_S, Device, Scale
 
 _LONGEST_OUTPUT = 1_000_000
 """In bytes."""
 
 
 def run_verb(client: Client, verb: str, options: Namespace) -> str:
-    """The answer to one verb, a text of one line or several."""
-    return _VERBS[verb](client, options)
+    """The answer to one verb: a text of one line or several, or one JSON document."""
+    answer = _VERBS[verb](client, options)
+    if not options.json:
+        return answer.text
+    return msgspec.json.format(msgspec.json.encode(answer.data), indent=2).decode()
 
 
-def _list(client: Client, options: Namespace) -> str:
+def _submit(client: Client, options: Namespace) -> Answer:
+    """What is said at once; whoever stays with a command shows more."""
+    if options.dry_run:
+        return preview(client, options)
+    workload = submit(client, options)
+    known = f"{options.prefix} logs {workload.name} · {options.prefix} stop {workload.name}"
+    return Answer(f"{workload.name} is submitted as {workload.id}. {known}", workload)
+
+
+def _describe(client: Client, options: Namespace) -> Answer:
+    description = described(client, client.find(options.workload))
+    return Answer(description_text(description), description)
+
+
+def _list(client: Client, options: Namespace) -> Answer:
     known = client.list(options.deleted)
     chosen = [workload for workload in known if options.all or options.deleted or not workload.has_ended]
     if not chosen and options.deleted:
-        return "Nothing was deleted."
+        return Answer("Nothing was deleted.", chosen)
     if not chosen:
-        return "Nothing runs or waits." if not options.all else "Nothing was submitted yet."
+        return Answer("Nothing runs or waits." if not options.all else "Nothing was submitted yet.", chosen)
     now = time.time()
     rows = [
         (workload.name, workload.id, asked(workload), state_words(workload), elapsed(duration(workload, now)))
@@ -55,16 +76,18 @@ def _list(client: Client, options: Namespace) -> str:
     header: tuple[str, ...] = ("name", "id", "gpu", "state", "time")
     if client.info().shared:
         owners = [workload.owner for workload in reversed(chosen)]
-        return table((*header, "owner"), [(*row, owner) for row, owner in zip(rows, owners, strict=True)])
-    return table(header, rows)
+        owned = [(*row, owner) for row, owner in zip(rows, owners, strict=True)]
+        return Answer(table((*header, "owner"), owned), chosen)
+    return Answer(table(header, rows), chosen)
 
 
-def _logs(client: Client, options: Namespace) -> str:
+def _logs(client: Client, options: Namespace) -> Answer:
     workload = client.find(options.workload)
     text = _last_output(client.logs(workload.id, options.task), workload.id)
     report = client.tasks(workload.id)[options.task].report
     raised = report.error if report is not None else None
-    return text + raised.traceback if raised is not None else text
+    text += raised.traceback if raised is not None else ""
+    return Answer(text, {"workload": workload.id, "task": options.task, "output": text})
 
 
 def _last_output(chunks: Iterable[bytes], workload_id: str) -> str:
@@ -84,68 +107,80 @@ def _last_output(chunks: Iterable[bytes], workload_id: str) -> str:
     return f"{head}\n{kept.decode(errors='replace')}"
 
 
-def _stop(client: Client, options: Namespace) -> str:
-    return told_to_stop(client.stop(client.find(options.workload).id))
+def _stop(client: Client, options: Namespace) -> Answer:
+    workload = client.stop(client.find(options.workload).id)
+    return Answer(told_to_stop(workload), workload)
 
 
-def _suspend(client: Client, options: Namespace) -> str:
-    return told_to_suspend(client.suspend(client.find(options.workload).id))
+def _suspend(client: Client, options: Namespace) -> Answer:
+    workload = client.suspend(client.find(options.workload).id)
+    return Answer(told_to_suspend(workload), workload)
 
 
-def _resume(client: Client, options: Namespace) -> str:
-    return told_to_resume(client.resume(client.find(options.workload).id))
+def _resume(client: Client, options: Namespace) -> Answer:
+    workload = client.resume(client.find(options.workload).id)
+    return Answer(told_to_resume(workload), workload)
 
 
-def _resize(client: Client, options: Namespace) -> str:
+def _resize(client: Client, options: Namespace) -> Answer:
     reference, amount = what_to_resize(options, os.environ.get("RUNAI_WORKLOAD_ID"))
     workload = client.find(reference)
     request = with_amount(workload.request, amount)
-    return resized(client.resize(workload.id, request), request)
+    answer = client.resize(workload.id, request)
+    return Answer(resized(answer, request), answer)
 
 
-def _scale(client: Client, options: Namespace) -> str:
+def _scale(client: Client, options: Namespace) -> Answer:
     fewest, most = options.workers
     workload = client.find(options.workload)
     answer = client.scale(workload.id, Scale(tasks=most, min_tasks=fewest if fewest < most else None))
     count = f"{most} tasks" if most > 1 else "1 task"
     if answer.applied == "now":
-        return f"{workload.name} has {count} now."
-    return f"{workload.name} has {count} from its next start on: {answer.reason}."
+        return Answer(f"{workload.name} has {count} now.", answer)
+    return Answer(f"{workload.name} has {count} from its next start on: {answer.reason}.", answer)
 
 
-def _explain(client: Client, options: Namespace) -> str:
-    return explanation_text(client.explain(client.find(options.workload).id))
+def _explain(client: Client, options: Namespace) -> Answer:
+    explanation = client.explain(client.find(options.workload).id, remedies=True)
+    return Answer(explanation_text(explanation, options.prefix), explanation)
 
 
-def _delete(client: Client, options: Namespace) -> str:
+def _delete(client: Client, options: Namespace) -> Answer:
     workload = client.find(options.workload)
     client.delete(workload.id, options.purge)
+    gone = {"id": workload.id, "name": workload.name, "purged": options.purge}
     if options.purge:
-        return f"{workload.name} is gone for good."
+        return Answer(f"{workload.name} is gone for good.", gone)
     days = f"{KEPT_DELETED_S / 86400:.0f} days"
-    return f"{workload.name} is deleted. For {days} %runai restore {workload.id} brings it back."
+    back = f"{options.prefix} restore {workload.id}"
+    return Answer(f"{workload.name} is deleted. For {days} {back} brings it back.", gone)
 
 
-def _restore(client: Client, options: Namespace) -> str:
+def _restore(client: Client, options: Namespace) -> Answer:
     deleted = client.list(deleted=True)
     named = [workload for workload in deleted if options.workload in (workload.id, workload.name)]
     workload = client.restore(named[-1].id if named else options.workload)
-    return f"{workload.name} is there again: {state_word(workload)}."
+    return Answer(f"{workload.name} is there again: {state_word(workload)}.", workload)
 
 
-def _devices(client: Client, options: Namespace) -> str:
-    info = client.info()
-    rows = [_device_row(device) for device in client.devices()]
+def _top(client: Client, options: Namespace) -> Answer:
+    everything = in_use(client)
+    return Answer(use_table(everything) if everything else "Nothing runs.", everything)
+
+
+def _devices(client: Client, options: Namespace) -> Answer:
+    info, devices = client.info(), client.devices()
+    rows = [_device_row(device) for device in devices]
     lines = [table(("device", "held", "memory", "by"), rows)] if rows else []
     if info.simulated:
         lines.insert(0, f"Simulated devices ({info.simulated}).")
     if info.notice:
         lines.append(info.notice)
     lines.append(f"What runs survives {', '.join(info.survives)}.")
-    return "\n".join(lines)
+    return Answer("\n".join(lines), devices)
 
 
-def _queues(client: Client, options: Namespace) -> str:
+def _queues(client: Client, options: Namespace) -> Answer:
     queues = client.queues()
     departments = {queue.parent for queue in queues}
     rows = [
@@ -158,65 +193,59 @@ def _queues(client: Client, options: Namespace) -> str:
         )
         for queue in queues
     ]
-    return table(("project", "used", "asked", "quota", "fair share"), rows)
+    return Answer(table(("project", "used", "asked", "quota", "fair share"), rows), queues)
 
 
-def _kernelspec(answer: str) -> Callable[[Client, Namespace], str]:
-    def run(client: Client, options: Namespace) -> str:
+def _whoami(client: Client, options: Namespace) -> Answer:
+    info = client.info()
+    whose = "the engine of all users" if info.shared else "an engine of one's own"
+    devices = f"simulated devices ({info.simulated})" if info.simulated else "this machine's devices"
+    text = f"{info.user} on {info.host}: {whose}, with {devices}; {info.kind}, version {info.version}."
+    return Answer(text, info)
+
+
+def _kernelspec(answer: str) -> Callable[[Client, Namespace], Answer]:
+    def run(client: Client, options: Namespace) -> Answer:
         from jupyter_runai.kernels import verbs  # noqa: PLC0415 (the others do without what it needs)
 
-        text: str = getattr(verbs, answer)(options)
-        return text
+        said: Answer = getattr(verbs, answer)(options)
+        return said
 
     return run
 
 
-def _report(answer: str) -> Callable[[Client, Namespace], str]:
-    def run(client: Client, options: Namespace) -> str:
+def _report(answer: str) -> Callable[[Client, Namespace], Answer]:
+    def run(client: Client, options: Namespace) -> Answer:
         from jupyter_runai.reports import verbs  # noqa: PLC0415 (the others do without)
 
-        text: str = getattr(verbs, answer)(client, options)
-        return text
+        said: Answer = getattr(verbs, answer)(client, options)
+        return said
 
     return run
 
 
-def _config(client: Client, options: Namespace) -> str:
-    if options.value is None:
-        simulated = client.info().simulated
-        return f"simulate: {simulated or 'off'}"
+def _config(client: Client, options: Namespace) -> Answer:
     before = client.info()
+    if options.value is None:
+        return Answer(f"simulate: {before.simulated or 'off'}", before)
     if options.if_no_gpu and not before.simulated and client.devices():
-        return "This machine has a GPU: nothing is simulated."
+        return Answer("This machine has a GPU: nothing is simulated.", before)
     info = client.simulate(None if options.value == "off" else options.value)
     if info.simulated:
-        return f"This engine now has simulated devices: {info.simulated}. Nothing on them is real."
-    return f"This engine now has this machine's own devices. {info.notice}".strip()
+        text = f"This engine now has simulated devices: {info.simulated}. Nothing on them is real."
+    else:
+        text = f"This engine now has this machine's own devices. {info.notice}".strip()
+    return Answer(text, info)
 
 
-def _help(client: Client, options: Namespace) -> str:
-    rows = [(f"%runai {verb}", text) for verb, text in VERBS.items()]
+def _help(client: Client, options: Namespace) -> Answer:
+    rows = [(f"{options.prefix} {verb}", text) for verb, text in VERBS.items()]
     cells = [
         ("%%runai train --gpu 0.5 -o model", "run a cell on half a device and bring a variable back"),
         ("%%runai run --devices 1", "the same before all training, and not preempted"),
         ("%%runai train --dry-run", "see what would travel and when it would start"),
     ]
-    return table(("", ""), [*cells, *rows])
-
-
-def explanation_text(explanation: Explanation) -> str:
-    """Why a workload is where it is: a sentence, then the figures behind it."""
-    workload, verdict = explanation.workload, explanation.verdict
-    place = ""
-    if workload.state != "pending" and workload.allocation is not None:
-        place = f" on {held(workload.allocation, workload.simulated)}"
-    figures = {"reason": workload.reason}
-    if verdict is not None and workload.started is None:
-        figures |= {"why": verdict.message, "code": verdict.code} | _facts(verdict.facts)
-        if verdict.queue_position is not None:
-            figures["position"] = f"{ordinal(verdict.queue_position)} in project {workload.queue}"
-    rows = [(f"  {name}", text) for name, text in figures.items() if text]
-    return "\n".join([f"{workload.name} is {state_words(workload)}{place}.", table(("", ""), rows)]).rstrip()
+    return Answer(table(("", ""), [*cells, *rows]), VERBS)
 
 
 def _device_row(device: Device) -> tuple[str, ...]:
@@ -236,23 +265,10 @@ def _number(value: float | None) -> str:
     return "unlimited" if value is None else f"{value:g}"
 
 
-def _facts(facts: Mapping[str, Any]) -> dict[str, str]:
-    """The figures behind a verdict by their names; of cpu and memory only what is neither zero nor unlimited."""
-    return {name.replace("_", " "): _fact(value) for name, value in facts.items() if name not in ("pool", "queue")}
-
-
-def _fact(value: object) -> str:
-    if isinstance(value, Mapping):
-        parts = {name: part for name, part in value.items() if name == "gpu" or part}
-        return ", ".join(f"{_fact(part)} {_UNITS.get(name, name)}" for name, part in parts.items())
-    if value is None:
-        return "unlimited"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-_UNITS = {"gpu": "GPU", "cpu_milli": "thousandths of a core", "memory_mib": "MiB"}
-_VERBS: dict[str, Callable[[Client, Namespace], str]] = {
+_VERBS: dict[str, Callable[[Client, Namespace], Answer]] = {
+    "submit": _submit,
     "list": _list,
+    "describe": _describe,
     "logs": _logs,
     "suspend": _suspend,
     "resume": _resume,
@@ -262,28 +278,41 @@ _VERBS: dict[str, Callable[[Client, Namespace], str]] = {
     "explain": _explain,
     "delete": _delete,
     "restore": _restore,
+    "top": _top,
     "devices": _devices,
     "queues": _queues,
     "usage": _report("usage"),
     "report": _report("report"),
+    "project list": _queues,
     "kernelspec install": _kernelspec("install_kernelspec"),
     "kernelspec list": _kernelspec("list_kernelspecs"),
     "kernelspec remove": _kernelspec("remove_kernelspec"),
+    "whoami": _whoami,
     "config": _config,
     "help": _help,
 }
+
+
+def read_line(words: list[str], parsers: Mapping[str, Parser], prefix: str) -> tuple[str, Namespace]:
+    """The verb of a line and its options; one without words asks for help.
+
+    Raises:
+        UsageError: there is no such verb, or its options are not as they can be.
+    """
+    verb = verb_of(words, parsers, prefix)
+    return verb, parsers[verb].parse(words[len(verb.split()) :])
 
 
 def verb_of(words: list[str], known: Collection[str], prefix: str) -> str:
     """The verb that a line starts with, of one word or two; `help` for an empty line.
 
     Raises:
-        InvalidRequest: no such verb.
+        UsageError: no such verb.
     """
     groups = {name.split()[0] for name in known if " " in name}
     verb = " ".join(words[: 2 if words[0] in groups else 1]) if words else "help"
     if verb not in known:
         nearest = get_close_matches(verb, known, 1)
         hint = f"Did you mean {prefix} {nearest[0]}?" if nearest else f"It has: {', '.join(known)}."
-        raise InvalidRequest(f"{prefix} has no verb {verb!r}.", hint)
+        raise UsageError(f"{prefix} has no verb {verb!r}.", hint)
     return verb

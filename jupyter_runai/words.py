@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from msgspec.structs import replace
@@ -31,6 +32,16 @@ def size(count: int) -> str:
     return f"{number:.1f} GB"
 
 
+def memory(mib: float) -> str:
+    """Memory in the unit that fits: 512 MB, 19.5 GB."""
+    return f"{mib:.0f} MB" if mib < 1000 else f"{mib / 1024:.1f} GB"
+
+
+def moment(seconds: float) -> str:
+    """A time since the epoch on the clock here: 2026-01-31 18:05:09."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
 def share(milli: int) -> str:
     """Thousandths of a device as a decimal: 0.5, 1, 0.125."""
     return f"{milli / MILLI:g}"
@@ -52,6 +63,12 @@ def asked_for(request: TaskRequest, tasks: int) -> str:
         limit = share(request.limit_milli) if request.limit_milli else ""
     one += f"-{limit}" if limit else ""
     return f"{tasks} x {one}" if tasks > 1 else one
+
+
+def held_share(workload: Workload) -> str:
+    """The devices that a workload holds, as a decimal; - for none."""
+    devices = workload.allocation.devices if workload.allocation is not None else ()
+    return share(sum(device.portion_milli for device in devices)) if devices else "-"
 
 
 def held(allocation: Allocation, simulated: bool) -> str:

@@ -34,16 +34,22 @@ def test_the_verbs_answer_as_in_a_notebook(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "status", "sentence"),
     [
-        (["stop", "nobody"], "There is no workload called 'nobody'. See %runai list."),
-        (["lst"], "jupyter runai has no verb 'lst'. Did you mean jupyter runai list?"),
-        (["list", "--everything"], "--everything is no option of jupyter runai list."),
+        (["stop", "nobody"], 1, "There is no workload called 'nobody'. See %runai list."),
+        (["submit", "--", "no-such-program"], 1, "There is no program 'no-such-program' here. Give its path"),
+        (["lst"], 2, "jupyter runai has no verb 'lst'. Did you mean jupyter runai list?"),
+        (["list", "--everything"], 2, "--everything is no option of jupyter runai list."),
+        (["submit", "--gpu", "0.5"], 2, "jupyter runai submit needs a command after --."),
+        (["submit", "--gpus", "1", "--", "true"], 2, "Did you mean --gpu?"),
+        (["submit", "--json", "--", "true"], 2, "Add --detach."),
+        (["submit", "--workers", "2", "--elastic", "2:4", "--", "true"], 2, "--elastic: not allowed with argument"),
+        (["resize"], 2, "resize needs an amount."),
     ],
 )
-def test_a_refusal_is_a_sentence_and_a_status(client: Client, words: list[str], sentence: str) -> None:
+def test_a_refusal_is_a_sentence_and_a_status(client: Client, words: list[str], status: int, sentence: str) -> None:
     said = say(*words)
-    assert said.returncode == 1
+    assert said.returncode == status
     assert sentence in said.stderr
     assert "Traceback" not in said.stderr
     assert said.stdout == ""

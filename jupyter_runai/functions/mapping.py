@@ -14,6 +14,7 @@ from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_items
 from jupyter_runai.functions.progress import Progress
 from jupyter_runai.functions.submission import key_of, name_hint, submitted
+from jupyter_runai.option_types import AUTO
 from jupyter_runai.specification import specification
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import MOST_TASKS, Workload
@@ -48,6 +49,10 @@ def map(  # noqa: A001 (people write runai.map)
     called, asked = plain(function, options)
     if asked.workers is not None:
         raise InvalidRequest("workers go with submit: each task of a map works alone.", "Leave workers out.")
+    if asked.gpu == AUTO:
+        raise InvalidRequest(
+            "gpu='auto' goes with submit: what one task of a map uses is not measured by itself.", "Give an amount."
+        )
     work = list(items)
     if not work:
         return []

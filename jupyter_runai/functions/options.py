@@ -17,7 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Options(TypedDict, total=False):
     """Each may be left out or null.
 
-    `gpu` is a share such as 0.5 or a whole number of devices, `gpu_memory` a share as device memory such as "20G";
+    `gpu` is a share such as 0.5, a whole number of devices, or "auto" for what the last runs of its `name` peaked at,
+    `gpu_memory` a share as device memory such as "20G";
     without either the function runs on the CPU. `gpu_limit` and `gpu_memory_limit`, in the same form, are up to what a
     share may use of what is free of its device. `max_time` is seconds, or a time such as "2h".
     """

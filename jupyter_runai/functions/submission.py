@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from msgspec.structs import replace
 
+from jupyter_runai.automatic import with_amount_found
 from jupyter_runai.client import Client, shared_client
 from jupyter_runai.functions.errors import door
 from jupyter_runai.functions.fingerprint import fingerprint
@@ -17,6 +17,7 @@ from jupyter_runai.functions.handle import Handle
 from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_call
 from jupyter_runai.specification import Asked, specification
+from jupyter_runai.surroundings import name_of
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 
@@ -52,6 +53,7 @@ def submit(
         raise InvalidRequest("kwargs are the function's arguments by name.", "Write them as kwargs={'lr': 0.1}.")
     call = Call(called, args, kwargs or {})
     client = shared_client()
+    asked = with_amount_found(client, asked)
     with client.staging() as folder:
         pack_call(folder, call)
         key = None if asked.name is None else key_of(asked, call.function, call.args, dict(call.kwargs))
@@ -74,4 +76,4 @@ def submitted(client: Client, spec: WorkloadSpec, folder: Path, anew: Collection
 
 def name_hint(call: Call) -> str:
     """The function's name as far as a workload can be called so."""
-    return re.sub(r"[^a-z0-9]+", "-", call.name.lower()).strip("-")[:50].strip("-") or "call"
+    return name_of(call.name, "call")

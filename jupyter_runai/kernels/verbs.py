@@ -6,12 +6,13 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from jupyter_runai.answer import Answer
 from jupyter_runai.kernels.specs import install_spec, installed_specs, provisioner_config, remove_spec
 from jupyter_runai.words import table
 from scheduler_core.workload import DEFAULT_QUEUE
 
 
-def install_kernelspec(options: Namespace) -> str:
+def install_kernelspec(options: Namespace) -> Answer:
     """Offer kernels of this Python on a share of a device."""
     config: dict[str, Any] = {"gpu": str(options.gpu)} if options.gpu else {"gpu_memory_mib": options.gpu_memory}
     if options.project:
@@ -20,22 +21,26 @@ def install_kernelspec(options: Namespace) -> str:
         config["preemptible"] = True
     name = options.name or f"Python {sys.version_info.major} ({_amount(config)})"
     folder = install_spec(options.profile, name, config, options.sys_prefix)
-    return f"The launcher offers {name!r} now. Its kernelspec: {folder}"
+    data = {"profile": options.profile, "name": name, "folder": str(folder)}
+    return Answer(f"The launcher offers {name!r} now. Its kernelspec: {folder}", data)
 
 
-def list_kernelspecs(options: Namespace) -> str:
+def list_kernelspecs(options: Namespace) -> Answer:
     """The kernelspecs of leased kernels."""
-    rows = []
+    rows, data = [], []
     for profile, spec in installed_specs().items():
         config = provisioner_config(spec) or {}
         rows.append((profile, spec.display_name, _amount(config), config.get("project", DEFAULT_QUEUE)))
-    return table(("profile", "name", "asks for", "project"), rows) if rows else "No kernel asks for a device yet."
+        data.append({"profile": profile, "name": spec.display_name, **config})
+    header = ("profile", "name", "asks for", "project")
+    return Answer(table(header, rows) if rows else "No kernel asks for a device yet.", data)
 
 
-def remove_kernelspec(options: Namespace) -> str:
+def remove_kernelspec(options: Namespace) -> Answer:
     """Offer such kernels no longer; those that run go on."""
     folder = remove_spec(options.profile)
-    return f"The profile {options.profile} is gone: {folder}. Kernels that run go on."
+    data = {"profile": options.profile, "folder": str(folder)}
+    return Answer(f"The profile {options.profile} is gone: {folder}. Kernels that run go on.", data)
 
 
 def _amount(config: dict[str, Any]) -> str:

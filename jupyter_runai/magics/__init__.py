@@ -11,13 +11,14 @@ from traitlets.config import Configurable
 
 from jupyter_runai.client import shared_client
 from jupyter_runai.magics.cell import CellLimits, CellOptions, run_cell
+from jupyter_runai.magics.command import run_command
 from jupyter_runai.magics.complete import Completer
 from jupyter_runai.magics.errors import shown, shown_syntax_error
 from jupyter_runai.magics.kept import SentValues
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
 from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
-from jupyter_runai.verbs import run_verb, verb_of
+from jupyter_runai.verbs import read_line, run_verb, verb_of
 from scheduler_core.errors import InvalidRequest, RunaiError
 
 
@@ -67,8 +68,11 @@ class RunaiMagics(Magics, Configurable):
 
     def _line(self, words: list[str]) -> None:
         parsers = verb_parsers("%runai")
-        verb = verb_of(words, parsers, "%runai")
-        print(run_verb(shared_client(), verb, parsers[verb].parse(words[len(verb.split()) :])))
+        verb, options = read_line(words, parsers, "%runai")
+        if verb == "submit" and not options.detach and not options.dry_run:
+            run_command(self.shell, shared_client(), options)
+        else:
+            print(run_verb(shared_client(), verb, options))
 
     def _cell(self, words: list[str], cell: str) -> None:
         verb = verb_of(words or [""], CELL_VERBS, "%%runai")

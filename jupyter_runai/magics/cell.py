@@ -13,16 +13,18 @@ from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from jupyter_runai.client import Client, never_starts
+from jupyter_runai.automatic import with_amount_found
+from jupyter_runai.client import Client
 from jupyter_runai.magics.errors import failed, not_brought_back
-from jupyter_runai.magics.follow import follow, say_detached
+from jupyter_runai.magics.follow import follow, has_run
 from jupyter_runai.magics.handshake import shake_hands
 from jupyter_runai.magics.inputs import captured, chosen, unknown
 from jupyter_runai.magics.kept import SentValues, Stay, check_keep, kept_process
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.magics.preview import preview_text
-from jupyter_runai.magics.values import Cell, read_results, write_cell, write_values
+from jupyter_runai.magics.returned import returned_by
+from jupyter_runai.magics.values import Cell, write_cell, write_values
 from jupyter_runai.specification import Asked, specification
 from jupyter_runai.surroundings import name_hint
 from jupyter_runai.words import size
@@ -68,6 +70,8 @@ def run_cell(
     """
     check_keep(options)
     kept = None if options.dry_run else kept_process(client, options)
+    if kept is None:
+        options = with_amount_found(client, options)
     cell = prepared_cell(shell, options, source, modules, () if kept is None else kept.names)
     if options.dry_run:
         print(preview_cell(shell, client, options, cell, limits))
@@ -83,12 +87,7 @@ def run_cell(
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
     stay = Stay(cell, kept)
     workload = follow(client, workload, line, options.detach, stay)
-    if not workload.has_ended:
-        say_detached(workload)
-        return
-    if never_starts(workload):
-        print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
-        print(client.info().notice, end="")
+    if not has_run(client, workload):
         return
     sent.note(workload, _bring_back(shell, client, workload, line, stay.note))
     if stay.has_lost_values:
@@ -158,13 +157,9 @@ def _bring_back(
     shell: InteractiveShell, client: Client, workload: Workload, line: ProgressLine, note: str
 ) -> dict[str, Any]:
     """Take over the values that it left, and say so behind what else there is to say."""
-    results = workload.report.results if workload.report is not None else ()
-    values, lost = (
-        read_results(client.results(workload.id), [result.name for result in results]) if results else ({}, [])
-    )
-    shell.push(values)
-    returned = tuple((result.name, result.type, result.size) for result in results if result.name in values)
-    line.show(workload, returned, note)
-    if lost:
-        raise not_brought_back(lost)
-    return values
+    returned = returned_by(client, workload)
+    shell.push(returned.values)
+    line.show(workload, returned.words, note)
+    if returned.lost:
+        raise not_brought_back(returned.lost)
+    return returned.values

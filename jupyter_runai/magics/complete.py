@@ -10,6 +10,7 @@ from typing import Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 
+from jupyter_runai import option_types as types
 from jupyter_runai.client import Client, shared_client
 from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
 
@@ -65,6 +66,8 @@ class Completer:
             return list(action.choices)
         if action.dest == "workload":
             return dict.fromkeys((self._deleted if verb == "restore" else self._workloads).names())
+        if action.type is types.gpu_or_auto:
+            return [types.AUTO]
         if action.dest == "project":
             return self._projects.names()
         if action.dest in ("inputs", "outputs"):

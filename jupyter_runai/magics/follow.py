@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 from jupyter_runai.client import Client, never_starts
+from jupyter_runai.leaving import goes_on, wants_it_stopped, was_stopped
 from jupyter_runai.magics.errors import interrupted
 from jupyter_runai.magics.kept import Stay
 from jupyter_runai.magics.line import ProgressLine
-from jupyter_runai.magics.output import LabelledOutput, PlainOutput, RichOutput
+from jupyter_runai.magics.output import RichOutput
 from jupyter_runai.running.displays import display_file
-from scheduler_core.workload import DEFAULT_GRACE_S, Workload
-
-MOST_FOLLOWED = 16
-"""Of more tasks than that the first ones' output is shown; `%runai logs NAME --task N` has that of each."""
-_AGAIN_S = 2.0
+from jupyter_runai.task_output import MOST_FOLLOWED, LabelledOutput, PlainOutput
+from scheduler_core.workload import Workload
 
 
 def follow(client: Client, workload: Workload, line: ProgressLine, until_placed: bool, stay: Stay) -> Workload:
@@ -41,9 +37,16 @@ def follow(client: Client, workload: Workload, line: ProgressLine, until_placed:
     return stay.seen(seen[-1])
 
 
-def say_detached(workload: Workload) -> None:
-    """Tell where to find it."""
-    print(f"Detached: {workload.name} goes on. %runai logs {workload.name} · %runai stop {workload.name}")
+def has_run(client: Client, workload: Workload) -> bool:
+    """Whether a workload that was followed has run to an end; if not, people are told what became of it."""
+    if not workload.has_ended:
+        print(goes_on(workload, "%runai"))
+        return False
+    if never_starts(workload):
+        print(f"It was not started and is withdrawn; the figures: %runai explain {workload.name}")
+        print(client.info().notice, end="")
+        return False
+    return True
 
 
 def _outputs(client: Client, workload: Workload, line: ProgressLine, stay: Stay) -> list[PlainOutput]:
@@ -91,14 +94,5 @@ def _show(
 
 
 def _detach_or_stop(client: Client, workload: Workload) -> None:
-    if workload.has_ended:
-        return
-    try:
-        print(f"\nDetaches in {_AGAIN_S:.0f} s; interrupt again to stop {workload.name}.", flush=True)
-        time.sleep(_AGAIN_S)
-    except KeyboardInterrupt:
-        stopped = client.stop(workload.id)
-        ending = (
-            stopped.state if stopped.has_ended else f"told to stop and has {DEFAULT_GRACE_S:.0f} s to end by itself"
-        )
-        raise interrupted(f"{workload.name} was {ending}.") from None
+    if not workload.has_ended and wants_it_stopped(workload, lambda sentence: print(f"\n{sentence}", flush=True)):
+        raise interrupted(was_stopped(client.stop(workload.id))) from None

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from jupyter_runai.client import Client
 from jupyter_runai.functions.fingerprint import fingerprint
 from jupyter_runai.magics.values import Cell
+from jupyter_runai.option_types import AUTO
 from jupyter_runai.options import with_amount
 from jupyter_runai.running.displays import display_file
 from jupyter_runai.running.keeping import SOCKET
@@ -188,6 +189,8 @@ def _once_free(connection: Connection, workload: Workload) -> Told | None:
 
 
 def _check_same(options: Asked, workload: Workload) -> None:
+    if options.gpu == AUTO:
+        options = replace(options, gpu=None)
     wanted = with_amount(TaskRequest(), options)
     hint = f"Leave it out, or end what is kept: %runai stop {workload.name}"
     if (options.gpu or options.gpu_memory) and asked_for(wanted, 1) != asked(workload):
@@ -210,13 +213,16 @@ def _check_same(options: Asked, workload: Workload) -> None:
 
 
 class Stay:
-    """How long a notebook stays with a cell: to the end of its workload, or in a kept process to its own end."""
+    """How long a notebook stays with a cell: to the end of its workload, or in a kept process to its own end.
 
-    def __init__(self, cell: Cell, kept: KeptProcess | None) -> None:
-        self.is_kept = cell.keep is not None
+    A command, which is no cell, is stayed with to the end of its workload.
+    """
+
+    def __init__(self, cell: Cell | None, kept: KeptProcess | None) -> None:
+        self.is_kept = cell is not None and cell.keep is not None
         self.start, self.shown = (0, 0) if kept is None else (kept.end, kept.shown)
         self.tick_s = _KEPT_TICK_S if self.is_kept else _TICK_S
-        self._id = cell.id
+        self._id = "" if cell is None else cell.id
         self._connection = None if kept is None else kept.connection
         self._began = None if kept is None else time.time()
         self._told: Told | None = None

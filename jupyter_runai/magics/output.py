@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
-import sys
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -13,52 +10,10 @@ from typing import Any
 
 from IPython.display import clear_output, publish_display_data
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
+from jupyter_runai.task_output import PlainOutput
+
 _LONGEST_SEARCH = 65_536
 """So many bytes of others' output may come between a display's record and its text."""
-
-
-class PlainOutput:
-    """Text as it comes."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-
-    def feed(self, data: bytes) -> None:
-        sys.stdout.write(self._decoder.decode(data))
-        sys.stdout.flush()
-
-    def catch_up(self) -> None:
-        """Show what came without text."""
-
-    def close(self) -> None:
-        self._decoder.reset()
-
-
-class LabelledOutput(PlainOutput):
-    """Whole lines after the rank of their task: `[1] text`."""
-
-    def __init__(self, rank: int) -> None:
-        super().__init__()
-        self._label = f"[{rank}] "
-        self._rest = ""
-
-    def feed(self, data: bytes) -> None:
-        text = self._rest + self._decoder.decode(data)
-        end = 0
-        for line in _LINE.finditer(text):
-            # Half of a line's end may still be on its way.
-            if line[0].endswith("\r") and line.end() == len(text):
-                break
-            sys.stdout.write(f"{self._label}{line[0]}")
-            end = line.end()
-        self._rest = text[end:]
-        sys.stdout.flush()
-
-    def close(self) -> None:
-        if self._rest:
-            sys.stdout.write(f"{self._label}{self._rest}\n")
-            self._rest = ""
 
 
 class RichOutput(PlainOutput):

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from jupyter_runai.words import asked_for, ordinal, size, table
+from jupyter_runai.preview import submission_text
+from jupyter_runai.words import size, table
 from scheduler_core.model import Verdict
 from scheduler_core.workload import WorkloadSpec
 
@@ -28,24 +29,8 @@ def preview_text(
         ),
     ]
     travels = table(("name", "type", "travels", "size"), rows) if rows else "Nothing travels but the cell itself."
-    return "\n\n".join([travels, table(("", ""), _request(specification)), _answer(verdict)])
+    return "\n\n".join([travels, submission_text(specification, verdict)])
 
 
 def _way(value: Any) -> str:
     return "by import" if isinstance(value, ModuleType) else "by value"
-
-
-def _request(specification: WorkloadSpec) -> list[tuple[str, str]]:
-    preemptible = "preemptible" if specification.effective_preemptible else "not preemptible"
-    return [
-        ("asks for", asked_for(specification.request, specification.tasks)),
-        ("as", f"{specification.kind}, priority {specification.effective_priority}, {preemptible}"),
-        ("project", specification.queue),
-    ]
-
-
-def _answer(verdict: Verdict) -> str:
-    if verdict.state in ("placed", "partly_placed"):
-        return f"It {verdict.message}. Nothing was submitted."
-    place = "" if verdict.queue_position is None else f"{ordinal(verdict.queue_position)} in its project; "
-    return f"It waits: {place}{verdict.message}. Nothing was submitted."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
 from jupyter_runai.reports.table import UsageTable
 from jupyter_runai.reports.text import text
@@ -15,12 +16,13 @@ _DAY_S = 86400.0
 _BY_HOURS_S = 4 * _DAY_S
 
 
-def usage(client: Client, options: Namespace) -> str:
-    """Who used what, as text."""
-    return text(client.usage(options.by, options.since, options.until, options.step))
+def usage(client: Client, options: Namespace) -> Answer:
+    """Who used what."""
+    found = client.usage(options.by, options.since, options.until, options.step)
+    return Answer(text(found), found)
 
 
-def report(client: Client, options: Namespace) -> str:
+def report(client: Client, options: Namespace) -> Answer:
     """The same as a text of this format, or where it was written to."""
     kind = _format(options)
     found = UsageTable(client.usage(options.by, options.since, options.until, options.step))
@@ -28,12 +30,12 @@ def report(client: Client, options: Namespace) -> str:
         raise InvalidRequest("A Parquet file is not for the screen.", "Say where to write it: --output usage.parquet")
     content = _content(client, found, kind)
     if options.output is None:
-        return content.decode().removesuffix("\n")
+        return Answer(content.decode().removesuffix("\n"), found.usage)
     try:
         Path(options.output).write_bytes(content)
     except OSError as error:
         raise InvalidRequest(f"{options.output} cannot be written: {error.strerror}.") from None
-    return f"Written to {options.output}."
+    return Answer(f"Written to {options.output}.", found.usage)
 
 
 def _format(options: Namespace) -> str:

@@ -50,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     _change("simulate", verbs.simulate, ENGINE),
     _look("devices", verbs.devices, DEVICES),
     _look("queues", verbs.queues, QUEUES),
+    _look("usage", verbs.usage),
     _look("workloads", verbs.workloads),
     _change("workloads", verbs.submit, status=201),
     Route(method="POST", path="preview", verb=verbs.preview, resource=WORKLOADS, action="read"),

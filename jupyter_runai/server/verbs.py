@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from jupyter_runai.client.aio import joined
 from jupyter_runai.server import wire
 from jupyter_runai.surroundings import text_environment
+from scheduler_core.accounting.usage import Usage
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import EngineInfo, Explanation, Resized, Scale, Workload, WorkloadSpec
@@ -52,6 +53,11 @@ async def queues(context: Context) -> wire.QueueList:
 async def workloads(context: Context, query: wire.Listed) -> wire.WorkloadList:
     """All workloads, or those in the trash."""
     return wire.WorkloadList(await context.engine.list(query.deleted))
+
+
+async def usage(context: Context, query: wire.Accounted) -> Usage:
+    """Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53)."""
+    return await context.engine.usage(query.by, query.since, query.until, query.step)
 
 
 async def submit(context: Context, body: WorkloadSpec, query: wire.Submitted) -> Workload:

@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
+from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.workload import Device, Measurement, QueueStatus, Step, TaskStatus, Workload
 
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -99,6 +100,15 @@ class Measured(Struct, frozen=True):
 
     step: Step = "minute"
     since: Time = 0.0
+
+
+class Accounted(Struct, frozen=True):
+    """Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps."""
+
+    by: UsageBy = "project"
+    since: Time = 0.0
+    until: Time | None = None
+    step: UsageStep = "all"
 
 
 class TextStream(NamedTuple):

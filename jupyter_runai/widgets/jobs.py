@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 from IPython.core.getipython import get_ipython
@@ -16,6 +16,9 @@ from msgspec.structs import replace
 from jupyter_runai.client import shared_client
 from jupyter_runai.magics import RunaiMagics
 from jupyter_runai.magics.cell import CellLimits, CellOptions, prepared_cell, submit_cell
+from jupyter_runai.magics.kept import check_keep
+from jupyter_runai.magics.returned import returned_by
+from jupyter_runai.option_types import AUTO
 from jupyter_runai.options import CELL_VERBS, cell_parser
 from jupyter_runai.specification import specification
 from jupyter_runai.surroundings import name_hint
@@ -59,11 +62,21 @@ class Job(Protocol):
 
     def submit(self, amount: Amount) -> Workload: ...
 
+    @property
+    def outputs(self) -> Sequence[str]:
+        """The variables that come back at its end."""
+        ...
+
+    def bring_back(self, workload: Workload) -> str:
+        """Take these over from a workload that has ended; the answer says what came."""
+        ...
+
 
 class SpecJob:
     """A specification, or a function of (share, devices, workers) that makes one."""
 
     takes_shares_of_several = True
+    outputs = ()
 
     def __init__(self, source: WorkloadSpec | MakeSpec) -> None:
         self._source = source
@@ -85,6 +98,9 @@ class SpecJob:
     def submit(self, amount: Amount) -> Workload:
         return shared_client().submit(replace(self.spec(amount), key=secrets.token_hex(16)))
 
+    def bring_back(self, workload: Workload) -> str:
+        return ""
+
 
 class CellJob:
     """A cell's source; of a line `%%runai train ...` or `run` at its top everything but the amount stays.
@@ -103,7 +119,8 @@ class CellJob:
         self._verb, line, self._source = _split(source)
         options = CellOptions(**vars(cell_parser(self._verb).parse(line)))
         self._others = list(_without_amounts(line))
-        gpu = options.gpu or 1
+        self.outputs: Sequence[str] = options.outputs
+        gpu = 1 if options.gpu in (None, AUTO) else options.gpu
         milli = MILLI if isinstance(gpu, int) else round(float(gpu) * MILLI)
         devices = gpu if isinstance(gpu, int) else 1
         self.initial = Amount(milli=milli, devices=devices, workers=options.workers or 1)
@@ -115,11 +132,19 @@ class CellJob:
         return specification(self._options(amount), name_hint(os.environ, "cell"))
 
     def submit(self, amount: Amount) -> Workload:
-        magics = RunaiMagics(self._shell)
+        magics = self._shell.magics_manager.registry.get("RunaiMagics") or RunaiMagics(self._shell)
         limits = CellLimits(warn=magics.warn_values, refuse=magics.largest_values)
         options = self._options(amount)
+        check_keep(options)
         cell = prepared_cell(self._shell, options, self._source, magics.modules)
         return submit_cell(self._shell, shared_client(), options, cell, limits)
+
+    def bring_back(self, workload: Workload) -> str:
+        returned = returned_by(shared_client(), workload)
+        self._shell.push(returned.values)
+        left = {result.name for result in workload.report.results} if workload.report is not None else set()
+        missing = [strings.NOT_BACK.format(name) for name in self.outputs if name not in left]
+        return " · ".join([*returned.words, *returned.lost, *missing])
 
     def _words(self, amount: Amount) -> list[str]:
         workers = ["--workers", str(amount.workers)] if amount.workers > 1 else []

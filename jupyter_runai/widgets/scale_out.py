@@ -12,6 +12,7 @@ from jupyter_runai.widgets.drawing import indented
 from jupyter_runai.widgets.forecast import Row
 from jupyter_runai.widgets.jobs import Amount, MakeSpec, job_of
 from jupyter_runai.widgets.live import Note, in_one_sentence, static
+from jupyter_runai.widgets.returns import Returns
 from jupyter_runai.widgets.submitting import SubmittingWidget
 from jupyter_runai.words import share
 from scheduler_core.errors import RunaiError
@@ -75,6 +76,7 @@ class ScaleOut(SubmittingWidget):
         except RunaiError as error:
             raise in_one_sentence(error) from None
         initial = self._job.initial
+        self._returns: Returns | None = None
         self._amount = Amount(
             milli=initial.milli if gpu is None else _milli(gpu),
             devices=devices or initial.devices,
@@ -130,6 +132,21 @@ class ScaleOut(SubmittingWidget):
 
     def _submit(self) -> Workload:
         return self._job.submit(self._amount)
+
+    def _outcome(self) -> str:
+        return self._returns.said if self._returns is not None else ""
+
+    async def _press(self, button: str) -> str:
+        said = await super()._press(button)
+        if button == "submit" and self._made is not None and self._job.outputs:
+            self._returns = Returns(self._watch.client, self._job, self._made, self._returned)
+        return said
+
+    def _returned(self, workload: Workload) -> None:
+        if self._made is not None and self._made.id == workload.id:
+            self._made = workload
+        if not self._is_closed:
+            self._pace.ask()
 
 
 def _milli(gpu: float) -> int:

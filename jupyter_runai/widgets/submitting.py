@@ -39,6 +39,10 @@ class SubmittingWidget(LiveWidget):
     def _submit(self) -> Workload:
         """Submit it."""
 
+    def _outcome(self) -> str:
+        """What the last submission brings back, or has brought."""
+        return ""
+
     def _rows(self) -> tuple[Row, ...]:
         """What the planner says, then what became of the last submission."""
         preview = self._preview
@@ -48,8 +52,8 @@ class SubmittingWidget(LiveWidget):
             rows = (Row(strings.STARTS, strings.ASKING if preview.problem is None else str(preview.problem)),)
         if self._made is None:
             return rows
-        made = self._watch.workloads.get(self._made.id, self._made)
-        parts = [state_words(made), words.detail(made), elapsed(duration(made, time.time()))]
+        made = self._made if self._made.has_ended else self._watch.workloads.get(self._made.id, self._made)
+        parts = [state_words(made), words.detail(made), elapsed(duration(made, time.time())), self._outcome()]
         return (*rows, Row(made.name, " · ".join(filter(None, parts))))
 
     def _ask(self) -> None:

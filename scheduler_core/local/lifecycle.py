@@ -82,7 +82,7 @@ class Lifecycle:
             record = self._book.get(workload_id)
             try:
                 if _may_start(record, request, allocations):
-                    await self._launch(record, held, memory_mib)
+                    await self._launch(record, request, held, memory_mib)
             finally:
                 await self._let_go_of_unstarted(workload_id, held)
 
@@ -170,7 +170,7 @@ class Lifecycle:
             if not started and not self._ladder.is_by_itself(allocation):
                 await self.runs.let_go(TaskId(workload_id, index))
 
-    async def _launch(self, record: Record, held: Held, memory_mib: Mapping[str, int]) -> None:
+    async def _launch(self, record: Record, request: TaskRequest, held: Held, memory_mib: Mapping[str, int]) -> None:
         workload_id = record.workload.id
         allocations = {index: allocation for index, (allocation, _) in held.items()}
         port = record.port
@@ -187,7 +187,16 @@ class Lifecycle:
                 await self.runs.finish(task, Exit(1, "its folder is gone", time.time()))
                 return
             folder.write_launch(record.spec.command, record.spec.cwd, environment)
-        await self._book.decide(workload_id, lambda known: launched(known, allocations, time.time(), port))
+        starts = False
+
+        def start(known: Record) -> Record:
+            nonlocal starts
+            starts = _may_start(known, request, allocations)
+            return launched(known, allocations, time.time(), port) if starts else known
+
+        await self._book.decide(workload_id, start)
+        if not starts:
+            return
         try:
             await self.runs.launch([TaskId(workload_id, index) for index in allocations])
         finally:
@@ -199,7 +208,8 @@ class Lifecycle:
         for record in self._book.live():
             held = {task.index: known.allocation for task, known in record.alive() if known.allocation is not None}
             for index, allocation in (held | dict(self._booking.get(record.workload.id, {}))).items():
-                holder = record.tasks[index].supervisor or self._this
+                known = record.tasks[index] if index < len(record.tasks) else None
+                holder = (known and known.supervisor) or self._this
                 claims += _claims_of(record, allocation, holder, engine)
         return claims
 
@@ -253,7 +263,8 @@ def _evicted(record: Record, tasks: Collection[int], reason: str) -> Record:
 
 def _may_start(record: Record, request: TaskRequest, indices: Collection[int]) -> bool:
     """Whether a workload still is as it was when these tasks of it were given something."""
-    waiting = all(record.tasks[index].state == "pending" for index in indices)
+    tasks = record.tasks
+    waiting = all(index < len(tasks) and tasks[index].state == "pending" for index in indices)
     stays = record.then is None and record.workload.state not in ("suspended", "stopped")
     return waiting and stays and record.spec.request == request
 

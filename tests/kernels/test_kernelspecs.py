@@ -72,7 +72,7 @@ def test_list_and_remove(data: Path) -> None:
 )
 def test_a_refusal_is_a_sentence_and_writes_nothing(data: Path, words: list[str], sentence: str) -> None:
     refused = say(*words)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert sentence in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not data.exists()
@@ -99,5 +99,5 @@ def test_resize_says_what_it_lacks(client: Client, words: list[str], sentence: s
     command = [sys.executable, "-m", "jupyter", "runai", "resize", *words]
     environment = {name: value for name, value in os.environ.items() if name != "RUNAI_WORKLOAD_ID"}
     said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
-    assert said.returncode == 1
+    assert said.returncode == 2
     assert sentence in said.stderr

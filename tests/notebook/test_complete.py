@@ -29,6 +29,15 @@ def test_verbs_options_and_names_are_completed(kernel: LiveKernel) -> None:
         "%%runai train -o model,model",
         "%%runai train -o model,modest",
     ]
+    assert kernel.complete("%runai sub") == ["%runai submit"]
+    assert kernel.complete("%runai describe d") == ["%runai describe digits"]
+    assert kernel.complete("%runai submit --kind i") == [
+        "%runai submit --kind inference",
+        "%runai submit --kind interactive",
+    ]
+    assert kernel.complete("%runai submit --gpu ") == ["%runai submit --gpu auto"]
+    assert kernel.complete("%%runai train --gpu a") == ["%%runai train --gpu auto"]
+    assert kernel.complete("%runai top --j") == ["%runai top --json"]
     assert "--workers" not in "".join(kernel.complete("%%runai train --workers 2 --w"))
 
 

@@ -154,6 +154,20 @@ async def test_measurements_come_in_steps_from_a_moment_on(jp_fetch: Any, simula
     assert (await get(jp_fetch, *path, step="second", since=time.time() + 60))["measurements"] == []
 
 
+async def test_usage_is_told_by_what_and_for_when_it_is_asked(jp_fetch: Any, simulated: object) -> None:
+    client = AsyncClient()
+    workload = await client.engine.submit(spec("pass", gpu="0.5"))
+    ended = await client.settled(workload.id)
+    usage = await get(jp_fetch, "usage", by="workload", since=workload.created, step="day")
+    assert (usage["by"], usage["step"], usage["simulated"]) == ("workload", "day", True)
+    (row, *_) = usage["rows"]
+    assert (row["group"], row["name"], row["owner"]) == (workload.id, workload.name, workload.owner)
+    assert row["allocated"] > 0
+    assert [row["group"] for row in (await get(jp_fetch, "usage"))["rows"]] == [workload.queue]
+    assert (await get(jp_fetch, "usage", until=workload.created - 60))["rows"] == []
+    assert (await get(jp_fetch, "usage", since=ended.ended, until=ended.ended))["rows"] == []
+
+
 async def test_results_lie_in_a_folder_of_their_own(jp_fetch: Any, simulated: object) -> None:
     workload = await AsyncClient().engine.submit(spec("import os; open(os.environ['RUNAI_RESULTS'] + '/x', 'w')"))
     await AsyncClient().settled(workload.id)
@@ -231,6 +245,10 @@ async def test_a_part_of_a_log_does_not_pass_for_the_whole(jp_fetch: Any, jp_ser
         ("GET", ["workloads", "0badc0de", "logs?task=x"], None, 400, "invalid_request"),
         ("GET", ["workloads", "0badc0de", "measurements?step=day"], None, 400, "invalid_request"),
         ("GET", ["workloads", "0badc0de", "measurements?since=nan"], None, 400, "invalid_request"),
+        ("GET", ["usage?by=colour"], None, 400, "invalid_request"),
+        ("GET", ["usage?step=year"], None, 400, "invalid_request"),
+        ("GET", ["usage?since=2&until=1"], None, 400, "invalid_request"),
+        ("GET", ["usage?since=0&step=minute"], None, 400, "invalid_request"),
         ("GET", ["workloads?deleted=perhaps"], None, 400, "invalid_request"),
         ("POST", ["workloads"], '{"command": ["/bin/true"], "cwd": "no/such/folder"}', 400, "invalid_request"),
         ("POST", ["workloads"], '{"command": [], "cwd": "/"}', 400, "invalid_request"),

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import stamina
+from IPython.core.getipython import get_ipython
 
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.widgets.live import LiveWidget
 from jupyter_runai.widgets.watch import shared_watch
 
-__all__ = ["connections", "is_watching", "until", "until_resting"]
+__all__ = ["connections", "is_watching", "until", "until_defined", "until_resting"]
 
 LONGEST_S = 60
 
@@ -43,6 +44,13 @@ def is_watching() -> bool:
 def until_resting() -> None:
     """Wait until nobody watches the engine any more."""
     assert not is_watching()
+
+
+@stamina.retry(on=AssertionError, attempts=100, timeout=LONGEST_S)
+def until_defined(name: str) -> None:
+    """Wait until the notebook has this variable, with the kernel's main thread busy."""
+    shell = get_ipython()
+    assert shell is not None and name in shell.user_ns
 
 
 def connections() -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from jupyter_runai.client import Client
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import WorkloadSpec
@@ -19,6 +21,11 @@ def rows(*expected: tuple[str, str]) -> str:
         f"dict((r['label'], r['text']) for r in shown['rows']).get({a!r}) == {b!r}" for a, b in expected
     )
     return f"shown['is_current'] and {wanted}"
+
+
+def told(*parts: str) -> str:
+    """All of these are said of the workload that was submitted as `cell`."""
+    return f"any(r['label'] == 'cell' and all(p in r['text'] for p in {parts!r}) for r in shown['rows'])"
 
 
 def test_sliders_change_what_the_planner_says(kernel: Kernel, client: Client) -> None:
@@ -87,6 +94,49 @@ def test_a_cell_is_scaled_out_with_what_it_reads(kernel: Kernel, client: Client)
     kernel.until("scale", "shown['note']['text'].startswith('cell was submitted')")
     last, said = outcome(client, client.find("cell").id)
     assert (last.state, said, last.request.portion_milli) == ("completed", "42\n", 250)
+
+
+UNTIL_GO = """
+import pathlib, time
+while not pathlib.Path('go').exists(): time.sleep(0.05)
+score = base / 2
+"""
+
+
+def test_a_scaled_out_cell_brings_its_variables_back(kernel: Kernel, client: Client, tmp_path: Path) -> None:
+    kernel.run(f"base = 1\nscale = ScaleOut({'%%runai train --gpu 0.5 --name cell -o score' + UNTIL_GO!r})")
+    kernel.fill("scale", "workers", "2")
+    kernel.press("scale", "submit")
+    kernel.until("scale", told("running", "brings back score at its end"))
+    (tmp_path / "go").touch()
+    kernel.until("scale", told("completed", "score ← float ("))
+    assert kernel.run("print(score)") == "0.5"
+    assert client.find("cell").tasks == 2
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_they_come_back_though_the_output_is_cleared(
+    kernel: Kernel, client: Client, tmp_path: Path, is_closed: bool
+) -> None:
+    kernel.run(f"base = 1\nscale = ScaleOut({'%%runai train --name cell -o score' + UNTIL_GO!r})")
+    kernel.press("scale", "submit")
+    kernel.until("scale", told("running", "brings back score at its end"))
+    if is_closed:
+        kernel.run("scale.close()")
+    else:
+        kernel.say("scale", type="hidden")
+    kernel.run("until_resting()")
+    (tmp_path / "go").touch()
+    kernel.run("until_defined('score')")
+    assert kernel.run("print(score)") == "0.5"
+    if not is_closed:
+        kernel.until("scale", told("completed", "score ← float ("))
+
+
+def test_what_does_not_come_back_is_said(kernel: Kernel, client: Client) -> None:
+    kernel.run("scale = ScaleOut('%%runai train --name cell -o score\\n1 / 0')")
+    kernel.press("scale", "submit")
+    kernel.until("scale", told("failed", "score did not come back"))
 
 
 def test_the_form_submits_what_is_filled_in(kernel: Kernel, client: Client, tmp_path: Path) -> None:

@@ -84,6 +84,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/usage": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53).
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["usage"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/workloads": {
         readonly parameters: {
             readonly query?: never;
@@ -863,6 +883,70 @@ export interface components {
             readonly queues: readonly components["schemas"]["QueueStatus"][];
         };
         /**
+         * Usage
+         * @description Who used what in [since, until), in seconds since the epoch, oldest step first and in it most allocated first.
+         *
+         *     What is older than a day is kept by hours, and then by days: there `since` and `until` are those of the steps that
+         *     begin within. `unpriced` are the models without a price where others have one.
+         */
+        readonly Usage: {
+            /** @enum {unknown} */
+            readonly by: "department" | "device" | "pool" | "project" | "user" | "workload";
+            /** @enum {unknown} */
+            readonly step: "all" | "day" | "hour" | "minute";
+            readonly since: number;
+            readonly until: number;
+            readonly rows: readonly components["schemas"]["UsageRow"][];
+            /** @default false */
+            readonly simulated: boolean;
+            /** @default null */
+            readonly currency: string | null;
+            /** @default [] */
+            readonly unpriced: readonly string[];
+        };
+        /**
+         * UsageRow
+         * @description What one group used in one step, which begins at `at` (seconds since the epoch).
+         *
+         *     `group` is the id of a workload or device, else a name; `name` is what people call it. The sums are exact: in
+         *     thousandths of a device times milliseconds `allocated` and its parts, `gpu_memory` in MiB times milliseconds, `cpu`
+         *     (set aside) and `cpu_used` in thousandths of a core times milliseconds, `waiting` in milliseconds, `energy` in
+         *     millijoules or null where no device tells. `cost` is null where nothing has a price.
+         */
+        readonly UsageRow: {
+            readonly at: number;
+            readonly group: string;
+            readonly name: string;
+            /** @default  */
+            readonly owner: string;
+            /** @default  */
+            readonly project: string;
+            /** @default  */
+            readonly model: string;
+            /** @default 0 */
+            readonly allocated: number;
+            /** @default 0 */
+            readonly over_quota: number;
+            /** @default 0 */
+            readonly measured: number;
+            /** @default 0 */
+            readonly used: number;
+            /** @default 0 */
+            readonly gpu_memory: number;
+            /** @default 0 */
+            readonly cpu: number;
+            /** @default 0 */
+            readonly cpu_used: number;
+            /** @default 0 */
+            readonly waiting: number;
+            /** @default 0 */
+            readonly preemptions: number;
+            /** @default null */
+            readonly energy: number | null;
+            /** @default null */
+            readonly cost: number | null;
+        };
+        /**
          * WorkloadList
          * @description All workloads, oldest first.
          */
@@ -1143,6 +1227,44 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["QueueList"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly usage: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly since?: number;
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly until?: number | null;
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly step?: "all" | "day" | "hour" | "minute";
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Usage"];
                 };
             };
             /** @description A refusal. */

@@ -1,0 +1,61 @@
+"""Where no widget can be drawn, as in an editor without a widget manager: text stands in, and all else is as ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbclient import NotebookClient
+
+from tests.notebook.cells import run_cells
+
+NO_COMM_MANAGER = """
+import comm
+comm.create_comm, comm.get_comm_manager = comm._create_comm, comm._get_comm_manager
+for kind in ("comm_open", "comm_msg", "comm_close"): del get_ipython().kernel.shell_handlers[kind]
+"""
+
+
+class KnowsNoComms(NotebookClient):
+    """A front end that hears of no comm."""
+
+    def handle_comm_msg(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        raise AssertionError(msg)
+
+
+class ClosesComms(NotebookClient):
+    """A front end that closes each comm at once, as the protocol has it for targets that nobody knows."""
+
+    def handle_comm_msg(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        if msg["msg_type"] == "comm_open":
+            assert self.kc is not None
+            content = {"comm_id": msg["content"]["comm_id"], "data": {}}
+            self.kc.shell_channel.send(self.kc.session.msg("comm_close", content))
+
+
+@pytest.mark.parametrize(("first", "client"), [(NO_COMM_MANAGER, KnowsNoComms), ("", ClosesComms)])
+def test_widgets_are_text_and_cells_are_as_ever(
+    simulated: Path, tmp_path: Path, first: str, client: type[NotebookClient]
+) -> None:
+    cell, widget, later, sliders, mapped, made = run_cells(
+        tmp_path,
+        first,
+        "%load_ext jupyter_runai\nimport jupyter_runai as runai\nfrom IPython.display import HTML, display",
+        "%%runai train --gpu 0.5 --name digits -o score\n"
+        "print('before')\ndisplay(HTML('<p>between</p>'))\nprint('after')\nscore = 0.5",
+        "runai.widgets.Workload('digits')",
+        "kept = runai.widgets.Devices()\nprint(kept)\nkept.close()\nscore",
+        "runai.widgets.ScaleOut(lambda *amount: 1)",
+        "runai.map(abs, [-1, -2], name='sizes')",
+        "work = runai.submit(abs, -3, name='made')\nwork.result(), print(runai.widgets.Workload(work))",
+        client=client,
+    )[2:]
+    assert cell.order == ["before\n", "<p>between</p>", "after\n"]
+    assert "digits · completed in" in cell.line and "score ← float" in cell.line
+    assert widget.value.startswith("✓ digits · completed · 0.5  0:")
+    assert later.text.startswith("Devices: 0 of 2 used") and later.value == "0.5"
+    assert sliders.value.startswith("Scale out: fraction 1  devices 1  workers 1\n  starts")
+    assert mapped.value == "[1, 2]" and "2 of 2 tasks done" in mapped.line
+    assert made.text.startswith("✓ made · completed")
+    assert not any(ran.error for ran in (cell, widget, later, sliders, mapped, made))

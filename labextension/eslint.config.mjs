@@ -56,11 +56,21 @@ export default tseslint.config(
       '@typescript-eslint/no-redeclare': 'off',
       // Lumino's signals take a method and the object to call it on.
       '@typescript-eslint/unbound-method': 'off',
-      // The stream and the sidebar's panel are there from the start.
+      // The stream, the sidebar's panel and the status item are there from the start.
       'jupyter/prefer-lazy-imports': [
         'error',
-        { ignoreImports: ['../model/engineModel', '../widgets/panel'] }
+        {
+          ignoreImports: [
+            '../acting',
+            '../components/StatusItem',
+            '../model/engineModel',
+            '../verbs',
+            '../widgets/panel'
+          ]
+        }
       ],
+      // Nothing here goes through the React compiler.
+      'react-hooks/incompatible-library': 'off',
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true }

@@ -8,6 +8,7 @@ const esModules = [
   '@marijn',
   '@microsoft',
   '@rjsf',
+  '@tanstack',
   'exenv-es6',
   'lib0',
   'nanoid',

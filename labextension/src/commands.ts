@@ -5,11 +5,29 @@ export namespace CommandIDs {
   /** Show the side panel. */
   export const openPanel = 'runai:open-panel';
 
+  /** Show all workloads in a table. */
+  export const openTable = 'runai:open-table';
+
+  /** Show all about a workload: the one given, else one that the user chooses. */
+  export const openDetails = 'runai:open-details';
+
+  /** Submit a workload through a dialog. */
+  export const newWorkload = 'runai:new-workload';
+
   /** Show a workload's log: the one given, else one that the user chooses. */
   export const openLog = 'runai:open-log';
 
-  /** End a workload for good: the one given, else one that the user chooses. */
+  /** End workloads for good: those given, else one that the user chooses. */
   export const stopWorkload = 'runai:stop-workload';
+
+  /** Free what workloads hold and keep them: those given, else one that the user chooses. */
+  export const suspendWorkload = 'runai:suspend-workload';
+
+  /** Let suspended workloads wait again: those given, else one that the user chooses. */
+  export const resumeWorkload = 'runai:resume-workload';
+
+  /** Delete ended workloads: those given, else one that the user chooses. */
+  export const deleteWorkload = 'runai:delete-workload';
 
   /** Change to simulated devices. */
   export const simulateDevices = 'runai:simulate-devices';
@@ -35,6 +53,39 @@ export const WORKLOAD_ARGS = {
   }
 } satisfies JSONObject;
 
+/** The schema of commands for one workload or several. */
+export const WORKLOADS_ARGS = {
+  type: 'object',
+  properties: {
+    ...WORKLOAD_ARGS.properties,
+    workloads: {
+      type: 'array',
+      items: { type: 'string' },
+      description: 'The ids of several workloads'
+    }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that submits a workload. */
+export const NEW_ARGS = {
+  type: 'object',
+  properties: {
+    copy: {
+      type: 'string',
+      description:
+        'The id of the workload whose submission the dialog begins with'
+    },
+    change: {
+      type: 'object',
+      description: 'What to change of it: request, min_tasks, priority'
+    },
+    command: {
+      type: 'string',
+      description: 'The command line that the dialog begins with'
+    }
+  }
+} satisfies JSONObject;
+
 /** The schema of the command that simulates devices. */
 export const DEVICES_ARGS = {
   type: 'object',
@@ -49,4 +100,18 @@ export const DEVICES_ARGS = {
 /** The id of the workload that a command is for, if its arguments name one. */
 export function workloadOf(args: ReadonlyPartialJSONObject): string | null {
   return typeof args.workload === 'string' ? args.workload : null;
+}
+
+/** The ids of the workloads that a command is for, if its arguments name any. */
+export function workloadsOf(
+  args: ReadonlyPartialJSONObject
+): readonly string[] | null {
+  const { workloads } = args;
+  if (Array.isArray(workloads)) {
+    return workloads.filter(
+      (id: unknown): id is string => typeof id === 'string'
+    );
+  }
+  const one = workloadOf(args);
+  return one === null ? null : [one];
 }

@@ -1,8 +1,11 @@
 import { commandsPlugin } from './plugins/commands';
+import { detailsPlugin } from './plugins/details';
 import { logPlugin } from './plugins/log';
 import { modelPlugin } from './plugins/model';
 import { panelPlugin } from './plugins/panel';
 import { statusPlugin } from './plugins/status';
+import { submitPlugin } from './plugins/submit';
+import { tablePlugin } from './plugins/table';
 
 export { IEngineModel } from './tokens';
 
@@ -10,6 +13,9 @@ export default [
   modelPlugin,
   panelPlugin,
   logPlugin,
+  detailsPlugin,
+  tablePlugin,
+  submitPlugin,
   statusPlugin,
   commandsPlugin
 ];

@@ -2,6 +2,7 @@ import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 
+import type { EngineApi } from './model/api';
 import type { IWorkloadChange } from './model/book';
 import type { LogText } from './model/logText';
 import type {
@@ -39,6 +40,24 @@ export interface ILogFollower extends IDisposable {
   readonly changed: ISignal<ILogFollower, void>;
 }
 
+/** The requests beside the stream. */
+export type IRequests = Pick<
+  EngineApi,
+  | 'stop'
+  | 'suspend'
+  | 'resume'
+  | 'delete'
+  | 'restore'
+  | 'explain'
+  | 'specification'
+  | 'tasks'
+  | 'measurements'
+  | 'logUrl'
+  | 'preview'
+  | 'submit'
+  | 'submissionSchema'
+>;
+
 /** What the engine knows, kept up to date, and what it can be asked to do. */
 export interface IEngineModel extends IDisposable {
   /** Whether the rest is fresh. */
@@ -68,8 +87,8 @@ export interface IEngineModel extends IDisposable {
   /** Whether a workload is the user's own. */
   isMine(workload: IWorkload): boolean;
 
-  /** End a workload for good. Rejects with an EngineError. */
-  stop(id: string): Promise<IWorkload>;
+  /** What can be asked of the engine and done to workloads; each rejects with an EngineError. */
+  readonly requests: IRequests;
 
   /** Change to simulated devices, or with null to the machine's own. Rejects with an EngineError. */
   simulate(devices: string | null): Promise<IEngineInfo>;

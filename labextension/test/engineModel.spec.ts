@@ -100,7 +100,7 @@ describe('EngineModel', () => {
         hint: 'Wait.'
       };
       FakeSocket.last.accept();
-      FakeSocket.last.say({ type: 'error', ...problem });
+      FakeSocket.last.say({ type: 'error', ...problem, workload: null });
       FakeSocket.last.break();
       expect(model.connection).toEqual({ phase: 'lost', heard: null, problem });
       await pass(60_000);
@@ -280,7 +280,7 @@ describe('EngineModel', () => {
   describe('requests', () => {
     it('stops a workload', async () => {
       answer = Response.json(workload({ stop_requested: 2000 }));
-      const stopped = await model.stop('a/b');
+      const stopped = await model.requests.stop('a/b');
       expect(stopped.stop_requested).toBe(2000);
       expect(asked[0]?.method).toBe('POST');
       expect(asked[0]?.url.split('?')[0]).toBe(
@@ -304,7 +304,7 @@ describe('EngineModel', () => {
         { code: 'conflict', message: 'It has ended.', hint: 'Look again.' },
         { status: 409 }
       );
-      await expect(model.stop('w1')).rejects.toMatchObject({
+      await expect(model.requests.stop('w1')).rejects.toMatchObject({
         name: 'EngineError',
         code: 'conflict',
         message: 'It has ended.',
@@ -317,7 +317,7 @@ describe('EngineModel', () => {
         status: 502,
         statusText: 'Bad Gateway'
       });
-      await expect(model.stop('w1')).rejects.toMatchObject({
+      await expect(model.requests.stop('w1')).rejects.toMatchObject({
         code: '502',
         message: '502 Bad Gateway',
         hint: ''

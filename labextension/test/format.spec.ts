@@ -69,7 +69,9 @@ const held = {
   index: 1,
   model: 'NVIDIA A100-SXM4-80GB',
   portion_milli: 500,
-  memory_mib: 40960
+  memory_mib: 40960,
+  limit_milli: null,
+  limit_mib: null
 };
 
 describe('device names', () => {
@@ -114,14 +116,14 @@ describe('shares', () => {
     [{ gpu_memory_mib: 20480 }, '20 GB', true],
     [{ gpu_memory_mib: 512, gpu_devices: 2 }, '2×512 MB', true],
     [{ mig: { '1g.10gb': 2, '3g.40gb': 1 } }, '2×1g.10gb + 3g.40gb', false],
-    [{ gpu: '0.25', gpu_limit: 1 }, '0.25–1', true],
+    [{ gpu: '0.25', gpu_limit: 1 }, '0.25, up to 1', true],
     [
       { gpu_memory_mib: 20480, gpu_memory_limit_mib: 40960 },
-      '20 GB–40 GB',
+      '20 GB, up to 40 GB',
       true
     ]
   ])('%j asks for %s', (request, words, fraction) => {
-    expect(formatRequest(request)).toBe(words);
+    expect(formatRequest(request, trans)).toBe(words);
     expect(isFraction(request)).toBe(fraction);
   });
 
@@ -309,6 +311,6 @@ describe('the order of workloads', () => {
 });
 
 it('says how many tasks ask for it', () => {
-  expect(formatAsked(workload({ tasks: 4 }))).toBe('4 × 0.5');
-  expect(formatAsked(workload())).toBe('0.5');
+  expect(formatAsked(workload({ tasks: 4 }), trans)).toBe('4 × 0.5');
+  expect(formatAsked(workload(), trans)).toBe('0.5');
 });

@@ -5,7 +5,7 @@ import { LogView } from '../src/components/LogView';
 import { LogFollower } from '../src/model/logFollower';
 import { FakeModel, liveModel } from './helpers/fakeModel';
 import { workload } from './helpers/sample';
-import { frame, trans } from './helpers/views';
+import { fakeActions, frame, trans } from './helpers/views';
 
 function follower(text: string): LogFollower {
   const followed = new LogFollower({ release: () => undefined });
@@ -29,7 +29,7 @@ function show(
       model={model}
       workload="w1"
       follower={followed}
-      actions={{ stop }}
+      actions={{ ...fakeActions(), stop }}
       trans={trans}
       isVisible
     />

@@ -1,4 +1,6 @@
 import { InputDialog, Notification } from '@jupyterlab/apputils';
+import type { MainAreaWidget } from '@jupyterlab/apputils';
+import type { IStateDB } from '@jupyterlab/statedb';
 
 import plugins from '../src/index';
 import { CommandIDs } from '../src/commands';
@@ -8,7 +10,11 @@ import { commandsPlugin } from '../src/plugins/commands';
 import { logPlugin } from '../src/plugins/log';
 import { modelPlugin } from '../src/plugins/model';
 import { panelPlugin } from '../src/plugins/panel';
+import { detailsPlugin } from '../src/plugins/details';
+import { submitPlugin } from '../src/plugins/submit';
 import { statusPlugin } from '../src/plugins/status';
+import { tablePlugin } from '../src/plugins/table';
+import type { TableWidget } from '../src/widgets/table';
 import { FakeApp } from './helpers/fakeApp';
 import { liveModel } from './helpers/fakeModel';
 import type { FakeModel } from './helpers/fakeModel';
@@ -17,11 +23,12 @@ import { info, workload } from './helpers/sample';
 jest.mock('@jupyterlab/apputils', () => ({
   ...jest.requireActual<object>('@jupyterlab/apputils'),
   InputDialog: { getItem: jest.fn() },
-  Notification: { error: jest.fn() }
+  Notification: { error: jest.fn(), info: jest.fn() }
 }));
 
 const choose = jest.mocked(InputDialog.getItem);
 const notify = jest.mocked(Notification.error);
+const inform = jest.mocked(Notification.info);
 
 function answerWith(value: string | null): void {
   choose.mockResolvedValue({
@@ -140,6 +147,9 @@ describe('the plugins', () => {
     beforeEach(() => {
       void panelPlugin.activate(app.frontEnd, model, null, null);
       void logPlugin.activate(app.frontEnd, model, null, null);
+      void tablePlugin.activate(app.frontEnd, model, null, null, null);
+      void detailsPlugin.activate(app.frontEnd, model, null, null);
+      void submitPlugin.activate(app.frontEnd, model, null, null, null);
       void commandsPlugin.activate(app.frontEnd, model, null, palette);
     });
 
@@ -170,6 +180,36 @@ describe('the plugins', () => {
       expect(model.stopped).toEqual(['w1']);
     });
 
+    it.each([
+      [CommandIDs.suspendWorkload, 'suspended'],
+      [CommandIDs.resumeWorkload, 'resumed'],
+      [CommandIDs.deleteWorkload, 'deleted']
+    ] as const)('%s is for as many as it names', async (id, did) => {
+      await app.commands.execute(id, { workloads: ['w1', 'w2'] });
+      expect(model[did]).toEqual(['w1', 'w2']);
+    });
+
+    it('bring back what was deleted', async () => {
+      await app.commands.execute(CommandIDs.deleteWorkload, { workload: 'w2' });
+      const [said, options] = inform.mock.calls[0] ?? [];
+      expect(said).toBe('1 workload deleted');
+      const [undo] = options?.actions ?? [];
+      undo?.callback(new MouseEvent('click'));
+      expect(model.restored).toEqual(['w2']);
+    });
+
+    it('tell of several refusals at once', async () => {
+      const refusal = new EngineError({ code: 'x', message: 'No.', hint: '' });
+      model.requests.stop.mockRejectedValueOnce(refusal);
+      await app.commands.execute(CommandIDs.stopWorkload, {
+        workloads: ['w1', 'w2']
+      });
+      expect(notify).toHaveBeenCalledTimes(1);
+      expect(notify).toHaveBeenCalledWith('1 of 2 refused: No.', {
+        autoClose: false
+      });
+    });
+
     it('cannot stop anything where nothing lives', () => {
       expect(app.commands.isEnabled(CommandIDs.stopWorkload)).toBe(true);
       model.tell({ type: 'deleted', epoch: 'a', seq: 1, id: 'w1' });
@@ -177,7 +217,7 @@ describe('the plugins', () => {
     });
 
     it('show a refusal with what to do about it', async () => {
-      jest.spyOn(model, 'stop').mockRejectedValue(
+      model.requests.stop.mockRejectedValue(
         new EngineError({
           code: 'x',
           message: 'It has ended.',
@@ -218,6 +258,33 @@ describe('the plugins', () => {
       void commandsPlugin.activate(other.frontEnd, simulated, null, null);
       expect(other.commands.isVisible(CommandIDs.simulateDevices)).toBe(false);
       expect(other.commands.isVisible(CommandIDs.useOwnDevices)).toBe(true);
+    });
+  });
+
+  describe('the table', () => {
+    const saved = { order: ['state'], sizing: { name: 99 } };
+    const state = {
+      fetch: jest.fn(() => Promise.resolve(saved)),
+      save: jest.fn(() => Promise.resolve())
+    };
+
+    function shown(): TableWidget {
+      const widget = app.added[0]?.widget as MainAreaWidget<TableWidget>;
+      return widget.content;
+    }
+
+    beforeEach(() => {
+      const db = state as unknown as IStateDB;
+      void tablePlugin.activate(app.frontEnd, model, null, null, db);
+    });
+
+    it('is shown once, as it was left', async () => {
+      await app.commands.execute(CommandIDs.openTable);
+      await app.commands.execute(CommandIDs.openTable);
+      expect(app.added).toHaveLength(1);
+      expect(app.activated).toBe('jp-runai-table');
+      expect(shown().tableLayout.order[0]).toBe('state');
+      expect(shown().tableLayout.sizing).toEqual({ name: 99 });
     });
   });
 

@@ -54,11 +54,11 @@ describe('workloads', () => {
     const model = liveModel({ workloads: [workload()] });
     showPanel(model, doing);
     await userEvent.click(screen.getByText('0.5'));
-    expect(doing.openLog).toHaveBeenCalledTimes(1);
+    expect(doing.openDetails).toHaveBeenCalledTimes(1);
     screen.getByRole('button', { name: 'digits-1' }).focus();
     await userEvent.keyboard('{Enter}');
-    expect(doing.openLog).toHaveBeenCalledTimes(2);
-    expect(doing.openLog).toHaveBeenLastCalledWith(model.workload('w1'));
+    expect(doing.openDetails).toHaveBeenCalledTimes(2);
+    expect(doing.openDetails).toHaveBeenLastCalledWith(model.workload('w1'));
   });
 
   it('are stopped by a button that says so, once, and not opened', async () => {
@@ -68,7 +68,7 @@ describe('workloads', () => {
     const stop = screen.getByRole('button', { name: 'Stop digits-1' });
     await userEvent.click(stop);
     expect(doing.stop).toHaveBeenCalledTimes(1);
-    expect(doing.openLog).not.toHaveBeenCalled();
+    expect(doing.openDetails).not.toHaveBeenCalled();
     act(() => {
       model.tell({
         type: 'workload',

@@ -15,6 +15,7 @@ import pytest
 import stamina
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
+from jupyter_runai.client import Client
 from tests.helpers import stop_everything
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +94,9 @@ def page(lab: Lab) -> Iterator[Page]:
 @stamina.retry(on=Error, attempts=20, timeout=20)
 def _open(page: Page, url: str) -> None:
     page.goto(url)
+
+
+# What is written holds within a second.
+@stamina.retry(on=AssertionError, attempts=100, timeout=30)
+def until_projects(client: Client, *names: str) -> None:
+    assert set(names) <= {queue.name for queue in client.queues()}

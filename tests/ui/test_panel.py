@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -12,14 +11,7 @@ from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
 from tests.notebook.cells import run_cells
 from tests.ui.conftest import Lab
-
-SHOTS = os.environ.get("RUNAI_SCREENSHOTS")
-"""Where to leave pictures of each view, for the documentation."""
-
-
-def shoot(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png")
+from tests.ui.shots import shoot
 
 
 def press_run(page: Page, count: int) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, until_said, waits
-from tests.ui.conftest import Lab
+from tests.ui.conftest import Lab, until_projects
 
 SHOTS = os.environ.get("RUNAI_SCREENSHOTS")
 """Where to leave pictures of each view, for the documentation."""
@@ -34,12 +34,6 @@ quota = 1
 def shoot(page: Page, name: str) -> None:
     if SHOTS:
         page.screenshot(path=Path(SHOTS) / f"{name}.png")
-
-
-# What is written holds within a second.
-@stamina.retry(on=AssertionError, attempts=100, timeout=30)
-def until_projects(client: Client, *names: str) -> None:
-    assert set(names) <= {queue.name for queue in client.queues()}
 
 
 # The load changes each second, and the two are not drawn at the same moment.

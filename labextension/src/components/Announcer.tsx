@@ -6,6 +6,9 @@ import { stateSentence, stateWord } from '../format/words';
 import type { IWorkloadChange } from '../model/book';
 import type { IEngineModel } from '../tokens';
 
+/** How many changes are told at once: nobody can listen to more. */
+const MOST = 5;
+
 /** What the announcer speaks of. */
 export interface IAnnouncerProps {
   readonly model: IEngineModel;
@@ -26,7 +29,9 @@ export function Announcer({ model, trans }: IAnnouncerProps): JSX.Element {
       if (before && stateWord(before, trans) === stateWord(after, trans)) {
         return;
       }
-      sentences.push(stateSentence(after, trans));
+      if (sentences.length < MOST) {
+        sentences.push(stateSentence(after, trans));
+      }
       frame ||= requestAnimationFrame(() => {
         say(sentences.join('. '));
         sentences = [];

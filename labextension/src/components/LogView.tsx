@@ -1,16 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSX } from 'react';
 
-import { formatAsked } from '../format/share';
-import { elapsed, formatElapsed } from '../format/time';
-import { detailLine, stateGlyph, stateWord } from '../format/words';
-import { hasEnded } from '../model/workloads';
 import type { IEngineModel, ILogFollower } from '../tokens';
-import type { IWorkload } from '../wire';
 import type { IActions } from './actions';
 import { useChanges, useNow } from './hooks';
 import { LogOutput } from './LogOutput';
-import { StopButton } from './WorkloadRow';
+import { WorkloadHead } from './WorkloadHead';
 
 /** What the view shows. */
 export interface ILogViewProps {
@@ -22,7 +17,7 @@ export interface ILogViewProps {
   /** The log, followed. */
   readonly follower: ILogFollower;
 
-  readonly actions: Pick<IActions, 'stop'>;
+  readonly actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
   readonly trans: TranslationBundle;
 
   /** Whether somebody can see it. */
@@ -35,16 +30,17 @@ export function LogView(props: ILogViewProps): JSX.Element {
   useChanges(model, isVisible);
   useChanges(follower, isVisible);
   const workload = model.workload(props.workload);
+  const now = useNow(isVisible && workload?.ended === null);
   return (
     <div className="jp-Runai-logView">
       {workload === undefined ? (
         <p className="jp-Runai-logHead">{missing(model, trans)}</p>
       ) : (
-        <LogHead
+        <WorkloadHead
           workload={workload}
           actions={actions}
           trans={trans}
-          isVisible={isVisible}
+          now={now}
         />
       )}
       <LogOutput
@@ -60,43 +56,8 @@ export function LogView(props: ILogViewProps): JSX.Element {
   );
 }
 
-interface ILogHeadProps {
-  readonly workload: IWorkload;
-  readonly actions: Pick<IActions, 'stop'>;
-  readonly trans: TranslationBundle;
-  readonly isVisible: boolean;
-}
-
-function LogHead(props: ILogHeadProps): JSX.Element {
-  const { workload, actions, trans, isVisible } = props;
-  const now = useNow(isVisible && !hasEnded(workload));
-  const detail = detailLine(workload, trans);
-  return (
-    <div className="jp-Runai-logHead">
-      <span
-        className={`jp-Runai-glyph jp-mod-${workload.state}`}
-        aria-hidden="true"
-      >
-        {stateGlyph(workload)}
-      </span>
-      <h2 className="jp-Runai-name">{workload.name}</h2>
-      <span className="jp-Runai-state" role="status">
-        {stateWord(workload, trans)}
-      </span>
-      <span className="jp-Runai-number">{formatAsked(workload)}</span>
-      <span className="jp-Runai-detailLine" title={detail}>
-        {detail}
-      </span>
-      <span className="jp-Runai-number jp-Runai-elapsed">
-        {formatElapsed(elapsed(workload, now))}
-      </span>
-      <StopButton workload={workload} actions={actions} trans={trans} />
-    </div>
-  );
-}
-
 /** Why there is nothing to say about the workload. */
-function missing(model: IEngineModel, trans: TranslationBundle): string {
+export function missing(model: IEngineModel, trans: TranslationBundle): string {
   if (model.info !== null) {
     return trans.__('This workload is gone.');
   }

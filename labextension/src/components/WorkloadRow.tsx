@@ -1,14 +1,15 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { infoIcon, stopIcon } from '@jupyterlab/ui-components';
+import { infoIcon } from '@jupyterlab/ui-components';
 import { memo, useId, useState } from 'react';
 import type { JSX } from 'react';
 
 import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
 import { detailLine, stateGlyph, stateWord } from '../format/words';
-import { hasEnded, isStoppable, isWaiting } from '../model/workloads';
+import { isWaiting } from '../model/workloads';
 import type { IWorkload } from '../wire';
 import type { IActions } from './actions';
+import { StopButton, SuspendButton } from './WorkloadButtons';
 
 /** What is shown of a workload. */
 export interface IWorkloadRowProps {
@@ -34,7 +35,7 @@ export const WorkloadRow = memo(function WorkloadRow(
       <div
         className="jp-Runai-workloadLine"
         onClick={() => {
-          actions.openLog(workload);
+          actions.openDetails(workload);
         }}
       >
         <span
@@ -47,53 +48,21 @@ export const WorkloadRow = memo(function WorkloadRow(
         <button
           type="button"
           className="jp-Runai-workloadName"
-          title={trans.__('Show the log of %1', workload.name)}
+          title={trans.__('Show the details of %1', workload.name)}
         >
           {workload.name}
         </button>
-        <span className="jp-Runai-number">{formatAsked(workload)}</span>
+        <span className="jp-Runai-number">{formatAsked(workload, trans)}</span>
         <span className="jp-Runai-number jp-Runai-elapsed">
           {formatElapsed(elapsed(workload, now))}
         </span>
+        <SuspendButton workload={workload} actions={actions} trans={trans} />
         <StopButton workload={workload} actions={actions} trans={trans} />
       </div>
       <Detail workload={workload} trans={trans} />
     </li>
   );
 });
-
-/** What the button needs. */
-export interface IStopButtonProps {
-  readonly workload: IWorkload;
-  readonly actions: Pick<IActions, 'stop'>;
-  readonly trans: TranslationBundle;
-}
-
-/** Ends the workload for good, as its name says. */
-export function StopButton(props: IStopButtonProps): JSX.Element | null {
-  const { workload, actions, trans } = props;
-  if (hasEnded(workload)) {
-    return null;
-  }
-  const name = trans.__('Stop %1', workload.name);
-  return (
-    <button
-      type="button"
-      className="jp-Runai-iconButton"
-      aria-label={name}
-      title={name}
-      aria-disabled={!isStoppable(workload)}
-      onClick={event => {
-        event.stopPropagation();
-        if (isStoppable(workload)) {
-          actions.stop(workload);
-        }
-      }}
-    >
-      <stopIcon.react tag={null} width="14px" height="14px" />
-    </button>
-  );
-}
 
 function Detail(
   props: Pick<IWorkloadRowProps, 'workload' | 'trans'>

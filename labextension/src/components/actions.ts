@@ -1,16 +1,43 @@
 import type { IWorkload } from '../wire';
 
-/** What people can do from a view; whoever shows the view says how. */
+/** What people can do from the panel; whoever shows the view says how. */
 export interface IActions {
-  /** Show the workload's log. */
-  openLog(workload: IWorkload): void;
+  /** Show all about the workload. */
+  openDetails(workload: IWorkload): void;
+
+  /** Show all workloads. */
+  openTable(): void;
+
+  /** Submit a workload through a dialog. */
+  submit(): void;
 
   /** End the workload for good. */
   stop(workload: IWorkload): void;
+
+  /** Free what the workload holds and keep it. */
+  suspend(workload: IWorkload): void;
+
+  /** Let the suspended workload wait again. */
+  resume(workload: IWorkload): void;
 
   /** Change to simulated devices, or with null to the machine's own. */
   simulate(devices: string | null): void;
 
   /** Put a text on the clipboard. */
   copy(text: string): void;
+}
+
+/** What people can do from the table, by the workloads' ids. */
+export interface ITableActions {
+  openDetails(id: string): void;
+  stopAll(ids: readonly string[]): void;
+  suspendAll(ids: readonly string[]): void;
+  resumeAll(ids: readonly string[]): void;
+  deleteAll(ids: readonly string[]): void;
+
+  /** Submit a workload through a dialog. */
+  submit(): void;
+
+  /** Save a text as a file. */
+  save(name: string, text: string): void;
 }

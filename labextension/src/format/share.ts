@@ -1,3 +1,5 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
 import type { ITaskRequest, IWorkload } from '../wire';
 
 const MILLI = 1000;
@@ -31,8 +33,11 @@ export function formatCharacters(count: number): string {
     : `${(count / 1_000_000).toFixed(1)} MB`;
 }
 
-/** What a workload asks of the devices, in one word: "0.5", "2", "2×0.25", "20 GB"; with a limit "0.25–1"; "CPU" for none. */
-export function formatRequest(request: ITaskRequest): string {
+/** What a workload asks of the devices: "0.5", "2", "2×0.25", "20 GB"; with a limit "0.25, up to 1"; "CPU" for none. */
+export function formatRequest(
+  request: ITaskRequest,
+  trans: TranslationBundle
+): string {
   const { gpu = 0, gpu_memory_mib = 0, gpu_devices = 1, mig = {} } = request;
   const slices = Object.entries(mig).map(([profile, count]) =>
     times(count, profile)
@@ -40,31 +45,50 @@ export function formatRequest(request: ITaskRequest): string {
   if (slices.length > 0) {
     return slices.join(' + ');
   }
-  if (gpu_memory_mib > 0) {
-    const limit = request.gpu_memory_limit_mib ?? 0;
-    return (
-      times(gpu_devices, formatMemory(gpu_memory_mib)) +
-      (limit > 0 ? `–${formatMemory(limit)}` : '')
-    );
+  const asked =
+    gpu_memory_mib > 0
+      ? formatMemory(gpu_memory_mib)
+      : Number(gpu) > 0
+        ? formatDevices(Number(gpu))
+        : null;
+  if (asked === null) {
+    return trans.__('CPU');
   }
-  const devices = Number(gpu);
-  const limit = Number(request.gpu_limit ?? 0);
-  return devices > 0
-    ? times(gpu_devices, formatDevices(devices)) +
-        (limit > 0 ? `–${formatDevices(limit)}` : '')
-    : 'CPU';
+  const limit = formatLimit(request);
+  return limit === ''
+    ? times(gpu_devices, asked)
+    : trans.__('%1, up to %2', times(gpu_devices, asked), limit);
 }
 
 /** What all tasks of a workload ask for: "4 × 0.5" for four of them. */
-export function formatAsked({ request, tasks }: IWorkload): string {
-  const one = formatRequest(request);
+export function formatAsked(
+  { request, tasks }: Pick<IWorkload, 'request' | 'tasks'>,
+  trans: TranslationBundle
+): string {
+  const one = formatRequest(request, trans);
   return tasks > 1 ? `${tasks} × ${one}` : one;
+}
+
+/** Thousandths of devices that a workload holds. */
+export function heldShare({ allocation }: IWorkload): number {
+  return (allocation?.devices ?? []).reduce(
+    (sum, device) => sum + device.portion_milli,
+    0
+  );
 }
 
 /** Whether a request is for less than whole devices. */
 export function isFraction(request: ITaskRequest): boolean {
   const devices = Number(request.gpu ?? 0);
   return (request.gpu_memory_mib ?? 0) > 0 || (devices > 0 && devices < 1);
+}
+
+function formatLimit(request: ITaskRequest): string {
+  const { gpu_memory_limit_mib: memory = 0, gpu_limit: share = 0 } = request;
+  if (memory > 0) {
+    return formatMemory(memory);
+  }
+  return Number(share) > 0 ? formatDevices(Number(share)) : '';
 }
 
 function times(count: number, what: string): string {

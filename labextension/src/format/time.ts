@@ -24,6 +24,20 @@ export function elapsed(workload: IWorkload, now: number): number {
   return end - (workload.started ?? workload.created);
 }
 
+/** How long a workload waited before its first start, or has waited until now. */
+export function waited(workload: IWorkload, now: number): number {
+  const until = workload.started ?? workload.ended ?? now;
+  return until - workload.created;
+}
+
+/** A day and a time of day, from seconds since the epoch, so that figures below each other align: "2026-01-02 10:41". */
+export function formatDate(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
+  const time = [date.getHours(), date.getMinutes()];
+  return `${day.map(pad).join('-')} ${time.map(pad).join(':')}`;
+}
+
 /** A time of day, from milliseconds since the epoch. */
 export function formatClock(time: number): string {
   return new Date(time).toLocaleTimeString(undefined, { hourCycle: 'h23' });

@@ -40,6 +40,56 @@ export function stateWord(
   }
 }
 
+/** What kind of work it is. */
+export function kindWord(
+  { kind, tasks, gang }: IWorkload,
+  trans: TranslationBundle
+): string {
+  switch (kind) {
+    case 'workspace':
+      return trans.__('workspace');
+    case 'training':
+      if (tasks === 1) {
+        return trans.__('training');
+      }
+      return gang ? trans.__('distributed training') : trans.__('array');
+    case 'interactive':
+      return trans.__('interactive run');
+    case 'inference':
+      return trans.__('inference');
+  }
+}
+
+/** A priority by its name, or as a number where it has none. */
+export function priorityWord(
+  priority: number,
+  trans: TranslationBundle
+): string {
+  switch (priority) {
+    case 25:
+      return trans.__('very low');
+    case 40:
+      return trans.__('low');
+    case 65:
+      return trans.__('medium low');
+    case 80:
+      return trans.__('medium');
+    case 90:
+      return trans.__('medium high');
+    case 125:
+      return trans.__('high');
+    case 150:
+      return trans.__('very high');
+    default:
+      return String(priority);
+  }
+}
+
+/** Whether something is so, in a word. */
+export function yesOrNo(value: boolean, trans: TranslationBundle): string {
+  return value ? trans.__('yes') : trans.__('no');
+}
+
 /** A workload's state as a sign beside the word. */
 export function stateGlyph({ state }: IWorkload): string {
   switch (state) {
@@ -110,6 +160,28 @@ export function waitingWords(
       return trans.__('held back');
     case 'search_gave_up':
       return trans.__('search gave up');
+  }
+}
+
+/** A figure of a verdict by its name. */
+export function factWord(name: string, trans: TranslationBundle): string {
+  switch (name) {
+    case 'requested':
+      return trans.__('asked');
+    case 'quota':
+      return trans.__('quota');
+    case 'limit':
+      return trans.__('limit');
+    case 'fair_share':
+      return trans.__('fair share');
+    case 'allocated':
+      return trans.__('held in the project');
+    case 'free_whole_devices':
+      return trans.__('whole devices free');
+    case 'largest_free_share':
+      return trans.__('largest free share');
+    default:
+      return name.replaceAll('_', ' ');
   }
 }
 

@@ -2,7 +2,12 @@ import type { ServerConnection } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 
-import type { IConnection, IEngineModel, ILogFollower } from '../tokens';
+import type {
+  IConnection,
+  IEngineModel,
+  ILogFollower,
+  IRequests
+} from '../tokens';
 import type {
   EngineEvent,
   IDevice,
@@ -83,9 +88,9 @@ export class EngineModel implements IEngineModel {
     return workload.owner === this.info?.user;
   }
 
-  /** End a workload for good. */
-  stop(id: string): Promise<IWorkload> {
-    return this._api.stop(id);
+  /** What can be asked of the engine and done to workloads. */
+  get requests(): IRequests {
+    return this._api;
   }
 
   /** Change to simulated devices, or with null to the machine's own. */

@@ -1,8 +1,44 @@
-import type { IDevice, IWorkload } from '../wire';
+import type { IDevice, IWorkload, WorkloadState } from '../wire';
 
 /** Whether a workload has ended for good. */
 export function hasEnded({ state }: IWorkload): boolean {
   return state === 'completed' || state === 'failed' || state === 'stopped';
+}
+
+/** The states in the order of a workload's life. */
+const LIFE: readonly WorkloadState[] = [
+  'creating',
+  'pending',
+  'resuming',
+  'initializing',
+  'running',
+  'degraded',
+  'suspending',
+  'suspended',
+  'completed',
+  'failed',
+  'stopped',
+  'deleting'
+];
+
+/** The place of a workload's state in the order of its life. */
+export function stateOrder({ state }: IWorkload): number {
+  return LIFE.indexOf(state);
+}
+
+/** Whether a workload keeps its place without any devices. */
+export function isSuspended({ state }: IWorkload): boolean {
+  return state === 'suspended' || state === 'suspending';
+}
+
+/** Whether a workload can be suspended. */
+export function isSuspendable(workload: IWorkload): boolean {
+  return isStoppable(workload) && !isSuspended(workload);
+}
+
+/** Whether a workload can be resumed. */
+export function isResumable(workload: IWorkload): boolean {
+  return isStoppable(workload) && workload.state === 'suspended';
 }
 
 /** Whether a workload waits for its devices. */

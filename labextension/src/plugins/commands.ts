@@ -2,22 +2,20 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
+import { tell } from '../acting';
 import {
   CommandIDs,
   DEVICES_ARGS,
   EXAMPLE_DEVICES,
-  NO_ARGS,
-  WORKLOAD_ARGS,
-  workloadOf
+  NO_ARGS
 } from '../commands';
-import { EngineError } from '../api/client';
-import { isStoppable } from '../model/workloads';
 import { IEngineModel } from '../tokens';
+import { addVerbs } from '../verbs';
 
 /** What the engine can be asked to do, and the palette's entries. */
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
@@ -33,7 +31,7 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
-    addStop(app.commands, model, trans);
+    addVerbs(app.commands, model, trans);
     addDevices(app.commands, model, trans);
     const category = trans.__('GPU');
     for (const command of Object.values(CommandIDs)) {
@@ -41,36 +39,6 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
-
-function addStop(
-  commands: CommandRegistry,
-  model: IEngineModel,
-  trans: TranslationBundle
-): void {
-  const stoppable = () =>
-    model.workloads.filter(each => model.isMine(each) && isStoppable(each));
-  const choose = async () => {
-    const { chooseWorkload } = await import('../choose');
-    return chooseWorkload(stoppable(), trans.__('Stop which workload?'), trans);
-  };
-  commands.addCommand(CommandIDs.stopWorkload, {
-    label: args => {
-      const name = model.workload(workloadOf(args) ?? '')?.name;
-      return name === undefined
-        ? trans.__('Stop a GPU Workload…')
-        : trans.__('Stop %1', name);
-    },
-    caption: trans.__('End a workload for good'),
-    describedBy: { args: WORKLOAD_ARGS },
-    isEnabled: args => workloadOf(args) !== null || stoppable().length > 0,
-    execute: async args => {
-      const workload = workloadOf(args) ?? (await choose());
-      if (workload !== null) {
-        await tell(model.stop(workload));
-      }
-    }
-  });
-}
 
 function addDevices(
   commands: CommandRegistry,
@@ -96,18 +64,4 @@ function addDevices(
     isVisible: () => typeof model.info?.simulated === 'string',
     execute: () => tell(model.simulate(null))
   });
-}
-
-/** Wait for an answer; a refusal is shown with what to do about it. */
-async function tell(answer: Promise<unknown>): Promise<void> {
-  try {
-    await answer;
-  } catch (error) {
-    if (!(error instanceof EngineError)) {
-      throw error;
-    }
-    Notification.error(`${error.message} ${error.hint}`.trim(), {
-      autoClose: false
-    });
-  }
 }

@@ -10,6 +10,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { CommandIDs, WORKLOAD_ARGS, workloadOf } from '../commands';
 import { IEngineModel } from '../tokens';
 import type { LogWidget } from '../widgets/log';
+import type { IWorkload } from '../wire';
 
 type LogTracker = WidgetTracker<MainAreaWidget<LogWidget>>;
 
@@ -73,11 +74,22 @@ async function open(
     app.shell.activateById(known.id);
     return;
   }
-  const stop = ({ id }: { id: string }): void => {
-    void app.commands.execute(CommandIDs.stopWorkload, { workload: id });
-  };
+  const forOne =
+    (command: string) =>
+    ({ id }: IWorkload): void => {
+      void app.commands.execute(command, { workload: id });
+    };
   const widget = new MainAreaWidget({
-    content: new LogWidget({ model, workload, trans, actions: { stop } })
+    content: new LogWidget({
+      model,
+      workload,
+      trans,
+      actions: {
+        stop: forOne(CommandIDs.stopWorkload),
+        suspend: forOne(CommandIDs.suspendWorkload),
+        resume: forOne(CommandIDs.resumeWorkload)
+      }
+    })
   });
   widget.id = `jp-runai-log-${workload}`;
   app.shell.add(widget, 'main');

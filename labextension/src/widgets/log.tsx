@@ -69,7 +69,7 @@ export class LogWidget extends ReactWidget {
 
   private readonly _model: IEngineModel;
   private readonly _follower: ILogFollower;
-  private readonly _actions: Pick<IActions, 'stop'>;
+  private readonly _actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
   private readonly _trans: TranslationBundle;
 }
 
@@ -82,7 +82,7 @@ export namespace LogWidget {
     /** The id of the workload whose log it is. */
     workload: string;
 
-    actions: Pick<IActions, 'stop'>;
+    actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
     trans: TranslationBundle;
   }
 }

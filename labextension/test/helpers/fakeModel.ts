@@ -3,7 +3,7 @@ import { Signal } from '@lumino/signaling';
 import { Book } from '../../src/model/book';
 import type { IWorkloadChange } from '../../src/model/book';
 import { LogFollower } from '../../src/model/logFollower';
-import type { IConnection, IEngineModel } from '../../src/tokens';
+import type { IConnection, IEngineModel, IRequests } from '../../src/tokens';
 import type { EngineEvent, IEngineInfo, IWorkload } from '../../src/wire';
 import { info, state } from './sample';
 
@@ -20,6 +20,10 @@ export class FakeModel implements IEngineModel {
   readonly changed = new Signal<this, void>(this);
   readonly workloadChanged = new Signal<this, IWorkloadChange>(this);
   readonly stopped: string[] = [];
+  readonly suspended: string[] = [];
+  readonly resumed: string[] = [];
+  readonly deleted: string[] = [];
+  readonly restored: string[] = [];
   readonly followers: LogFollower[] = [];
   isDisposed = false;
   connection: IConnection = { phase: 'starting', heard: null, problem: null };
@@ -48,8 +52,27 @@ export class FakeModel implements IEngineModel {
     return workload.owner === this.info?.user;
   }
 
-  stop(id: string): Promise<IWorkload> {
-    this.stopped.push(id);
+  /** Requests that are only remembered; what is asked has no answer until a test gives it one. */
+  readonly requests: jest.Mocked<IRequests> = {
+    stop: jest.fn(id => this.remembered(this.stopped, id)),
+    suspend: jest.fn(id => this.remembered(this.suspended, id)),
+    resume: jest.fn(id => this.remembered(this.resumed, id)),
+    restore: jest.fn(id => this.remembered(this.restored, id)),
+    delete: jest.fn(async id => {
+      await this.remembered(this.deleted, id);
+    }),
+    explain: unanswered<'explain'>(),
+    specification: unanswered<'specification'>(),
+    tasks: unanswered<'tasks'>(),
+    measurements: unanswered<'measurements'>(),
+    logUrl: jest.fn(id => `logs/${id}`),
+    preview: unanswered<'preview'>(),
+    submit: unanswered<'submit'>(),
+    submissionSchema: unanswered<'submissionSchema'>()
+  };
+
+  private remembered(asked: string[], id: string): Promise<IWorkload> {
+    asked.push(id);
     const workload = this.workload(id);
     return workload
       ? Promise.resolve(workload)
@@ -86,6 +109,13 @@ export class FakeModel implements IEngineModel {
   dispose(): void {
     this.isDisposed = true;
   }
+}
+
+function unanswered<K extends keyof IRequests>(): jest.MockedFunction<
+  IRequests[K]
+> {
+  const never = new Promise<never>(() => undefined);
+  return jest.fn(() => never) as unknown as jest.MockedFunction<IRequests[K]>;
 }
 
 /** A live model with nothing in it but what is given. */

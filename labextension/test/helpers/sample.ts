@@ -40,7 +40,9 @@ export function workload(changes: Partial<IWorkload> = {}): IWorkload {
     min_tasks: 1,
     gang: true,
     task_states: {},
+    restarts: 0,
     next_request: null,
+    next_scale: null,
     ...changes
   };
 }

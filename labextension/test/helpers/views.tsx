@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { act, render } from '@testing-library/react';
 
-import type { IActions } from '../../src/components/actions';
+import type { IActions, ITableActions } from '../../src/components/actions';
 import { Panel } from '../../src/components/Panel';
 import type { FakeModel } from './fakeModel';
 
@@ -11,10 +11,27 @@ export const trans = nullTranslator.load('jupyter_runai');
 /** Actions that only remember that they were asked for. */
 export function fakeActions(): jest.Mocked<IActions> {
   return {
-    openLog: jest.fn(),
+    openDetails: jest.fn(),
+    openTable: jest.fn(),
+    submit: jest.fn(),
     stop: jest.fn(),
+    suspend: jest.fn(),
+    resume: jest.fn(),
     simulate: jest.fn(),
     copy: jest.fn()
+  };
+}
+
+/** The same for the table. */
+export function fakeTableActions(): jest.Mocked<ITableActions> {
+  return {
+    openDetails: jest.fn(),
+    stopAll: jest.fn(),
+    suspendAll: jest.fn(),
+    resumeAll: jest.fn(),
+    deleteAll: jest.fn(),
+    submit: jest.fn(),
+    save: jest.fn()
   };
 }
 

@@ -1,0 +1,83 @@
+import { useId } from 'react';
+import type { JSX } from 'react';
+
+import type { IFieldSchema } from '../../submission/schema';
+import type { IFieldWords } from './fields';
+
+/** A field of the form. */
+export interface IFieldProps extends IFieldWords {
+  readonly schema: IFieldSchema;
+  readonly isRequired: boolean;
+  readonly value: string;
+
+  /** What is wrong with it; null where nothing is. */
+  readonly problem: string | null;
+  readonly change: (value: string) => void;
+}
+
+/** A labelled field with what is wrong with it, else what it is for, below. */
+export function Field(props: IFieldProps): JSX.Element {
+  const { label, help, schema, problem } = props;
+  const id = useId();
+  return (
+    <div className="jp-Runai-field">
+      <label htmlFor={id}>{label}</label>
+      <Input {...props} id={id} />
+      <p
+        id={`${id}-help`}
+        className={problem === null ? 'jp-Runai-hint' : 'jp-Runai-fieldProblem'}
+        role={problem === null ? undefined : 'alert'}
+      >
+        {problem ?? help}
+        {schema.maximum === undefined || problem !== null
+          ? null
+          : ` (≤ ${schema.maximum})`}
+      </p>
+    </div>
+  );
+}
+
+function Input(props: IFieldProps & { readonly id: string }): JSX.Element {
+  const { id, field, schema, isRequired, value, problem, change } = props;
+  const common = {
+    id,
+    value,
+    'aria-describedby': `${id}-help`,
+    'aria-invalid': problem !== null,
+    required: isRequired
+  };
+  if (schema.enum !== undefined) {
+    return (
+      <select
+        {...common}
+        value={value === '' ? String(schema.default) : value}
+        onChange={({ currentTarget }) => {
+          change(currentTarget.value);
+        }}
+      >
+        {schema.enum.map(each => (
+          <option key={each}>{each}</option>
+        ))}
+      </select>
+    );
+  }
+  const isNumber = schema.type === 'integer' && !field.startsWith('gpu');
+  return (
+    <input
+      {...common}
+      type="text"
+      inputMode={isNumber ? 'numeric' : 'text'}
+      spellCheck={false}
+      placeholder={placeholder(schema)}
+      onChange={({ currentTarget }) => {
+        change(currentTarget.value);
+      }}
+    />
+  );
+}
+
+function placeholder({ default: usual }: IFieldSchema): string {
+  return (typeof usual === 'string' || typeof usual === 'number') && usual !== 0
+    ? String(usual)
+    : '';
+}

@@ -1,0 +1,179 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { memo } from 'react';
+import type { JSX } from 'react';
+
+import { stateGlyph } from '../../format/words';
+import type { IGroupRow } from '../../table/arrange';
+import type { IColumn } from '../../table/columns';
+import type { IWorkload } from '../../wire';
+import { ROW_HEIGHT } from './types';
+import type { GridColumn } from './types';
+
+/** What a workload's row shows. */
+export interface IGridRowProps {
+  readonly workload: IWorkload;
+  readonly columns: readonly IColumn[];
+
+  /** Its place among the rows, from 0. */
+  readonly index: number;
+
+  /** The time in seconds; any for one that has ended. */
+  readonly now: number;
+  readonly isSelected: boolean;
+
+  /** The column whose cell can be tabbed to, if it is in this row. */
+  readonly active: GridColumn | null;
+  readonly trans: TranslationBundle;
+
+  readonly open: (id: string) => void;
+  readonly toggle: (id: string, isRange: boolean) => void;
+}
+
+/** A workload as a row of the grid. */
+export const GridRow = memo(function GridRow(
+  props: IGridRowProps
+): JSX.Element {
+  const { workload, columns, index, now, isSelected, active, trans } = props;
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={isSelected}
+      className="jp-Runai-gridRow"
+      data-row={workload.id}
+      data-state={workload.state}
+      style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+    >
+      <div role="gridcell" aria-colindex={1} className="jp-Runai-cell">
+        <input
+          type="checkbox"
+          data-column="select"
+          tabIndex={active === 'select' ? 0 : -1}
+          aria-label={trans.__('Select %1', workload.name)}
+          checked={isSelected}
+          onChange={({ nativeEvent }) => {
+            props.toggle(
+              workload.id,
+              nativeEvent instanceof MouseEvent && nativeEvent.shiftKey
+            );
+          }}
+        />
+      </div>
+      {columns.map((column, place) => (
+        <Cell
+          key={column.id}
+          column={column}
+          place={place + 2}
+          workload={workload}
+          text={column.text(workload, now)}
+          isActive={active === column.id}
+          trans={trans}
+          open={props.open}
+        />
+      ))}
+    </div>
+  );
+});
+
+interface ICellProps extends Pick<
+  IGridRowProps,
+  'workload' | 'trans' | 'open'
+> {
+  readonly column: IColumn;
+  readonly place: number;
+  readonly text: string;
+  readonly isActive: boolean;
+}
+
+function Cell(props: ICellProps): JSX.Element {
+  const { column, place, workload, text, isActive, trans, open } = props;
+  const tabIndex = isActive ? 0 : -1;
+  if (column.id === 'name') {
+    return (
+      <div role="gridcell" aria-colindex={place} className="jp-Runai-cell">
+        <button
+          type="button"
+          className="jp-Runai-workloadName"
+          data-column={column.id}
+          tabIndex={tabIndex}
+          title={trans.__('Show the details of %1', text)}
+          onClick={() => {
+            open(workload.id);
+          }}
+        >
+          {text}
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div
+      role="gridcell"
+      aria-colindex={place}
+      className={`jp-Runai-cell${column.isNumeric ? ' jp-mod-numeric' : ''}`}
+      data-column={column.id}
+      tabIndex={tabIndex}
+      title={text}
+    >
+      {column.id === 'state' ? (
+        <span
+          className={`jp-Runai-glyph jp-mod-${workload.state}`}
+          aria-hidden="true"
+        >
+          {stateGlyph(workload)}
+        </span>
+      ) : null}
+      {text}
+    </div>
+  );
+}
+
+/** What a group's heading shows. */
+export interface IGroupHeadingProps {
+  readonly group: IGroupRow;
+  readonly index: number;
+
+  /** How many columns it is as wide as. */
+  readonly span: number;
+  readonly isActive: boolean;
+  readonly trans: TranslationBundle;
+  readonly toggle: (label: string) => void;
+}
+
+/** A group's heading as a row of the grid; opens and closes it. */
+export const GroupHeading = memo(function GroupHeading(
+  props: IGroupHeadingProps
+): JSX.Element {
+  const { group, index, span, isActive, trans, toggle } = props;
+  return (
+    <div
+      role="row"
+      aria-rowindex={index + 2}
+      className="jp-Runai-gridRow jp-mod-group"
+      data-row={group.key}
+      style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+    >
+      <div
+        role="gridcell"
+        aria-colindex={1}
+        aria-colspan={span}
+        className="jp-Runai-cell"
+      >
+        <button
+          type="button"
+          className="jp-Runai-groupButton"
+          data-column="select"
+          tabIndex={isActive ? 0 : -1}
+          aria-expanded={!group.isCollapsed}
+          onClick={() => {
+            toggle(group.label);
+          }}
+        >
+          <span aria-hidden="true">{group.isCollapsed ? '▸' : '▾'}</span>{' '}
+          {group.label === '' ? trans.__('none') : group.label}{' '}
+          <span className="jp-Runai-summary">{group.count}</span>
+        </button>
+      </div>
+    </div>
+  );
+});

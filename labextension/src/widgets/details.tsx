@@ -1,0 +1,90 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import type { JSX } from 'react';
+
+import type { IActions } from '../components/actions';
+import { DetailsView } from '../components/details/DetailsView';
+import { gpuIcon } from '../icons';
+import type { IEngineModel, ILogFollower } from '../tokens';
+import type { ISpecChange } from '../wire';
+
+/** All about a workload in the main area. */
+export class DetailsWidget extends ReactWidget {
+  constructor(options: DetailsWidget.IOptions) {
+    super();
+    this.workload = options.workload;
+    this._options = options;
+    this._follower = options.model.followLog(options.workload);
+    this.addClass('jp-Runai-detailsWidget');
+    this.title.icon = gpuIcon;
+    options.model.changed.connect(this._updateTitle, this);
+    this._updateTitle();
+  }
+
+  /** The id of the workload. */
+  readonly workload: string;
+
+  /** Follow its log no more. */
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._options.model.changed.disconnect(this._updateTitle, this);
+    this._follower.dispose();
+    super.dispose();
+  }
+
+  protected override render(): JSX.Element {
+    const { model, actions, trans, copy } = this._options;
+    return (
+      <DetailsView
+        model={model}
+        workload={this.workload}
+        follower={this._follower}
+        actions={actions}
+        trans={trans}
+        isVisible={this.isVisible}
+        copy={copy}
+      />
+    );
+  }
+
+  protected override onAfterShow(message: Message): void {
+    super.onAfterShow(message);
+    this.update();
+  }
+
+  protected override onAfterHide(message: Message): void {
+    super.onAfterHide(message);
+    this.update();
+  }
+
+  /** What is restored is there before the workload's name is known, and may outlive it. */
+  private _updateTitle(): void {
+    const name = this._options.model.workload(this.workload)?.name;
+    if (name !== undefined || this.title.label === '') {
+      this.title.label = name ?? this.workload;
+    }
+  }
+
+  private readonly _options: DetailsWidget.IOptions;
+  private readonly _follower: ILogFollower;
+}
+
+/** A namespace for DetailsWidget's options. */
+export namespace DetailsWidget {
+  /** What the details need. */
+  export interface IOptions {
+    model: IEngineModel;
+
+    /** The id of the workload. */
+    workload: string;
+
+    actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+    trans: TranslationBundle;
+
+    /** Submit another like it, with a change. */
+    copy: (id: string, change?: ISpecChange) => void;
+  }
+}

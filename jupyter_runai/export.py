@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from jupyter_runai.answer import Answer
 from jupyter_runai.manifest import manifest
-from jupyter_runai.specification import RUN_INPUTS
+from jupyter_runai.specification import RUNNER
 from jupyter_runai.words import share
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI, NON_PREEMPTIBLE_PRIORITY, TaskRequest
 from scheduler_core.workload import DEFAULT_QUEUE, KIND_PRIORITY, PRIORITIES, Workload, WorkloadSpec
 
 _ENVIRONMENT = "Its environment is left out: it may hold secrets. What the command needs of it is to be set here."
-_RUNNER = RUN_INPUTS[-1].rsplit("/", 2)[-2:]
+_RUNNER = list(RUNNER.parts[-2:])
 
 
 def exported(workload: Workload, spec: WorkloadSpec, form: str, image: str | None) -> Answer:

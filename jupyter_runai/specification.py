@@ -15,7 +15,7 @@ from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
 
-RUN_INPUTS = (sys.executable, "-P", "-u", str(Path(__file__).with_name("runner.py")))
+RUNNER = Path(__file__).with_name("runner.py")
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 def specification(
-    asked: Asked, name_hint: str, key: str | None = None, command: tuple[str, ...] = RUN_INPUTS
+    asked: Asked, name_hint: str, key: str | None = None, command: tuple[str, ...] | None = None
 ) -> WorkloadSpec:
     """The workload that runs a command, without one what lies in its inputs; without a `key` it is one of its own.
 
@@ -45,7 +45,7 @@ def specification(
     """
     fewest, most = asked.elastic or (asked.workers or 1,) * 2
     return WorkloadSpec(
-        command=command,
+        command=command or (sys.executable, "-P", "-u", str(RUNNER)),
         cwd=working_folder(),
         env=environment(),
         name=asked.name or "",

@@ -79,7 +79,7 @@ function identity(trans: TranslationBundle): IColumn[] {
     },
     plain('kind', trans.__('Type'), 100, each => kindWord(each, trans)),
     plain('queue', trans.__('Project'), 90, ({ queue }) => queue),
-    plain('owner', trans.__('Created by'), 90, ({ owner }) => owner),
+    plain('owner', trans.__('Created by'), 110, ({ owner }) => owner),
     {
       id: 'priority',
       title: trans.__('Priority'),
@@ -89,7 +89,7 @@ function identity(trans: TranslationBundle): IColumn[] {
       key: ({ priority }) => priority
     },
     {
-      ...plain('preemptible', trans.__('Preemptible'), 100, each =>
+      ...plain('preemptible', trans.__('Preemptible'), 120, each =>
         yesOrNo(each.preemptible, trans)
       ),
       isHidden: true
@@ -102,7 +102,7 @@ function share(trans: TranslationBundle): IColumn[] {
     {
       id: 'asked',
       title: trans.__('GPU request'),
-      size: 110,
+      size: 125,
       text: workload => formatAsked(workload, trans),
       key: ({ request, tasks }) =>
         tasks * (request.gpu_devices ?? 1) * Number(request.gpu ?? 0) +
@@ -137,7 +137,7 @@ function share(trans: TranslationBundle): IColumn[] {
     {
       id: 'tasks',
       title: trans.__('Running / tasks'),
-      size: 110,
+      size: 135,
       isNumeric: true,
       text: workload => `${runningTasks(workload)} / ${workload.tasks}`,
       key: runningTasks
@@ -157,7 +157,7 @@ function times(trans: TranslationBundle): IColumn[] {
     {
       id: 'waited',
       title: trans.__('Time waited'),
-      size: 100,
+      size: 115,
       isNumeric: true,
       text: (workload, now) => formatElapsed(waited(workload, now)),
       key: waited

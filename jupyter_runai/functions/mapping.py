@@ -73,6 +73,7 @@ def map(  # noqa: A001 (people write runai.map)
 def _stay(client: Client, workload: Workload) -> None:
     """Show how far it is until it has ended, or until it is known that it never starts."""
     progress = Progress()
+    progress.show(workload)
     try:
         for change in client.changes(workload.id, tick_s=_TICK_S):
             workload = workload if change is None else change

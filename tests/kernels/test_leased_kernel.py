@@ -155,4 +155,4 @@ async def test_a_kernel_resizes_its_own_lease(server: Jupyter, client: Client) -
     assert client.find(workload.id).request.gpu == "0.25"
     (holder,) = [holder for device in client.devices() for holder in device.holders]
     assert holder.portion_milli == 250
-    assert (await kernel.run("%runai resize lots"))["ename"] == "InvalidRequest"
+    assert (await kernel.run("%runai resize lots"))["ename"] == "UsageError"

@@ -3,7 +3,8 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { WidgetTracker } from '@jupyterlab/apputils';
+import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -11,7 +12,7 @@ import { CommandIDs, WORKLOAD_ARGS, workloadOf } from '../commands';
 import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { DetailsWidget } from '../widgets/details';
-import type { IWorkload } from '../wire';
+import { chooseMine, showTab, workloadActions } from './workloadTab';
 
 type DetailsTracker = WidgetTracker<MainAreaWidget<DetailsWidget>>;
 
@@ -37,7 +38,9 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Its life, why it waits, its log and what it uses'),
       describedBy: { args: WORKLOAD_ARGS },
       execute: async args => {
-        const workload = workloadOf(args) ?? (await choose(model, trans));
+        const workload =
+          workloadOf(args) ??
+          (await chooseMine(model, trans.__('Show which workload?'), trans));
         if (workload !== null) {
           await open(app, model, tracker, workload, trans);
         }
@@ -51,18 +54,6 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-async function choose(
-  model: IEngineModel,
-  trans: TranslationBundle
-): Promise<string | null> {
-  const { chooseWorkload } = await import('../choose');
-  return chooseWorkload(
-    model.workloads.filter(each => model.isMine(each)),
-    trans.__('Show which workload?'),
-    trans
-  );
-}
-
 /** Show a workload: the widget that has it, else a new one. */
 async function open(
   app: JupyterFrontEnd,
@@ -72,37 +63,22 @@ async function open(
   trans: TranslationBundle
 ): Promise<void> {
   const { DetailsWidget } = await import('../widgets/details');
-  const known = tracker.find(({ content }) => content.workload === workload);
-  if (known) {
-    app.shell.activateById(known.id);
-    return;
-  }
-  const forOne =
-    (command: string) =>
-    ({ id }: IWorkload): void => {
-      void app.commands.execute(command, { workload: id });
-    };
-  const widget = new MainAreaWidget({
-    content: new DetailsWidget({
-      model,
-      workload,
-      trans,
-      actions: {
-        stop: forOne(CommandIDs.stopWorkload),
-        suspend: forOne(CommandIDs.suspendWorkload),
-        resume: forOne(CommandIDs.resumeWorkload)
-      },
-      copy: (id, change) => {
-        void app.commands.execute(CommandIDs.newWorkload, {
-          copy: id,
-          ...(change && { change: toJson(change) })
-        });
-      }
-    })
-  });
-  widget.toolbar.hide();
-  widget.id = `jp-runai-details-${workload}`;
-  app.shell.add(widget, 'main');
-  app.shell.activateById(widget.id);
-  await tracker.add(widget);
+  await showTab(
+    app,
+    tracker,
+    workload,
+    () =>
+      new DetailsWidget({
+        model,
+        workload,
+        trans,
+        actions: workloadActions(app),
+        copy: (id, change) => {
+          void app.commands.execute(CommandIDs.newWorkload, {
+            copy: id,
+            ...(change && { change: toJson(change) })
+          });
+        }
+      })
+  );
 }

@@ -3,14 +3,15 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { WidgetTracker } from '@jupyterlab/apputils';
+import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { CommandIDs, WORKLOAD_ARGS, workloadOf } from '../commands';
 import { IEngineModel } from '../tokens';
 import type { LogWidget } from '../widgets/log';
-import type { IWorkload } from '../wire';
+import { chooseMine, showTab, workloadActions } from './workloadTab';
 
 type LogTracker = WidgetTracker<MainAreaWidget<LogWidget>>;
 
@@ -28,13 +29,15 @@ export const logPlugin: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
-    const tracker: LogTracker = new WidgetTracker({ namespace: 'runai-logs' });
+    const tracker: LogTracker = new WidgetTracker({ namespace: 'runai-log' });
     app.commands.addCommand(CommandIDs.openLog, {
       label: trans.__('Show the Log of a GPU Workload…'),
       caption: trans.__('Follow what a workload writes'),
       describedBy: { args: WORKLOAD_ARGS },
       execute: async args => {
-        const workload = workloadOf(args) ?? (await choose(model, trans));
+        const workload =
+          workloadOf(args) ??
+          (await chooseMine(model, trans.__('Show which log?'), trans));
         if (workload !== null) {
           await open(app, model, tracker, workload, trans);
         }
@@ -48,18 +51,6 @@ export const logPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-async function choose(
-  model: IEngineModel,
-  trans: TranslationBundle
-): Promise<string | null> {
-  const { chooseWorkload } = await import('../choose');
-  return chooseWorkload(
-    model.workloads.filter(each => model.isMine(each)),
-    trans.__('Show which log?'),
-    trans
-  );
-}
-
 /** Show the log of a workload: the widget that has it, else a new one. */
 async function open(
   app: JupyterFrontEnd,
@@ -69,30 +60,16 @@ async function open(
   trans: TranslationBundle
 ): Promise<void> {
   const { LogWidget } = await import('../widgets/log');
-  const known = tracker.find(({ content }) => content.workload === workload);
-  if (known) {
-    app.shell.activateById(known.id);
-    return;
-  }
-  const forOne =
-    (command: string) =>
-    ({ id }: IWorkload): void => {
-      void app.commands.execute(command, { workload: id });
-    };
-  const widget = new MainAreaWidget({
-    content: new LogWidget({
-      model,
-      workload,
-      trans,
-      actions: {
-        stop: forOne(CommandIDs.stopWorkload),
-        suspend: forOne(CommandIDs.suspendWorkload),
-        resume: forOne(CommandIDs.resumeWorkload)
-      }
-    })
-  });
-  widget.id = `jp-runai-log-${workload}`;
-  app.shell.add(widget, 'main');
-  app.shell.activateById(widget.id);
-  await tracker.add(widget);
+  await showTab(
+    app,
+    tracker,
+    workload,
+    () =>
+      new LogWidget({
+        model,
+        workload,
+        trans,
+        actions: workloadActions(app)
+      })
+  );
 }

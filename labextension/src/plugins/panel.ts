@@ -8,7 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs, NO_ARGS } from '../commands';
 import { IEngineModel } from '../tokens';
-import type { IWorkload } from '../wire';
+import { forOne, workloadActions } from './workloadTab';
 import { PanelWidget } from '../widgets/panel';
 
 /** Among other extensions' panels, below the application's own. */
@@ -29,25 +29,18 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
     const { commands, shell } = app;
-    const forOne =
-      (command: string) =>
-      ({ id }: IWorkload): void => {
-        void commands.execute(command, { workload: id });
-      };
     const panel = new PanelWidget({
       model,
       trans,
       actions: {
-        openDetails: forOne(CommandIDs.openDetails),
+        openDetails: forOne(app, CommandIDs.openDetails),
         openTable: () => {
           void commands.execute(CommandIDs.openTable);
         },
         submit: () => {
           void commands.execute(CommandIDs.newWorkload);
         },
-        stop: forOne(CommandIDs.stopWorkload),
-        suspend: forOne(CommandIDs.suspendWorkload),
-        resume: forOne(CommandIDs.resumeWorkload),
+        ...workloadActions(app),
         simulate: devices => {
           void (devices === null
             ? commands.execute(CommandIDs.useOwnDevices)

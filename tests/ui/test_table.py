@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Response, expect
 
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until
@@ -77,14 +79,24 @@ def test_the_layout_of_the_table_is_remembered(lab: Lab, page: Page) -> None:
     titles = grid.locator(".jp-Runai-columnButton .jp-Runai-name")
     expect(titles.nth(0)).to_have_text("State")
     expect(titles.nth(2)).to_have_text("Project")
-    # The application saves its state a moment after the last change.
-    with page.expect_response(lambda answer: "/lab/api/workspaces" in answer.url and answer.request.method == "PUT"):
+    # The application saves its state a moment after the last change, and for other reasons before.
+    with page.expect_response(saves_width_of("queue")):
         grid.get_by_role("button", name="Project").press("Shift+ArrowRight")
     page.reload()
     grid = page.get_by_role("grid", name="Workloads")
     titles = grid.locator(".jp-Runai-columnButton .jp-Runai-name")
     expect(titles.nth(0)).to_have_text("State")
     expect(titles.nth(2)).to_have_text("Project")
+
+
+def saves_width_of(column: str) -> Callable[[Response], bool]:
+    def saves(answer: Response) -> bool:
+        if "/lab/api/workspaces" not in answer.url or answer.request.method != "PUT":
+            return False
+        state = json.loads(answer.request.post_data or "{}")["data"]
+        return column in state.get("jupyter-runai:table", {}).get("sizing", {})
+
+    return saves
 
 
 def test_the_table_by_keyboard_alone(lab: Lab, page: Page) -> None:

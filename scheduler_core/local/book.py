@@ -16,6 +16,7 @@ from scheduler_core.accounting.holding import Entry
 from scheduler_core.errors import EngineDefect, NotFound, RunaiError
 from scheduler_core.local.feed import Feed
 from scheduler_core.local.holding import entries_of
+from scheduler_core.local.interning import Interner
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.store import Store
 from scheduler_core.model import Verdict
@@ -41,6 +42,7 @@ class Book:
         self._workloads: dict[str, Workload] = {}
         self._trash: dict[str, Workload] = {}
         self._by_key: dict[str, str] = {}
+        self._interner = Interner()
         self._numbers: dict[str, int] = {}
         self._unwritten: dict[str, list[Entry]] = {}
         self._deciding: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -49,7 +51,7 @@ class Book:
         self._names = Counter(workload.name for workload in self._workloads.values())
 
     def _take_up(self, record: Record) -> None:
-        workload = record.workload
+        workload = self._interner.interned(record.workload)
         if workload.deleted is not None:
             self._trash[workload.id] = workload
             return
@@ -224,7 +226,7 @@ class Book:
         record = replace(before, workload=workload, spec=replace(before.spec, key=None))
         await self._store.put(record)
         if self._forget(before):
-            self._trash[workload_id] = workload
+            self._trash[workload_id] = self._interner.interned(workload)
         return record
 
     async def restore(self, workload_id: str) -> Workload:
@@ -277,6 +279,7 @@ class Book:
         """The store has it: what has ended need not be kept whole any more."""
         if record.workload.has_ended and self._live.get(record.workload.id) is record:
             del self._live[record.workload.id]
+            self._workloads[record.workload.id] = self._interner.interned(record.workload)
 
     def _show(self, record: Record) -> None:
         self._set(record)

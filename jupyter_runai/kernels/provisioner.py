@@ -73,6 +73,11 @@ class RunaiProvisioner(LocalProvisioner):
         return self.parent
 
     @property
+    def workload_id(self) -> str | None:
+        """The workload that holds the kernel's devices; null while there is none."""
+        return None if self._lease is None else self._lease.workload.id
+
+    @property
     def has_process(self) -> bool:
         return self._is_launched
 
@@ -126,7 +131,7 @@ class RunaiProvisioner(LocalProvisioner):
 
     async def get_provisioner_info(self) -> dict[str, Any]:
         info: dict[str, Any] = await super().get_provisioner_info()
-        return info | {"workload": None if self._lease is None else self._lease.workload.id}
+        return info | {"workload": self.workload_id}
 
     def _launch(self, cmd: list[str], env: dict[str, str]) -> KernelLaunch:
         file = str(Path(self._manager.connection_file).resolve())

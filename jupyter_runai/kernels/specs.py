@@ -31,19 +31,31 @@ def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_pr
         ) from None
     spec: dict[str, Any] = get_kernel_dict()
     spec["argv"][0] = sys.executable
-    spec["display_name"] = display_name
-    spec["metadata"] = {
-        **spec.get("metadata", {}),
-        "kernel_provisioner": {"provisioner_name": _PROVISIONER, "config": config},
-    }
+    place = sys.prefix if sys_prefix else None
+    return write_spec(KernelSpecManager(), PREFIX + profile, leased(spec, display_name, config), place)
+
+
+def leased(spec: dict[str, Any], display_name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The same kernel under a lease of what `config` asks for."""
+    stanza = {"provisioner_name": _PROVISIONER, "config": config}
+    metadata = {**spec.get("metadata", {}), "kernel_provisioner": stanza}
+    return {**spec, "display_name": display_name, "metadata": metadata}
+
+
+def write_spec(manager: KernelSpecManager, name: str, spec: dict[str, Any], prefix: str | None = None) -> Path:
+    """Write a kernelspec, for the user or below a prefix; its folder.
+
+    Raises:
+        NotAllowed: the folder cannot be written.
+    """
     try:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "kernel.json").write_text(json.dumps(spec, indent=1))
             Path(folder).chmod(0o755)
-            place = {"prefix": sys.prefix} if sys_prefix else {"user": True}
-            return Path(KernelSpecManager().install_kernel_spec(folder, PREFIX + profile, **place))
+            place = {"prefix": prefix} if prefix else {"user": True}
+            return Path(manager.install_kernel_spec(folder, name, **place))
     except OSError as error:
-        hint = "Leave --sys-prefix out." if sys_prefix else ""
+        hint = "Leave --sys-prefix out." if prefix else ""
         raise NotAllowed(f"The kernelspec cannot be written: {error}.", hint) from None
 
 
@@ -80,3 +92,11 @@ def remove_spec(profile: str) -> Path:
         raise NotFound(f"The profile {profile!r} has just been removed.") from None
     except OSError as error:
         raise NotAllowed(f"The kernelspec cannot be removed: {error}.") from None
+
+
+def amount_words(config: dict[str, Any]) -> str:
+    """What a kernelspec asks for, as people say it."""
+    if config.get("gpu_memory_mib"):
+        return f"{config['gpu_memory_mib'] / 1024:g} GB of a GPU"
+    gpu = config.get("gpu", "0")
+    return f"{gpu} GPU" if gpu in ("0", "1") or not str(gpu).isdecimal() else f"{gpu} GPUs"

@@ -36,7 +36,12 @@ class Handler(APIHandler):
 
     @property
     def context(self) -> Context:
-        return Context(self.settings["runai_client"].engine, Path(self.settings["server_root_dir"]).expanduser())
+        return Context(
+            self.settings["runai_client"].engine,
+            Path(self.settings["server_root_dir"]).expanduser(),
+            self.kernel_manager,
+            self.kernel_spec_manager,
+        )
 
     def query(self, kind: type[T]) -> T:
         """The query's arguments; those that the route does not know are other layers'.

@@ -68,6 +68,8 @@ ROUTES: tuple[Route, ...] = (
     _look(f"{_ONE}/measurements", verbs.measurements),
     _look(f"{_ONE}/results", verbs.results),
     _look(f"{_ONE}/logs", verbs.logs),
+    _look("leases", verbs.leases),
+    _change("kernelspecs", verbs.lease_kernel, status=201),
     _look("submission-schema.json", verbs.submission_schema),
     _look("openapi.json", verbs.interface, ENGINE),
 )

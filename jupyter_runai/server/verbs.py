@@ -15,19 +15,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jupyter_runai.client.aio import joined
+from jupyter_runai.kernels.derived import derived_spec
 from jupyter_runai.server import wire
 from jupyter_runai.surroundings import text_environment
 from scheduler_core.accounting.usage import Usage
 from scheduler_core.engine import Engine
+from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, Verdict
-from scheduler_core.workload import EngineInfo, Explanation, Resized, Scale, Workload, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, EngineInfo, Explanation, Resized, Scale, Workload, WorkloadSpec
 
 
 class Context(Struct, frozen=True):
-    """What verbs work on: the engine, and the folder that relative paths begin at."""
+    """What verbs work on: the engine, the folder that relative paths begin at, and the server's managers of kernels."""
 
     engine: Engine
     root: Path
+    kernels: Any
+    kernelspecs: Any
 
 
 async def info(context: Context) -> EngineInfo:
@@ -144,6 +148,32 @@ async def logs(context: Context, workload_id: str, query: wire.LogRange) -> wire
     of_task = f"-{query.task}" if query.task else ""
     pieces = _output(context.engine, workload_id, query)
     return wire.TextStream(pieces, saved_as=f"{name}{of_task}.log" if query.download else None)
+
+
+async def leases(context: Context) -> wire.KernelLeaseList:
+    """Which workload each kernel of this server is."""
+    provisioners = (
+        (kernel, getattr(context.kernels.get_kernel(kernel), "provisioner", None))
+        for kernel in context.kernels.list_kernel_ids()
+    )
+    workloads = ((kernel, getattr(provisioner, "workload_id", None)) for kernel, provisioner in provisioners)
+    return wire.KernelLeaseList(tuple(wire.KernelLease(kernel, found) for kernel, found in workloads if found))
+
+
+async def lease_kernel(context: Context, body: wire.LeasedKernel) -> wire.KernelSpecName:
+    """Offer a kernel on a share of a device, to be started by the name of its kernelspec."""
+    try:
+        TaskRequest(gpu=body.gpu, gpu_memory_mib=body.gpu_memory_mib)
+    except ValueError as error:
+        raise InvalidRequest(f"The request is not valid: {error}.") from None
+    asked = {
+        "gpu": "" if body.gpu in (0, "", "0") else str(body.gpu),
+        "gpu_memory_mib": body.gpu_memory_mib,
+        "project": "" if body.project == DEFAULT_QUEUE else body.project,
+        "preemptible": body.preemptible,
+    }
+    config = {name: value for name, value in asked.items() if value}
+    return wire.KernelSpecName(*derived_spec(context.kernelspecs, body.base, config))
 
 
 async def submission_schema(context: Context) -> dict[str, Any]:

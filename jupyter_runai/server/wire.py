@@ -8,10 +8,11 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from scheduler_core.accounting.usage import UsageBy, UsageStep
-from scheduler_core.workload import Device, Measurement, QueueStatus, Step, TaskStatus, Workload
+from scheduler_core.workload import DEFAULT_QUEUE, Device, Measurement, QueueStatus, Step, TaskStatus, Workload
 
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 TaskIndex = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Time = Annotated[float, Meta(ge=0, le=1e11)]
 
 
@@ -19,6 +20,36 @@ class Simulate(Struct, frozen=True, forbid_unknown_fields=True):
     """Which devices to simulate, such as `2xA100-80GB`; null for the machine's own."""
 
     devices: str | None
+
+
+class LeasedKernel(Struct, frozen=True, forbid_unknown_fields=True):
+    """A kernel on a share of a device: that of the kernelspec `base`, with what it asks for and of whose quota."""
+
+    base: Text
+    gpu: int | str = 0
+    gpu_memory_mib: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    project: Text = DEFAULT_QUEUE
+    preemptible: bool = False
+
+
+class KernelSpecName(Struct, frozen=True):
+    """A kernelspec, and what people see of it."""
+
+    name: str
+    display_name: str
+
+
+class KernelLease(Struct, frozen=True):
+    """A kernel of this server, and the workload that holds its devices."""
+
+    kernel: str
+    workload: str
+
+
+class KernelLeaseList(Struct, frozen=True):
+    """The kernels of this server that are workloads."""
+
+    leases: tuple[KernelLease, ...]
 
 
 class WorkloadList(Struct, frozen=True):

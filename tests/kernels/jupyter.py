@@ -65,9 +65,9 @@ class Jupyter:
 
     # The server says that it runs a moment before it listens.
     @stamina.retry(on=ConnectionRefusedError, attempts=20, timeout=20)
-    async def ask(self, method: str, path: str, body: object = None) -> HTTPResponse:
+    async def ask(self, method: str, path: str, body: object = None, of: str = "api") -> HTTPResponse:
         return await AsyncHTTPClient().fetch(
-            f"http://{self._address}/api/{path}",
+            f"http://{self._address}/{of}/{path}",
             method=method,
             headers=self._headers,
             body=None if body is None else json.dumps(body),

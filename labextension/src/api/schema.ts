@@ -412,6 +412,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/leases": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Which workload each kernel of this server is.
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["leases"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/kernelspecs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Offer a kernel on a share of a device, to be started by the name of its kernelspec.
+         * @description Asks the authoriser for `write` on `runai:workloads`.
+         */
+        readonly post: operations["lease_kernel"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/submission-schema.json": {
         readonly parameters: {
             readonly query?: never;
@@ -1124,6 +1164,44 @@ export interface components {
          */
         readonly ResultFolder: {
             readonly path: string;
+        };
+        /**
+         * KernelLeaseList
+         * @description The kernels of this server that are workloads.
+         */
+        readonly KernelLeaseList: {
+            readonly leases: readonly components["schemas"]["KernelLease"][];
+        };
+        /**
+         * KernelLease
+         * @description A kernel of this server, and the workload that holds its devices.
+         */
+        readonly KernelLease: {
+            readonly kernel: string;
+            readonly workload: string;
+        };
+        /**
+         * LeasedKernel
+         * @description A kernel on a share of a device: that of the kernelspec `base`, with what it asks for and of whose quota.
+         */
+        readonly LeasedKernel: {
+            readonly base: string;
+            /** @default 0 */
+            readonly gpu?: number | string;
+            /** @default 0 */
+            readonly gpu_memory_mib?: number;
+            /** @default default */
+            readonly project?: string;
+            /** @default false */
+            readonly preemptible?: boolean;
+        };
+        /**
+         * KernelSpecName
+         * @description A kernelspec, and what people see of it.
+         */
+        readonly KernelSpecName: {
+            readonly name: string;
+            readonly display_name: string;
         };
         readonly ClientMessage: components["schemas"]["Follow"] | components["schemas"]["Unfollow"];
         readonly ServerMessage: components["schemas"]["EngineState"] | components["schemas"]["WorkloadChanged"] | components["schemas"]["WorkloadDeleted"] | components["schemas"]["DevicesChanged"] | components["schemas"]["QueuesChanged"] | components["schemas"]["Heartbeat"] | components["schemas"]["LogChunk"] | components["schemas"]["LogEnd"] | components["schemas"]["StreamError"];
@@ -1843,6 +1921,68 @@ export interface operations {
                 };
                 content: {
                     readonly "text/plain": string;
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly leases: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["KernelLeaseList"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly lease_kernel: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LeasedKernel"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["KernelSpecName"];
                 };
             };
             /** @description A refusal. */

@@ -1,0 +1,79 @@
+"""What "Start kernel with GPU" asks of the server: a kernelspec on a share, and which workload a kernel is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_runai.client import Client
+from tests.kernels.jupyter import Jupyter
+
+
+async def asked(server: Jupyter, **body: Any) -> dict[str, Any]:
+    """The server's answer, its status beside it."""
+    answer = await server.ask("POST", "kernelspecs", body, of="jupyter-runai")
+    record: dict[str, Any] = json.loads(answer.body)
+    return {"status": answer.code, **record}
+
+
+async def leases(server: Jupyter) -> list[dict[str, Any]]:
+    answer = await server.ask("GET", "leases", of="jupyter-runai")
+    found: list[dict[str, Any]] = json.loads(answer.body)["leases"]
+    return found
+
+
+async def test_a_kernel_starts_on_what_was_asked_for(server: Jupyter, client: Client, tmp_path: Path) -> None:
+    spec = await asked(server, base="python3", gpu="0.25")
+    assert spec == {"status": 201, "name": "runai-python3-0.25-gpu", "display_name": "Python 3 (0.25 GPU)"}
+    assert await leases(server) == []
+    kernel = await server.start(spec["name"])
+    (workload,) = client.list()
+    assert workload.request.gpu == "0.25"
+    assert await leases(server) == [{"kernel": kernel.id, "workload": workload.id}]
+    assert await kernel.value("__import__('os').environ['RUNAI_GPU_PORTION']") == "'0.25'"
+    await kernel.shut_down()
+    assert await leases(server) == []
+
+
+async def test_a_kernel_without_a_lease_is_no_workload(server: Jupyter, client: Client) -> None:
+    await server.start("python3")
+    assert await leases(server) == []
+
+
+async def test_the_same_request_has_the_same_kernelspec(server: Jupyter, tmp_path: Path) -> None:
+    first = await asked(server, base="python3", gpu="0.25", project="vision", preemptible=True)
+    file = tmp_path / "DATA" / "kernels" / first["name"] / "kernel.json"
+    written = file.stat().st_mtime_ns
+    assert first["display_name"] == "Python 3 (0.25 GPU, vision, preemptible)"
+    assert await asked(server, base="python3", gpu="0.25", project="vision", preemptible=True) == first
+    assert file.stat().st_mtime_ns == written
+    config = json.loads(file.read_text())["metadata"]["kernel_provisioner"]["config"]
+    assert config == {"gpu": "0.25", "project": "vision", "preemptible": True}
+
+
+async def test_another_share_is_made_from_the_same_kernel(server: Jupyter) -> None:
+    first = await asked(server, base="python3", gpu="0.25")
+    second = await asked(server, base=first["name"], gpu=2)
+    assert (second["name"], second["display_name"]) == ("runai-python3-2-gpus", "Python 3 (2 GPUs)")
+    third = await asked(server, base="runai-half", gpu_memory_mib=20480)
+    assert third["display_name"] == "Python 3 (20 GB of a GPU)"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        ({"base": "python3"}, 400, "asks for no GPU"),
+        ({"base": "python3", "gpu": "much"}, 400, "much"),
+        ({"base": "python3", "gpu": "0.5", "gpu_memory_mib": 1}, 400, "one form"),
+        ({"base": "no-such", "gpu": "0.5"}, 404, "no-such"),
+        ({"base": "../../etc", "gpu": "0.5"}, 404, "etc"),
+        ({"base": "python3", "gpu": "0.5", "argv": ["sh"]}, 400, "argv"),
+    ],
+)
+async def test_what_cannot_be_is_refused(server: Jupyter, body: dict[str, Any], status: int, sentence: str) -> None:
+    refused = await asked(server, **body)
+    assert refused["status"] == status
+    assert sentence in refused["message"]

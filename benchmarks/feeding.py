@@ -56,14 +56,15 @@ class Feed:
         """A full state, then as many changes a second as are asked for; again whenever it starts over."""
         while True:
             self._is_over.clear()
-            epoch, seq = f"feed{next(self._epochs)}", count(1)
-            yield self._state(epoch)
+            number, seq = next(self._epochs), count(1)
+            epoch = f"feed{number}"
+            yield self._state(epoch, number)
             began, sent = time.monotonic(), 0
             while not self._is_over.is_set():
                 due = int((time.monotonic() - began) * self._rate)
-                for number in range(sent, due):
-                    place = number * 7919 % len(self._workloads)
-                    self._workloads[place] = changed(self._workloads[place], number)
+                for change in range(sent, due):
+                    place = change * 7919 % len(self._workloads)
+                    self._workloads[place] = changed(self._workloads[place], change)
                     yield WorkloadChanged(epoch=epoch, seq=next(seq), workload=self._workloads[place])
                 sent = due
                 await asyncio.sleep(STEP_S)
@@ -71,7 +72,7 @@ class Feed:
     async def close(self) -> None:
         return
 
-    def _state(self, epoch: str) -> EngineState:
+    def _state(self, epoch: str, number: int) -> EngineState:
         devices = tuple(
             Device(
                 id=f"GPU-{index}",
@@ -95,7 +96,8 @@ class Feed:
                 host="here",
                 user=USERS[0],
                 pid=1,
-                simulated="8xA100-80GB",
+                # Another engine each time: what it begins with is no news to the application's own event stream.
+                simulated=f"8xA100-{80 + number}GB",
                 notice="",
                 survives=(),
             ),

@@ -108,7 +108,7 @@ test-long: $(NOW)/linked
 	python -m tests.planning.properties $(or $(SEEDS),100000)
 
 bench: $(NOW)/linked
-	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py,$(wildcard benchmarks/*.py)); do \
+	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py benchmarks/feeding.py,$(wildcard benchmarks/*.py)); do \
 	  echo "▸ $$file"; python $$file || exit 1; done
 	@if [ -n "$(OPENB)" ]; then echo "▸ benchmarks/openb.py"; python benchmarks/openb.py "$(OPENB)"; else \
 	  echo "benchmarks/openb.py is left out: give the folder of the trace, make bench OPENB=FOLDER"; fi

@@ -1,15 +1,19 @@
 import { Poll } from '@lumino/polling';
 import type { ISignal } from '@lumino/signaling';
-import { useEffect, useState } from 'react';
+import { startTransition, useEffect, useState } from 'react';
 
 /** Anything that says when it has changed. */
 export interface IChanging {
   readonly changed: ISignal<unknown, void>;
 }
 
+/** How far renderings are apart at least while changes rain, in milliseconds: more often nobody can read. */
+const PAUSE_MS = 100;
+
 /**
- * Render again when something has changed, at most once a frame however many
- * events arrive, and not at all while nobody looks.
+ * Render again when something has changed: in the next frame after a calm, a
+ * few times a second however many events arrive, and not at all while nobody
+ * looks.
  */
 export function useChanges(source: IChanging, isActive: boolean): void {
   const [, setRevision] = useState(0);
@@ -18,15 +22,28 @@ export function useChanges(source: IChanging, isActive: boolean): void {
       return;
     }
     let frame = 0;
-    const onChanged = (): void => {
-      frame ||= requestAnimationFrame(() => {
-        frame = 0;
+    let last = -Infinity;
+    const render = (): void => {
+      // What somebody types or presses comes before news.
+      startTransition(() => {
         setRevision(revision => revision + 1);
       });
     };
+    const onFrame = (time: number): void => {
+      if (time - last < PAUSE_MS) {
+        frame = requestAnimationFrame(onFrame);
+        return;
+      }
+      frame = 0;
+      last = time;
+      render();
+    };
+    const onChanged = (): void => {
+      frame ||= requestAnimationFrame(onFrame);
+    };
     source.changed.connect(onChanged);
     // Something may have changed while nobody looked.
-    onChanged();
+    render();
     return () => {
       source.changed.disconnect(onChanged);
       cancelAnimationFrame(frame);

@@ -15,6 +15,7 @@ from jupyter_runai.reports.period import EXAMPLES
 from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
+from scheduler_core.quantities import is_size
 from scheduler_core.workload import PRIORITIES, Kind, Scale
 
 _LONG_OPTION = re.compile(r"--([a-z][a-z-]*)")
@@ -121,7 +122,7 @@ def what_to_resize(options: argparse.Namespace, own: str | None) -> tuple[str, a
 
 def _amount(text: str) -> tuple[int | str, int]:
     try:
-        return (0, types.memory(text)) if types.is_size(text) else (types.gpu(text), 0)
+        return (0, types.memory(text)) if is_size(text) else (types.gpu(text), 0)
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{error}.".replace("--gpu", "the amount"), "Try: %runai resize NAME 0.25") from None
 

@@ -25,9 +25,9 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 from msgspec import Meta, Struct
 
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
-from scheduler_core.local.written import Written
 from scheduler_core.model import GpuQuota, HostQuota, Queue
 from scheduler_core.workload import DEFAULT_QUEUE
+from scheduler_core.written import WrittenToml
 
 FILE = "projects.toml"
 
@@ -166,7 +166,7 @@ def parse_projects(text: str, name: str = FILE) -> Projects:
 class _Parser:
     def __init__(self, text: str, name: str) -> None:
         self._name = name
-        self._written = Written(text, name, BadProjects)
+        self._written = WrittenToml(text, name, BadProjects)
         self._bad = self._written.bad
         self._content = self._written.content
 

@@ -33,7 +33,7 @@ from scheduler_core.local.paths import SHARED_DIRECTORY_VARIABLE, is_roots_alone
 from scheduler_core.local.settings import WatchdogSettings
 from scheduler_core.local.sharing import HOOKS
 from scheduler_core.local.survival import user_name
-from scheduler_core.local.written import Written
+from scheduler_core.written import WrittenToml
 
 _EVERYBODY_PASSES = 0o755
 
@@ -99,7 +99,7 @@ def parse_shared(text: str, name: str) -> SharedSettings:
     Raises:
         BadConfiguration: with the line and why.
     """
-    written = Written(text, name, BadConfiguration)
+    written = WrittenToml(text, name, BadConfiguration)
     settings = written.fields([], written.content, SharedSettings)
     for key in ("directory", "projects"):
         value = getattr(settings, key)

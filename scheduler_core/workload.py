@@ -225,8 +225,9 @@ class TaskStatus(_Seen, frozen=True, kw_only=True):
 class Notice(_Seen, frozen=True, kw_only=True):
     """What a rule of its project has to say to a workload's owner, in a sentence said `at` a time.
 
-    `rule` is `idle`, `max_time` or another field of policies. What it counts it counts from `since` on; `acts_at` is
-    when the `action` follows, null once it has been taken. It was put off at `snoozed`, which can be done once.
+    `rule` is `idle`, `max_time` or another field of policies; `stage` counts its warnings. What it counts it counts
+    from `since` on; `acts_at` is when the `action` follows, null once it has been taken. It was put off at `snoozed`,
+    which can be done once.
     """
 
     rule: str
@@ -234,6 +235,7 @@ class Notice(_Seen, frozen=True, kw_only=True):
     at: float
     since: float
     action: Action
+    stage: int = 0
     acts_at: float | None = None
     snoozed: float | None = None
 

@@ -19,11 +19,12 @@ _NOTHING = FieldPolicy()
 
 
 class Breach(Struct, frozen=True, kw_only=True):
-    """A field that is not as its policy says, in a sentence, and what to do."""
+    """A field that is not as its policy says, in a sentence, and what to do; `is_missing` where it was not said."""
 
     field: str
     message: str
     hint: str
+    is_missing: bool = False
 
 
 class Admitted(Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ def admitted(spec: WorkloadSpec, policy: Policy, offer: Offer) -> Admitted:
     found = tuple(breaches(filled, policy, offer))
     if found:
         raise refused(found)
-    filled, models = _on_allowed_models(filled, policy, offer)
+    filled, models = on_allowed_models(filled, policy, offer)
     limit = policy.fields.get("max_time", _NOTHING).max
     if limit is not None and filled.max_run_s is None:
         notes = [*notes, f"stopped after {because('max_time', replace(limit, bounded='at most'))}"]
@@ -69,6 +70,7 @@ def breaches(spec: WorkloadSpec, policy: Policy, offer: Offer) -> Iterator[Breac
                 field=name,
                 message=f"{name} is missing: {holds.required.source} requires it.",
                 hint=f"Say it: {_option(name)}.",
+                is_missing=True,
             )
         elif value is not None:
             yield from _out_of_range(field, value, holds)
@@ -166,7 +168,7 @@ def _not_among(name: str, given: str, holds: FieldPolicy) -> Breach:
     )
 
 
-def _on_allowed_models(spec: WorkloadSpec, policy: Policy, offer: Offer) -> tuple[WorkloadSpec, list[str]]:
+def on_allowed_models(spec: WorkloadSpec, policy: Policy, offer: Offer) -> tuple[WorkloadSpec, list[str]]:
     """A submission that any device would do for, kept off the models that its policy does not allow."""
     holds = policy.fields.get(MODELS, _NOTHING)
     wanted = spec.request.models if spec.request.models is not None else tuple(offer.models)

@@ -11,7 +11,7 @@ from scheduler_core.policies.fields import FIELDS
 from scheduler_core.policies.layers import warnings_of
 from scheduler_core.policies.policy import IdlePolicy, Policy, Said
 from scheduler_core.quantities import time_text
-from scheduler_core.workload import Kind
+from scheduler_core.workload import Action, Kind
 
 _WORDS = {"default": "by default", "min": "at least", "max": "at most", "options": "one of"}
 
@@ -36,6 +36,28 @@ class PolicyClauses(Struct, frozen=True, kw_only=True):
     project: str
     kind: Kind
     clauses: tuple[Clause, ...]
+
+
+class Hit(Struct, frozen=True, kw_only=True):
+    """A workload that policies act on or warn of: what is said of it, and when (null: at once) the action follows.
+
+    `is_new` where the present policies do not.
+    """
+
+    workload: str
+    name: str
+    owner: str
+    project: str
+    message: str
+    action: Action
+    acts_at: float | None
+    is_new: bool
+
+
+class PolicyCheck(Struct, frozen=True, kw_only=True):
+    """Whom a file of policies would hit now; nothing is done to them."""
+
+    hits: tuple[Hit, ...]
 
 
 def clauses_of(policy: Policy) -> PolicyClauses:

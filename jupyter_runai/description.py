@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from jupyter_runai.client import Client
+from jupyter_runai.policies import notice_words
 from jupyter_runai.use import last_second, use_sentence
 from jupyter_runai.waiting import waiting_words
 from jupyter_runai.words import asked_for, duration, elapsed, held, moment, state_words, table
@@ -68,6 +69,7 @@ def _figures(description: Description) -> Iterator[tuple[str, str]]:
     yield "state", state_words(workload)
     yield "waits for", " · ".join(waiting_words(workload)) if workload.state == "pending" else ""
     yield "reason", workload.reason
+    yield "rule", notice_words(workload, time.time())
     yield "asks for", asked_for(workload.request, workload.tasks)
     if workload.next_request is not None or workload.next_scale is not None:
         tasks = workload.tasks if workload.next_scale is None else workload.next_scale.tasks

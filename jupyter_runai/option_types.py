@@ -8,20 +8,12 @@ import time
 
 from jupyter_runai.reports.period import moment
 from scheduler_core.model import gpu_amount
+from scheduler_core.quantities import mib_of, seconds_of
 from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, Scale
 
 AUTO = "auto"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
-_SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[KMGT])(i?B)?", re.IGNORECASE)
-_TIME = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)\s*(?P<unit>[smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_MIB = {"K": 1 / 1024, "M": 1, "G": 1024, "T": 1024 * 1024}
 _MOST = 1_000_000
-
-
-def is_size(text: str) -> bool:
-    """Whether it is written as a memory size."""
-    return _SIZE.fullmatch(text) is not None
 
 
 def gpu(text: str) -> int | str:
@@ -51,13 +43,10 @@ def devices(text: str) -> int:
 
 def memory(text: str) -> int:
     """A memory size in MiB: 20G is 20480."""
-    match = _SIZE.fullmatch(text.strip())
-    mib = float(match["number"]) * _MIB[match["unit"].upper()] if match else 0
-    if mib < 1:
-        raise argparse.ArgumentTypeError(f"a memory size is written like 20G or 512M, not {text}")
-    if mib > _MOST * _MIB["T"]:
-        raise argparse.ArgumentTypeError(f"no device has more memory than {_MOST:,}T")
-    return int(mib)
+    try:
+        return mib_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def retries(text: str) -> int:
@@ -99,11 +88,10 @@ def index(text: str) -> int:
 
 def seconds(text: str) -> float:
     """A time in seconds: 2h is 7200."""
-    match = _TIME.fullmatch(text.strip())
-    time = float(match["number"]) * _SECONDS[match["unit"]] if match else 0
-    if not 0 < time <= _MOST * _SECONDS["d"]:
-        raise argparse.ArgumentTypeError(f"a time is written like 30s, 90m, 2h or 1d, not {text}")
-    return time
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def name(text: str) -> str:

@@ -15,7 +15,8 @@ from jupyter_runai.reports.period import EXAMPLES
 from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import PRIORITIES, Kind, Scale
+from scheduler_core.quantities import is_size
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, Scale
 
 _LONG_OPTION = re.compile(r"--([a-z][a-z-]*)")
 
@@ -33,7 +34,19 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     which = parsers["list"].add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="those that have ended too")
     which.add_argument("--deleted", action="store_true", help="those that can be restored")
-    for verb in ("describe", "logs", "suspend", "resume", "scale", "stop", "explain", "export", "delete", "restore"):
+    for verb in (
+        "describe",
+        "logs",
+        "suspend",
+        "resume",
+        "scale",
+        "stop",
+        "snooze",
+        "explain",
+        "export",
+        "delete",
+        "restore",
+    ):
         parsers[verb].add_argument("workload", help="its name or id")
     parsers["logs"].add_argument("--task", type=types.index, default=0, metavar="N", help="of several tasks this one's")
     parsers["resize"].add_argument("words", nargs="*", metavar="[workload] amount", help="without a name its own")
@@ -48,6 +61,10 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
         _add_usage(parsers[verb])
     parsers["report"].add_argument("--format", choices=["table", "csv", "parquet", "html"], help="else by --output")
     parsers["report"].add_argument("-o", "--output", metavar="FILE", help="where to write it")
+    for verb in ("policy show", "policy explain"):
+        parsers[verb].add_argument("--kind", choices=list(get_args(Kind)), help="of this kind of work")
+    parsers["policy explain"].add_argument("-p", "--project", default=DEFAULT_QUEUE, help="else one's own")
+    parsers["policy check"].add_argument("file", help="a file of policies")
     _add_kernelspec(parsers["kernelspec install"])
     parsers["kernelspec remove"].add_argument("--profile", type=types.name, required=True, help="which")
     config = parsers["config"]
@@ -121,7 +138,7 @@ def what_to_resize(options: argparse.Namespace, own: str | None) -> tuple[str, a
 
 def _amount(text: str) -> tuple[int | str, int]:
     try:
-        return (0, types.memory(text)) if types.is_size(text) else (types.gpu(text), 0)
+        return (0, types.memory(text)) if is_size(text) else (types.gpu(text), 0)
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"{error}.".replace("--gpu", "the amount"), "Try: %runai resize NAME 0.25") from None
 
@@ -243,6 +260,12 @@ VERBS = {
     "usage": "who used what",
     "report": "the same as a table, CSV, Parquet or a page to mail",
     "project list": "the same as queues",
+    "policy show": "what each project says of work in it",
+    "policy explain": "what holds for one's work in a project, and because of whom",
+    "policy check": "whom a file of policies would hit",
+    "snooze": "put off, once, what is to become of an idle workload",
+    "template list": "parts of submissions that have a name",
+    "environment list": "what work can run in",
     "kernelspec install": "offer kernels that hold a share of a device",
     "kernelspec list": "the kernels that hold a share of a device",
     "kernelspec remove": "offer such a kernel no longer",

@@ -9,7 +9,8 @@ from scheduler_core.workload import WorkloadSpec
 
 def submission_text(specification: WorkloadSpec, verdict: Verdict) -> str:
     """What it asks for, and what the engine answers to that."""
-    return "\n\n".join([table(("", ""), _request(specification)), _answer(verdict)])
+    chosen = [("policy", sentence) for sentence in verdict.facts.get("policy", ())]
+    return "\n\n".join([table(("", ""), [*_request(specification), *chosen]), _answer(verdict)])
 
 
 def _request(specification: WorkloadSpec) -> list[tuple[str, str]]:

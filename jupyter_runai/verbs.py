@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 import msgspec
 
+from jupyter_runai import policies
 from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
 from jupyter_runai.command import preview, submit
@@ -291,6 +292,12 @@ _VERBS: dict[str, Callable[[Client, Namespace], Answer]] = {
     "usage": _report("usage"),
     "report": _report("report"),
     "project list": _queues,
+    "policy show": policies.show,
+    "policy explain": policies.explain,
+    "policy check": policies.check,
+    "snooze": policies.snooze,
+    "template list": policies.templates,
+    "environment list": policies.environments,
     "kernelspec install": _kernelspec("install_kernelspec"),
     "kernelspec list": _kernelspec("list_kernelspecs"),
     "kernelspec remove": _kernelspec("remove_kernelspec"),

@@ -9,11 +9,15 @@ from typing import Protocol
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
+from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
+    DEFAULT_QUEUE,
     Device,
     EngineInfo,
     Event,
     Explanation,
+    Kind,
     Measurement,
     Output,
     QueueStatus,
@@ -38,8 +42,9 @@ class Engine(Protocol):
     async def preview(self, spec: WorkloadSpec) -> Verdict:
         """The verdict the workload would get now; nothing is submitted.
 
-        Where the engine knows, its facts also say where it would be placed (`place`: nodes with the ids of devices) and
-        whose work would go for it (`takes_from`: workloads with the action and the number of tasks).
+        Its facts say in sentences what a policy has chosen (`policy`) and, where the engine knows, where it would be
+        placed (`place`: nodes with the ids of devices) and whose work would go for it (`takes_from`: workloads with the
+        action and the number of tasks).
         """
         ...
 
@@ -48,7 +53,10 @@ class Engine(Protocol):
         ...
 
     async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
-        """Store a workload durably; `inputs`, a folder from `staging`, becomes its RUNAI_INPUTS."""
+        """Store a workload durably; `inputs`, a folder from `staging`, becomes its RUNAI_INPUTS.
+
+        `NotAllowed` where its project is not theirs, or its policy does not allow it.
+        """
         ...
 
     async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
@@ -88,6 +96,13 @@ class Engine(Protocol):
 
     async def resume(self, workload_id: str) -> Workload:
         """Let a suspended workload wait for its devices again and start anew; `Conflict` once it has ended."""
+        ...
+
+    async def snooze(self, workload_id: str) -> Workload:
+        """Put off, once, what a rule is to do about a workload that makes no use of its devices.
+
+        `Conflict` where it is not warned of that, or was put off before.
+        """
         ...
 
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
@@ -138,6 +153,18 @@ class Engine(Protocol):
 
         `InvalidRequest` for an end before its beginning, and for more steps than anybody can look at.
         """
+        ...
+
+    async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
+        """What holds for work of this kind in a project, and who says so."""
+        ...
+
+    async def check_policies(self, text: str) -> PolicyCheck:
+        """Whom a file of policies with this text would hit now; `InvalidRequest`, with the line, where it cannot be."""
+        ...
+
+    async def catalog(self) -> Catalog:
+        """The templates and environments that this engine offers."""
         ...
 
     async def simulate(self, devices: str | None) -> EngineInfo:

@@ -26,6 +26,7 @@ State: TypeAlias = Literal[
 ]
 Step: TypeAlias = Literal["second", "minute", "hour"]
 Strength: TypeAlias = Literal["hard", "soft", "none"]
+Action: TypeAlias = Literal["release", "suspend", "stop"]
 
 ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
 TRANSITIONS: Mapping[State, frozenset[State]] = {
@@ -233,6 +234,28 @@ class TaskStatus(_Seen, frozen=True, kw_only=True):
     restarts: int = 0
 
 
+class Notice(_Seen, frozen=True, kw_only=True):
+    """What a rule of its project has to say to a workload's owner, in a sentence said `at` a time.
+
+    `rule` is `idle`, `max_time` or another field of policies; `stage` counts its warnings. What it counts it counts
+    from `since` on; `acts_at` is when the `action` follows, null once it has been taken. It was put off at `snoozed`,
+    which can be done once.
+    """
+
+    rule: str
+    message: str
+    at: float
+    since: float
+    action: Action
+    stage: int = 0
+    acts_at: float | None = None
+    snoozed: float | None = None
+
+    @property
+    def can_snooze(self) -> bool:
+        return self.rule == "idle" and self.acts_at is not None and self.snoozed is None
+
+
 class Workload(_Seen, frozen=True, kw_only=True):
     """A workload as everyone sees it. Times are seconds since the epoch.
 
@@ -245,7 +268,8 @@ class Workload(_Seen, frozen=True, kw_only=True):
     there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
     `owner_uid` is its owner's number in an engine that several users share, null in one's own. `activity` is null where
-    its process does not tell, and while it does not run.
+    its process does not tell, and while it does not run. `notice` is a warning that its owner has to heed, or what was
+    done by a rule.
     """
 
     id: str
@@ -279,6 +303,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     delete_after_s: float | None = None
     owner_uid: int | None = None
     activity: Activity | None = None
+    notice: Notice | None = None
 
     @property
     def has_ended(self) -> bool:

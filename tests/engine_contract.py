@@ -71,6 +71,24 @@ async def output(engine: Engine, workload_id: str, **options: object) -> bytes:
 class EngineContract:
     """Each engine passes all of it."""
 
+    async def test_policies_are_checked_against_the_work_that_is_there(self, engine: Engine) -> None:
+        assert (await engine.policy()).clauses == ()
+        assert (await engine.catalog()).templates == ()
+        large = await engine.submit(asked(RUNS, 1))
+        small = await engine.submit(asked(RUNS, "0.5"))
+        for workload in (large, small):
+            await until(engine, workload.id, "running")
+        (hit,) = (await engine.check_policies("cluster: {rules: {gpu: {max: 0.5}}}")).hits
+        assert (hit.workload, hit.action, hit.is_new) == (large.id, "suspend", True)
+        assert hit.message == "gpu is 1 and the cluster says at most 0.5"
+        assert [(await engine.get(workload.id)).state for workload in (large, small)] == ["running", "running"]
+        with pytest.raises(InvalidRequest, match="line 1: 'gpus' is no field"):
+            await engine.check_policies("cluster: {rules: {gpus: {max: 1}}}")
+        with pytest.raises(InvalidRequest):
+            await engine.policy("nowhere")
+        with pytest.raises(Conflict, match="not warned"):
+            await engine.snooze(small.id)
+
     async def test_a_workload_runs_to_its_end_and_is_remembered(self, engine: Engine) -> None:
         workload = await engine.submit(asked(says("hello", "you"), "0.5", name="greeting"))
         assert (workload.name, workload.kind, workload.queue, workload.priority) == (

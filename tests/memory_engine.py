@@ -53,7 +53,14 @@ from scheduler_core.model import (
     Verdict,
 )
 from scheduler_core.planning.remedies import changes
+from scheduler_core.policies.admission import breaches
+from scheduler_core.policies.clauses import Hit, PolicyCheck, PolicyClauses, clauses_of
+from scheduler_core.policies.fields import Offer
+from scheduler_core.policies.file import NO_POLICIES, parse_policies
+from scheduler_core.policies.standing import told
+from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
+    DEFAULT_QUEUE,
     Allocation,
     Device,
     EngineInfo,
@@ -62,6 +69,7 @@ from scheduler_core.workload import (
     Explanation,
     HeldDevice,
     Holder,
+    Kind,
     Measurement,
     Output,
     QueueStatus,
@@ -193,6 +201,9 @@ class MemoryEngine:
             self._plan()
         return self._known[workload_id].workload
 
+    async def snooze(self, workload_id: str) -> Workload:
+        raise Conflict(f"{self._unended(workload_id).workload.name} is not warned of being idle.")
+
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         record = self._unended(workload_id)
         held, milli = record.workload.allocation, request.portion_milli
@@ -278,6 +289,34 @@ class MemoryEngine:
         begin_ms, end_ms = round(since * 1000), round(end * 1000)
         found = cells(intervals(self._held, [], end_ms), [], begin_ms, end_ms, STEP_MS[step])
         return Usage(by=by, step=step, since=since, until=end, rows=rows(found.items(), by, None), simulated=True)
+
+    async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
+        if project != DEFAULT_QUEUE:
+            raise InvalidRequest(f"There is no project {project!r}.")
+        return clauses_of(NO_POLICIES.of(project, None, kind))
+
+    async def check_policies(self, text: str) -> PolicyCheck:
+        policies, hits = parse_policies(text, {DEFAULT_QUEUE: None}), []
+        for record in self._known.values():
+            found = tuple(breaches(record.spec, policies.of(DEFAULT_QUEUE, None, record.spec.kind), Offer()))
+            workload = record.workload
+            if found and not workload.has_ended:
+                hits.append(
+                    Hit(
+                        workload=workload.id,
+                        name=workload.name,
+                        owner=workload.owner,
+                        project=workload.queue,
+                        message=told(found),
+                        action="suspend",
+                        acts_at=None if workload.state == "pending" else time.time() + policies.grace_s,
+                        is_new=True,
+                    )
+                )
+        return PolicyCheck(hits=tuple(hits))
+
+    async def catalog(self) -> Catalog:
+        return Catalog()
 
     async def simulate(self, devices: str | None) -> EngineInfo:
         raise Conflict("An engine in memory has the devices that it has.")

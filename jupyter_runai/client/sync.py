@@ -13,10 +13,14 @@ from jupyter_runai.client.runtime import runtime
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
+from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
+    DEFAULT_QUEUE,
     Device,
     EngineInfo,
     Explanation,
+    Kind,
     Measurement,
     QueueStatus,
     Resized,
@@ -112,6 +116,10 @@ class Client:
     def resume(self, workload_id: str) -> Workload:
         return self._runtime.run(self._engine.resume(workload_id))
 
+    def snooze(self, workload_id: str) -> Workload:
+        """Put off, once, what a rule is to do about a workload that makes no use of its devices."""
+        return self._runtime.run(self._engine.snooze(workload_id))
+
     def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         """Change what a workload asks for: now where that is possible, else from its next start on."""
         return self._runtime.run(self._engine.resize(workload_id, request))
@@ -149,6 +157,18 @@ class Client:
     ) -> Usage:
         """Who used what in [since, until), in seconds since the epoch; without `until` up to now."""
         return self._runtime.run(self._engine.usage(by, since, until, step))
+
+    def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
+        """What holds for work of this kind in a project, and who says so."""
+        return self._runtime.run(self._engine.policy(project, kind))
+
+    def check_policies(self, text: str) -> PolicyCheck:
+        """Whom a file of policies with this text would hit now."""
+        return self._runtime.run(self._engine.check_policies(text))
+
+    def catalog(self) -> Catalog:
+        """The templates and environments that the engine offers."""
+        return self._runtime.run(self._engine.catalog())
 
     def simulate(self, devices: str | None) -> EngineInfo:
         """Use simulated devices such as `2xA100-80GB`, or with null the machine's own."""

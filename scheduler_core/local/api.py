@@ -18,11 +18,12 @@ from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import Conflict, EngineDefect, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.callers import Caller, Right
 from scheduler_core.local.output import OutputReader
-from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, Simulate, Submission
+from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PolicyText, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
+from scheduler_core.policies.clauses import PolicyCheck
 from scheduler_core.requests import decoded
-from scheduler_core.workload import Scale, Step, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, Kind, Scale, Step, WorkloadSpec
 
 T = TypeVar("T")
 
@@ -45,11 +46,15 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (r"/v1/devices", DevicesHandler, known),
         (r"/v1/queues", QueuesHandler, known),
         (r"/v1/usage", UsageHandler, known),
+        (r"/v1/policy", PolicyHandler, known),
+        (r"/v1/policy/check", PolicyCheckHandler, known),
+        (r"/v1/catalog", CatalogHandler, known),
         (r"/v1/workloads", WorkloadsHandler, known),
         (r"/v1/preview", PreviewHandler, known),
         (workload, WorkloadHandler, known),
         (rf"{workload}/suspend", SuspendHandler, known),
         (rf"{workload}/resume", ResumeHandler, known),
+        (rf"{workload}/snooze", SnoozeHandler, known),
         (rf"{workload}/resize", ResizeHandler, known),
         (rf"{workload}/scale", ScaleHandler, known),
         (rf"{workload}/restore", RestoreHandler, known),
@@ -139,6 +144,30 @@ class UsageHandler(Handler):
         self.answer(await self.service.usage(by, since / 1000, _number(until) / 1000 if until else None, step))
 
 
+class PolicyHandler(Handler):
+    """What holds in a project for a kind of work."""
+
+    def get(self) -> None:
+        kind = _chosen(self.get_query_argument("kind", "training"), Kind)
+        project = self.get_query_argument("project", DEFAULT_QUEUE)
+        self.answer(self.service.policies.explained(project, kind, self.caller.name))
+
+
+class PolicyCheckHandler(Handler):
+    """Whom a file of policies would hit."""
+
+    def post(self) -> None:
+        text = decoded(self.request.body, PolicyText).text
+        self.answer(PolicyCheck(hits=self.service.rules.hits(self.service.policies.file.parsed(text, "The file"))))
+
+
+class CatalogHandler(Handler):
+    """Templates and environments."""
+
+    def get(self) -> None:
+        self.answer(self.service.policies.catalog(self.caller.name))
+
+
 class WorkloadsHandler(Handler):
     """List and submit."""
 
@@ -189,6 +218,15 @@ class ResumeHandler(Handler):
 
     async def post(self, workload_id: str) -> None:
         self.answer(self.caller.shown(await self.service.resume(workload_id)))
+
+
+class SnoozeHandler(Handler):
+    """Put off what a rule is to do."""
+
+    rights = DECIDES
+
+    async def post(self, workload_id: str) -> None:
+        self.answer(self.caller.shown(await self.service.rules.snooze(workload_id)))
 
 
 class ResizeHandler(Handler):

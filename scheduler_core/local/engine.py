@@ -33,15 +33,19 @@ from scheduler_core.errors import (
 )
 from scheduler_core.local.finding import OwnEngine, find_engine
 from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PROTOCOL, Endpoint, Simulate, Submission
+from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PROTOCOL, Endpoint, PolicyText, Simulate, Submission
 from scheduler_core.local.runs import ended
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
+from scheduler_core.policies.templates import Catalog
 from scheduler_core.sockets import short_socket_path
 from scheduler_core.workload import (
+    DEFAULT_QUEUE,
     Device,
     EngineInfo,
     Event,
     Explanation,
+    Kind,
     Measurement,
     Output,
     QueueStatus,
@@ -141,6 +145,9 @@ class LocalEngine:
     async def resume(self, workload_id: str) -> Workload:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/resume", Workload)
 
+    async def snooze(self, workload_id: str) -> Workload:
+        return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/snooze", Workload, repeatable=False)
+
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         return await self._ask("POST", f"workloads/{quote(workload_id, safe='')}/resize", Resized, request)
 
@@ -174,6 +181,15 @@ class LocalEngine:
     ) -> Usage:
         period = f"since={_milliseconds(since)}" + ("" if until is None else f"&until={_milliseconds(until)}")
         return await self._ask("GET", f"usage?by={quote(by)}&step={quote(step)}&{period}", Usage)
+
+    async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
+        return await self._ask("GET", f"policy?project={quote(project)}&kind={quote(kind)}", PolicyClauses)
+
+    async def check_policies(self, text: str) -> PolicyCheck:
+        return await self._ask("POST", "policy/check", PolicyCheck, PolicyText(text=text))
+
+    async def catalog(self) -> Catalog:
+        return await self._ask("GET", "catalog", Catalog)
 
     async def simulate(self, devices: str | None) -> EngineInfo:
         before = await self._ask("POST", "simulate", EngineInfo, Simulate(devices=devices))

@@ -137,7 +137,7 @@ class Runs:
             now = self._book.get(task.workload)
             self._tell(now)
             self.keep(now)
-        await self._free(task, record.tasks[task.index].allocation)
+        await self.free(task, record.tasks[task.index].allocation)
 
     async def observe(self, task: TaskId, change: Change) -> None:
         """Note a fact about a task that has not ended yet."""
@@ -208,7 +208,7 @@ class Runs:
             return
         # The daemon died before any supervisor took the run: it waits again, its place in the order unchanged.
         await self._wait_again(task)
-        await self._free(task, known.allocation)
+        await self.free(task, known.allocation)
 
     async def _wait_again(self, task: TaskId) -> None:
         await self._book.observe(task.workload, lambda known: waiting_again(known, task.index, time.time()))
@@ -278,7 +278,8 @@ class Runs:
             outcome = Exit(-signal.SIGKILL, "its supervisor was killed", time.time())
         await self.finish(task, outcome)
 
-    async def _free(self, task: TaskId, allocation: Allocation | None) -> None:
+    async def free(self, task: TaskId, allocation: Allocation | None) -> None:
+        """Nothing of a task is on these devices any more."""
         try:
             if allocation is None or not self._ladder.is_by_itself(allocation):
                 await self.let_go(task)

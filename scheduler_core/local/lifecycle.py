@@ -17,11 +17,12 @@ from scheduler_core.local.following import Runs
 from scheduler_core.local.identity import Process, this_process
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Claim, Ledger
-from scheduler_core.local.records import Record, TaskId, TaskRecord
+from scheduler_core.local.records import Ending, Record, TaskId, TaskRecord
 from scheduler_core.local.runs import Exit
 from scheduler_core.local.sharing import allocation_environment
 from scheduler_core.local.tasks import (
     launched,
+    released,
     replace_workload,
     scaled,
     scaling_obstacle,
@@ -150,6 +151,22 @@ class Lifecycle:
         """Take these tasks of a workload off their devices for others; they wait again."""
         if workload_id in self._book:
             await self.runs.tell_to_go(workload_id, lambda known: _evicted(known, tasks, reason))
+
+    async def tell(self, workload_id: str, then: Ending, reason: str) -> None:
+        """Tell what runs of a workload to go, for this reason; it becomes `then` when it has gone."""
+
+        def told(known: Record) -> Record:
+            goes_on = known.then is None and any(known.alive())
+            return told_to_go(known, then, reason, time.time()) if goes_on else known
+
+        await self.runs.tell_to_go(workload_id, told)
+
+    async def release(self, workload_id: str, reason: str) -> None:
+        """Take the devices of what runs, from which its processes have gone, and let it go on without them."""
+        before = self._book.get(workload_id)
+        await self._book.decide(workload_id, lambda known: released(known, reason) if known.then is None else known)
+        for task, known in before.alive():
+            await self.runs.free(task, known.allocation)
 
     async def _hold(self, workload_id: str, allocations: Mapping[int, Allocation]) -> Held:
         """Each allocation with what holds it, and the variables that this takes."""

@@ -24,10 +24,11 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
-from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
-from scheduler_core.local.written import Written
+from scheduler_core.errors import InvalidRequest, NotAllowed
+from scheduler_core.local.watched import WatchedFile
 from scheduler_core.model import GpuQuota, HostQuota, Queue
 from scheduler_core.workload import DEFAULT_QUEUE
+from scheduler_core.written import WrittenToml
 
 FILE = "projects.toml"
 
@@ -87,6 +88,11 @@ class Projects(Struct, frozen=True, kw_only=True):
     users: Mapping[str, tuple[str, ...] | None]
     default: str | None
 
+    @property
+    def departments(self) -> dict[str, str | None]:
+        """The department of each project, null where it has none."""
+        return {queue.name: queue.parent for queue in self.queues if queue.name in self.users}
+
     def leaf(self, name: str, user: str) -> str:
         """The project that a submission of this user goes to.
 
@@ -112,46 +118,15 @@ ONE_PROJECT = Projects(
 )
 
 
-class ProjectsFile:
-    """An engine's file, be it there or not; `look` reads it again once it has changed, else what was valid goes on."""
+class ProjectsFile(WatchedFile[Projects]):
+    """An engine's file of projects."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self.problem = ""
-        self._seen = self._mark()
-        try:
-            self.projects = self._read()
-        except BadProjects as error:
-            raise EngineUnavailable(error.message, "Mend or remove the file.") from error
+        super().__init__(path, parse_projects, ONE_PROJECT)
 
-    def look(self) -> bool:
-        """Whether there are other projects, or another problem, than before."""
-        mark = self._mark()
-        if mark == self._seen:
-            return False
-        self._seen = mark
-        before = self.projects, self.problem
-        try:
-            self.projects, self.problem = self._read(), ""
-        except BadProjects as error:
-            self.problem = f"{error.message} What was valid before goes on."
-        return (self.projects, self.problem) != before
-
-    def _mark(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
-    def _read(self) -> Projects:
-        try:
-            text = self._path.read_text()
-        except FileNotFoundError:
-            return ONE_PROJECT
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadProjects(f"{self._path} cannot be read: {error}.") from None
-        return parse_projects(text, str(self._path))
+    @property
+    def projects(self) -> Projects:
+        return self.content
 
 
 def parse_projects(text: str, name: str = FILE) -> Projects:
@@ -166,7 +141,7 @@ def parse_projects(text: str, name: str = FILE) -> Projects:
 class _Parser:
     def __init__(self, text: str, name: str) -> None:
         self._name = name
-        self._written = Written(text, name, BadProjects)
+        self._written = WrittenToml(text, name, BadProjects)
         self._bad = self._written.bad
         self._content = self._written.content
 

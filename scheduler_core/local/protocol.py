@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from scheduler_core.workload import WorkloadSpec
 
-PROTOCOL = 5
+PROTOCOL = 6
 
 COMPLETE = 1000
 """The close code of a stream that said all it had to say; a daemon that dies gives none."""
@@ -44,3 +44,9 @@ class Simulate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which devices to simulate, such as `2xA100-80GB`; null for the machine's own."""
 
     devices: str | None
+
+
+class PolicyText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of policies, to be checked."""
+
+    text: str

@@ -33,11 +33,13 @@ from scheduler_core.local.meter import SECONDS, Meter
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.output import OutputRotation
 from scheduler_core.local.paths import ledger_directory, runtime_directory
+from scheduler_core.local.policies import EnginePolicies
 from scheduler_core.local.processes import memory_of_tasks
 from scheduler_core.local.projects import FILE, ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, STAGING, Submission
 from scheduler_core.local.records import Record, TaskId, new_record, new_workload
 from scheduler_core.local.resizing import Resizing
+from scheduler_core.local.rules import Rules
 from scheduler_core.local.runs import RunFolder, explained, remove_tree
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
@@ -49,6 +51,8 @@ from scheduler_core.local.survival import survived_restarts, user_name
 from scheduler_core.local.tasks import task_statuses
 from scheduler_core.local.watchdog import Watchdog
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.policies.admission import Admitted
+from scheduler_core.policies.file import FILE as POLICIES_FILE
 from scheduler_core.workload import (
     KEPT_DELETED_S,
     Device,
@@ -108,6 +112,10 @@ class Service:
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         named = None if shared is None else shared.projects
         self._projects = ProjectsFile(directory / FILE if named is None else Path(named))
+        ruled = None if shared is None else shared.policies
+        path = directory / POLICIES_FILE if ruled is None else Path(ruled)
+        self.policies = EnginePolicies(path, self._projects, self._monitor.machine)
+        self.rules = Rules(self._book, self._lifecycle, self.policies)
         self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
         self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
         self._scheduling = Scheduling(
@@ -156,7 +164,7 @@ class Service:
             user=self._user,
             pid=os.getpid(),
             simulated=self._devices.simulated,
-            notice=" ".join(filter(None, (self._devices.notice, *self._found_at_start, self._projects.problem))),
+            notice=" ".join(filter(None, (self._devices.notice, *self._found_at_start, *self._problems()))),
             survives=survived_restarts(self._is_shared),
             shared=self._is_shared,
         )
@@ -177,7 +185,7 @@ class Service:
         return await asyncio.shield(self._submitting[key])
 
     async def _store_new(self, submission: Submission, caller: Caller) -> Workload:
-        spec = self._checked(replace(submission.spec, env=handed_on(submission.spec.env)), caller)
+        spec = self._checked(replace(submission.spec, env=handed_on(submission.spec.env)), caller).spec
         name = spec.name or self._book.free_name(spec.name_hint)
         workload = new_workload(spec, self._new_id(), name, caller.name, self._simulated, caller.account)
         folder = self._runs.new_folder(workload.id, caller.account)
@@ -196,15 +204,17 @@ class Service:
         return workload
 
     async def preview(self, spec: WorkloadSpec, caller: Caller) -> Verdict:
-        return await self._scheduling.preview(self._checked(spec, caller))
+        taken = self._checked(spec, caller)
+        verdict = await self._scheduling.preview(taken.spec)
+        return replace(verdict, facts={**verdict.facts, "policy": taken.notes}) if taken.notes else verdict
 
-    def _checked(self, spec: WorkloadSpec, caller: Caller) -> WorkloadSpec:
-        """The submission with its project, when it is one that can be carried out."""
+    def _checked(self, spec: WorkloadSpec, caller: Caller) -> Admitted:
+        """The submission with its project and what its policy adds, when it is one that can be carried out."""
         _check(spec)
         # Where the engine is not the caller, only the run itself can see what they may enter.
         if caller.account is None and not os.path.isdir(spec.cwd):  # noqa: PTH112 (Path.is_dir raises on a long name)
             raise InvalidRequest(f"The working directory {spec.cwd} does not exist.")
-        return replace(spec, queue=self._projects.projects.leaf(spec.queue, caller.name))
+        return self.policies.admitted(replace(spec, queue=self._projects.projects.leaf(spec.queue, caller.name)))
 
     def __contains__(self, workload_id: str) -> bool:
         return workload_id in self._book
@@ -226,16 +236,19 @@ class Service:
         return workload
 
     async def resume(self, workload_id: str) -> Workload:
+        self.rules.check(workload_id)
         workload = await self._lifecycle.resume(workload_id)
         self._scheduling.wake()
         return workload
 
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        request = self.rules.checked_request(workload_id, request)
         answer = await self._resizing.resize(workload_id, request)
         self._scheduling.wake()
         return answer
 
     async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        self.rules.check(workload_id, tasks=scale.tasks)
         answer = await self._lifecycle.scale(workload_id, scale)
         self._scheduling.wake()
         return answer
@@ -345,18 +358,25 @@ class Service:
         await self._meter.look(running, samples, memory_mib)
         await self._accounting.meter.look(running, samples, memory_mib, self._meter.cpu_cores)
         await self._activities.look(folders)
+        await self.rules.look(samples, memory_mib)
         self._rotation.look([folder.log for folder in folders.values()])
 
     async def _watch_projects(self) -> None:
-        """Take over what is written into the file of projects."""
+        """Take over what is written into the files of projects and of policies."""
         while True:
             await asyncio.sleep(_LOOK_AT_PROJECTS_S)
-            if self._projects.look():
-                if self._projects.problem:
-                    _log.warning("%s", self._projects.problem)
+            projects, policies = self._projects.look(), self.policies.file.look()
+            if projects or policies:
+                for problem in self._problems():
+                    _log.warning("%s", problem)
                 self._feed.publish(self._state)
+                await self.rules.revise()
                 self._scheduling.wake()
+            if projects:
                 await self._try(self._accounting.note_projects())
+
+    def _problems(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._projects.problem, self.policies.file.problem)))
 
     async def _forget_old(self) -> None:
         """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""

@@ -3,6 +3,7 @@
 directory = "/var/lib/jupyter-runai"        # left out: this one
 simulate = "2xA100-80GB"                    # left out: the machine's own devices
 projects = "/etc/jupyter-runai/projects.toml"
+policies = "/etc/jupyter-runai/policies.yaml"
 administrators = ["ana"]                    # beside root
 group = "gpu"                               # who may use it; left out: everybody
 
@@ -33,7 +34,7 @@ from scheduler_core.local.paths import SHARED_DIRECTORY_VARIABLE, is_roots_alone
 from scheduler_core.local.settings import WatchdogSettings
 from scheduler_core.local.sharing import HOOKS
 from scheduler_core.local.survival import user_name
-from scheduler_core.local.written import Written
+from scheduler_core.written import WrittenToml
 
 _EVERYBODY_PASSES = 0o755
 
@@ -45,13 +46,15 @@ class BadConfiguration(InvalidRequest):
 class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an administrator wrote of a shared engine.
 
-    `directory` is where all of it lies but the socket, `projects` a file of projects and their quotas; `administrators`
-    may decide on everybody's work; of `group` (null: any) are those who may use the engine; `prices` are for reports.
+    `directory` is where all of it lies but the socket, `projects` a file of projects and their quotas, `policies` one
+    of policies; `administrators` may decide on everybody's work; of `group` (null: any) are those who may use the
+    engine; `prices` are for reports.
     """
 
     directory: str = "/var/lib/jupyter-runai"
     simulate: str | None = None
     projects: str | None = None
+    policies: str | None = None
     administrators: tuple[str, ...] = ()
     group: str | None = None
     watchdog: WatchdogSettings = WatchdogSettings()
@@ -99,14 +102,15 @@ def parse_shared(text: str, name: str) -> SharedSettings:
     Raises:
         BadConfiguration: with the line and why.
     """
-    written = Written(text, name, BadConfiguration)
+    written = WrittenToml(text, name, BadConfiguration)
     settings = written.fields([], written.content, SharedSettings)
-    for key in ("directory", "projects"):
+    for key in ("directory", "projects", "policies"):
         value = getattr(settings, key)
         if value is not None and not Path(value).is_absolute():
             raise written.bad([key], f"{key}: an absolute path, not {value!r}")
-    if settings.projects is not None and not Path(settings.projects).exists():
-        raise written.bad(["projects"], f"there is no file {settings.projects}")
+    for key in ("projects", "policies"):
+        if getattr(settings, key) is not None and not Path(getattr(settings, key)).exists():
+            raise written.bad([key], f"there is no file {getattr(settings, key)}")
     if settings.simulate is not None:
         try:
             parse_simulated(settings.simulate)

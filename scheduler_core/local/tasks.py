@@ -45,7 +45,7 @@ def task_statuses(record: Record) -> tuple[TaskStatus, ...]:
 
 def launched(record: Record, allocations: Mapping[int, Allocation], now: float, port: int | None) -> Record:
     """These tasks are being started on what they were given."""
-    record = replace(replace_workload(record, reason="", verdict=None), port=port)
+    record = replace(replace_workload(record, reason="", verdict=None, notice=None), port=port)
     starting = {"state": "initializing", "started": now}
     return _shown(
         _with_tasks(
@@ -119,6 +119,21 @@ def resized(record: Record, request: TaskRequest, allocation: Allocation) -> Rec
     record = _with_tasks(record, [0], lambda _, task: replace(task, allocation=allocation))
     record = replace(record, spec=replace(record.spec, request=request))
     return _shown(replace_workload(record, request=request, next_request=None))
+
+
+def released(record: Record, reason: str) -> Record:
+    """What runs of a workload goes on without its devices; it asks for them again from its next start on."""
+    before = record.spec.request
+    without = TaskRequest(cpu_milli=before.cpu_milli, memory_mib=before.memory_mib)
+    alive = [task.index for task, _ in record.alive()]
+    record = _with_tasks(record, alive, lambda _, task: replace(task, allocation=_without_devices(task.allocation)))
+    record = replace(record, spec=replace(record.spec, request=without))
+    again = record.workload.next_request or before
+    return _shown(replace_workload(record, request=without, next_request=again, reason=reason))
+
+
+def _without_devices(allocation: Allocation | None) -> Allocation | None:
+    return None if allocation is None else Allocation(node=allocation.node)
 
 
 def told_to_go(record: Record, then: Ending, reason: str, now: float) -> Record:

@@ -621,7 +621,8 @@ export interface components {
          *     there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
          *     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
          *     `owner_uid` is its owner's number in an engine that several users share, null in one's own. `activity` is null where
-         *     its process does not tell, and while it does not run.
+         *     its process does not tell, and while it does not run. `notice` is a warning that its owner has to heed, or what was
+         *     done by a rule.
          */
         readonly Workload: {
             readonly id: string;
@@ -679,6 +680,8 @@ export interface components {
             readonly owner_uid: number | null;
             /** @default null */
             readonly activity: components["schemas"]["Activity"] | null;
+            /** @default null */
+            readonly notice: components["schemas"]["Notice"] | null;
         };
         /**
          * TaskRequest
@@ -828,6 +831,28 @@ export interface components {
             readonly since: number;
             /** @default null */
             readonly idle_since: number | null;
+        };
+        /**
+         * Notice
+         * @description What a rule of its project has to say to a workload's owner, in a sentence said `at` a time.
+         *
+         *     `rule` is `idle`, `max_time` or another field of policies; `stage` counts its warnings. What it counts it counts
+         *     from `since` on; `acts_at` is when the `action` follows, null once it has been taken. It was put off at `snoozed`,
+         *     which can be done once.
+         */
+        readonly Notice: {
+            readonly rule: string;
+            readonly message: string;
+            readonly at: number;
+            readonly since: number;
+            /** @enum {unknown} */
+            readonly action: "release" | "stop" | "suspend";
+            /** @default 0 */
+            readonly stage: number;
+            /** @default null */
+            readonly acts_at: number | null;
+            /** @default null */
+            readonly snoozed: number | null;
         };
         /**
          * WorkloadChanged

@@ -1,0 +1,26 @@
+"""One cluster for all tests of a run; each has namespaces of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.control_plane import ControlPlane
+
+NODES, DEVICES = 2, 8
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ControlPlane]:
+    """A control plane with two nodes of eight devices that KWOK plays."""
+    # A short path: sockets lie in it.
+    made = ControlPlane(Path(tempfile.mkdtemp(prefix="runai-cluster-")))
+    try:
+        made.start()
+        made.add_nodes(NODES, DEVICES)
+        yield made
+    finally:
+        made.remove()

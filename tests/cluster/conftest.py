@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,3 +27,11 @@ def cluster() -> Iterator[ControlPlane]:
         yield made
     finally:
         made.remove()
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: ControlPlane) -> ControlPlane:
+    """The same, with all that the product puts in place."""
+    command = [sys.executable, "-m", "jupyter", "runai", "cluster", "install", "--yes"]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
+    return cluster

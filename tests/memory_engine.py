@@ -19,7 +19,7 @@ from scheduler_core.accounting.holding import Entry
 from scheduler_core.accounting.timeline import intervals
 from scheduler_core.accounting.usage import STEP_MS, Usage, UsageBy, UsageStep, rows
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
-from scheduler_core.local.feed import Feed
+from scheduler_core.feed import Feed
 from scheduler_core.local.holding import entries_of
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Record, TaskId, by_workload, new_record, new_workload

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from scheduler_core.accounting.holding import Entry
 from scheduler_core.errors import EngineDefect, NotFound, RunaiError
-from scheduler_core.local.feed import Feed
+from scheduler_core.feed import Feed
 from scheduler_core.local.holding import entries_of
 from scheduler_core.local.interning import Interner
 from scheduler_core.local.records import Record, TaskId, TaskRecord

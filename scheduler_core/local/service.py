@@ -20,12 +20,12 @@ from msgspec.structs import replace
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
+from scheduler_core.feed import Feed
 from scheduler_core.local.accounting import Accounting
 from scheduler_core.local.activity import Activities
 from scheduler_core.local.book import Book
 from scheduler_core.local.callers import Caller, Callers, OnlyUser
 from scheduler_core.local.devices import Sample, open_devices, parse_simulated
-from scheduler_core.local.feed import Feed
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans

@@ -7,8 +7,8 @@ from random import Random
 
 from msgspec.structs import replace
 
+from scheduler_core.feed import Feed
 from scheduler_core.local.book import Book, Change
-from scheduler_core.local.feed import Feed
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Record, new_record, new_workload
 from scheduler_core.local.runs import Exit

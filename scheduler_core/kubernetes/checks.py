@@ -1,0 +1,99 @@
+"""What a user can count on in a cluster, and what to do where something is not as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from scheduler_core.errors import NotAllowed
+from scheduler_core.kubernetes.connection import Connection, Json
+from scheduler_core.kubernetes.installation import planned_installation
+from scheduler_core.kubernetes.resources import GROUP, QUEUES, WORKLOADS
+
+Outcome: TypeAlias = Literal["good", "bad", "note"]
+
+DEVICES = "nvidia.com/gpu"
+_KAI = "scheduling.run.ai"
+_INSTALL = "Whoever runs the cluster can change that: jupyter runai cluster install"
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that was looked at; a `note` is neither good nor bad."""
+
+    outcome: Outcome
+    what: str
+    hint: str = ""
+
+
+async def check(connection: Connection) -> tuple[Finding, ...]:
+    """Look at the cluster as this user sees it; nothing is changed.
+
+    Raises:
+        RunaiError: it cannot be reached, or does not know this user.
+    """
+    version: Json = await connection.get("/version")
+    reached = Finding(outcome="good", what=f"Kubernetes {version['gitVersion']} at {connection.server}")
+    served = await _kinds(connection)
+    found = [reached, served]
+    if served.outcome == "good":
+        found += [await _installation(connection), *[await _right(connection, verb) for verb in ("list", "create")]]
+    return (*found, await _devices(connection), *await _other_schedulers(connection))
+
+
+async def _kinds(connection: Connection) -> Finding:
+    groups: Json = await connection.get("/apis")
+    if any(group["name"] == GROUP for group in groups["groups"]):
+        return Finding(outcome="good", what=f"it knows {WORKLOADS.plural} and {QUEUES.plural}")
+    return Finding(outcome="bad", what="it does not know our workloads and queues", hint=_INSTALL)
+
+
+async def _installation(connection: Connection) -> Finding:
+    try:
+        behind = [change for change in await planned_installation(connection) if change.action != "keep"]
+    except NotAllowed:
+        return Finding(outcome="note", what="whether all is of this version, only those who run the cluster may see")
+    if not behind:
+        return Finding(outcome="good", what="all that was installed is of this version")
+    names = ", ".join(f"{change.kind} {change.name}" for change in behind)
+    return Finding(outcome="bad", what=f"not as this version has it: {names}", hint="jupyter runai cluster install")
+
+
+async def _right(connection: Connection, verb: str) -> Finding:
+    asked = {"namespace": connection.namespace, "verb": verb, "group": GROUP, "resource": WORKLOADS.plural}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": asked},
+    }
+    answer: Json = await connection.send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+    where = f"{WORKLOADS.plural} in the namespace {connection.namespace}"
+    if answer["status"]["allowed"]:
+        return Finding(outcome="good", what=f"you may {verb} {where}")
+    hint = f"The role `edit` of {connection.namespace} is enough; whoever runs the cluster can give it."
+    return Finding(outcome="bad", what=f"you may not {verb} {where}", hint=hint)
+
+
+async def _devices(connection: Connection) -> Finding:
+    try:
+        nodes: Json = await connection.get("/api/v1/nodes", resourceVersion="0")
+    except NotAllowed:
+        return Finding(outcome="note", what="which devices it has, you may not see")
+    counts = [int(node["status"].get("allocatable", {}).get(DEVICES, 0)) for node in nodes["items"]]
+    nodes_with = sum(count > 0 for count in counts)
+    if not nodes_with:
+        return Finding(outcome="bad", what=f"no node has {DEVICES}", hint="NVIDIA's device plugin makes them known.")
+    return Finding(outcome="good", what=f"{sum(counts)} devices on {nodes_with} of {len(counts)} nodes")
+
+
+async def _other_schedulers(connection: Connection) -> Sequence[Finding]:
+    groups: Json = await connection.get("/apis")
+    if not any(group["name"] == _KAI for group in groups["groups"]):
+        return ()
+    return (Finding(outcome="note", what="the KAI Scheduler is installed too"),)
+
+
+def is_usable(findings: Sequence[Finding]) -> bool:
+    """Whether nothing is bad."""
+    return all(finding.outcome != "bad" for finding in findings)

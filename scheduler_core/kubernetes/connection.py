@@ -1,0 +1,169 @@
+"""The API server, asked with a user's own credentials: JSON in, JSON out, its refusals as errors of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
+from msgspec import Struct
+
+from scheduler_core.errors import (
+    Conflict,
+    EngineDefect,
+    EngineUnavailable,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    RunaiError,
+    TooLarge,
+)
+
+Json: TypeAlias = dict[str, Any]
+
+MERGE_PATCH = "application/merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+"""The whole object as we want it: what we set before and leave out now is removed, what others set is kept."""
+
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_CONNECT_S = 5.0
+_ANSWER_S = 60.0
+
+
+class Expired(Conflict):
+    """What was asked for from some version on is no longer kept from there on."""
+
+
+_REFUSALS: Mapping[int, type[RunaiError]] = {
+    400: InvalidRequest,
+    401: NotAllowed,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    410: Expired,
+    413: TooLarge,
+    422: InvalidRequest,
+    429: EngineUnavailable,
+}
+
+
+class _Status(Struct, frozen=True):
+    """What the API server answers where it refuses."""
+
+    message: str = ""
+
+
+class Connection:
+    """One user of one cluster; `namespace` is theirs where they name none.
+
+    Every call raises `EngineUnavailable` where nothing answers, and what the API server refuses as `NotAllowed`,
+    `NotFound`, `Conflict`, `Expired`, `InvalidRequest` or `TooLarge`, with its own words.
+    """
+
+    def __init__(self, configuration: Configuration, namespace: str) -> None:
+        self.namespace = namespace
+        self._configuration = configuration
+        self._client = ApiClient(configuration)
+
+    @classmethod
+    async def open(cls, context: str | None = None) -> Connection:
+        """With the kubeconfig that KUBECONFIG names or a home has, else as the service account of this pod.
+
+        Raises:
+            EngineUnavailable: there is neither, or it cannot be read.
+        """
+        configuration = Configuration()
+        path = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+        try:
+            if context is None and not any(map(os.path.exists, path.split(os.pathsep))):
+                load_incluster_config(configuration)
+                return cls(configuration, (_ACCOUNT / "namespace").read_text().strip())
+            await load_kube_config(path, context, configuration)
+            return cls(configuration, _namespace(path, context))
+        except (ConfigException, OSError, ValueError) as error:
+            raise EngineUnavailable(
+                f"There is no cluster to talk to: {error}.", "Name one: KUBECONFIG=FILE, or ~/.kube/config."
+            ) from error
+
+    @property
+    def server(self) -> str:
+        return str(self._configuration.host)
+
+    async def get(self, path: str, **query: str) -> Any:
+        async with self._answer("GET", path, query) as response:
+            return _decoded(await response.read())
+
+    async def send(
+        self, method: str, path: str, body: Json | None = None, content: str = "application/json", **query: str
+    ) -> Any:
+        """Create, change or delete; the answer is the object as it is then."""
+        async with self._answer(method, path, query, body, content) as response:
+            return _decoded(await response.read())
+
+    async def raw(self, path: str, **query: str) -> bytes:
+        async with self._answer("GET", path, query) as response:
+            return await response.read()
+
+    async def lines(self, path: str, silent_s: float, **query: str) -> AsyncGenerator[bytes, None]:
+        """An answer that goes on, line by line; it ends where the server ends it.
+
+        Raises:
+            EngineUnavailable: it breaks off, or nothing came for `silent_s` seconds.
+        """
+        async with self._answer("GET", path, query, silent_s=silent_s) as response:
+            async for line in response.content:
+                yield line
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None = None,
+        content: str = "application/json",
+        silent_s: float = _ANSWER_S,
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        headers = {"Accept": "application/json", "Content-Type": content}
+        url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=silent_s)
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            answer = await self._client.rest_client.request(method, url, headers, body, _request_timeout=timeout)
+            async with answer.response as response:
+                if response.status >= 400:
+                    raise _refusal(response.status, await response.read())
+                yield response
+        except (aiohttp.ClientError, TimeoutError, OSError, ConfigException) as error:
+            said = str(error) or type(error).__name__
+            raise EngineUnavailable(f"The cluster at {self.server} does not answer: {said}.") from error
+
+
+def _namespace(path: str, context: str | None) -> str:
+    contexts, active = list_kube_config_contexts(path)
+    chosen = active if context is None else next(one for one in contexts if one["name"] == context)
+    return chosen["context"].get("namespace") or "default"
+
+
+def _decoded(content: bytes) -> Any:
+    return msgspec.json.decode(content) if content else None
+
+
+def _refusal(status: int, content: bytes) -> RunaiError:
+    try:
+        message = msgspec.json.decode(content, type=_Status).message
+    except msgspec.MsgspecError:
+        message = content[:200].decode(errors="replace")
+    kind = _REFUSALS.get(status, EngineUnavailable if status >= 500 else EngineDefect)
+    return kind(f"The cluster refuses: {message or status}.".replace("..", "."))

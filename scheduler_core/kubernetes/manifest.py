@@ -1,0 +1,42 @@
+"""Everything that a cluster is given: our kinds, and who may do what with their objects."""
+
+from __future__ import annotations
+
+from scheduler_core.kubernetes.connection import Json
+from scheduler_core.kubernetes.crds import definitions
+from scheduler_core.kubernetes.resources import GROUP, QUEUES, WORKLOADS
+
+_READ = ["get", "list", "watch"]
+_CHANGE = ["create", "update", "patch", "delete"]
+_RBAC = "rbac.authorization.k8s.io"
+_QUEUE_READERS = "jupyter-runai-queue-readers"
+
+
+def manifest() -> tuple[Json, ...]:
+    """The objects, in the order in which they are made."""
+    everyone = {"kind": "Group", "apiGroup": _RBAC, "name": "system:authenticated"}
+    return (
+        *definitions(),
+        # Whoever may read, or change, what is in a namespace may do so with workloads too.
+        _role("jupyter-runai-view", WORKLOADS.plural, _READ, aggregated_to=("view",)),
+        _role("jupyter-runai-edit", WORKLOADS.plural, _CHANGE, aggregated_to=("edit", "admin")),
+        # Queues belong to no namespace: everybody may see them, and those who run the cluster change them.
+        _role(_QUEUE_READERS, QUEUES.plural, _READ),
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": _QUEUE_READERS},
+            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _QUEUE_READERS},
+            "subjects": [everyone],
+        },
+    )
+
+
+def _role(name: str, plural: str, verbs: list[str], aggregated_to: tuple[str, ...] = ()) -> Json:
+    labels = {f"{_RBAC}/aggregate-to-{role}": "true" for role in aggregated_to}
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name, "labels": labels},
+        "rules": [{"apiGroups": [GROUP], "resources": [plural], "verbs": verbs}],
+    }

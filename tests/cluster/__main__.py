@@ -1,0 +1,37 @@
+"""`python -m tests.cluster [--nodes N] [--devices D]`: a cluster to try things on, until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import tempfile
+from pathlib import Path
+
+from tests.cluster.binaries import binaries
+from tests.cluster.control_plane import ControlPlane
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser.add_argument("--nodes", type=int, default=2, metavar="N", help="fake nodes (default: %(default)s)")
+    parser.add_argument("--devices", type=int, default=8, metavar="D", help="devices of each (default: %(default)s)")
+    parser.add_argument("--build", action="store_true", help="only build what is missing")
+    options = parser.parse_args()
+    if options.build:
+        print("\n".join(f"{name}: {path}" for name, path in binaries().items()))
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    cluster = ControlPlane(Path(tempfile.mkdtemp(prefix="runai-cluster-")))
+    try:
+        cluster.start()
+        cluster.add_nodes(options.nodes, options.devices)
+        print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)
+        signal.pause()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        cluster.remove()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""One cluster for all tests of a run; each has namespaces of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.control_plane import ControlPlane
+
+NODES, DEVICES = 2, 8
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ControlPlane]:
+    """A control plane with two nodes of eight devices that KWOK plays."""
+    # A short path: sockets lie in it.
+    made = ControlPlane(Path(tempfile.mkdtemp(prefix="runai-cluster-")))
+    try:
+        made.start()
+        made.add_nodes(NODES, DEVICES)
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: ControlPlane) -> ControlPlane:
+    """The same, with all that the product puts in place."""
+    command = [sys.executable, "-m", "jupyter", "runai", "cluster", "install", "--yes"]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
+    return cluster

@@ -1,0 +1,239 @@
+"""A real Kubernetes without machines: etcd, the API server, its controllers, and KWOK, which plays nodes and pods."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from tests.cluster.binaries import binaries
+
+_STAGES = Path(__file__).with_name("kwok.yaml")
+_USERS = {"admin": "system:masters", "kwok": "system:masters", "system:kube-controller-manager": ""}
+"""Who has a token of their own, and their group."""
+_ISSUER = "https://kubernetes.default.svc.cluster.local"
+_STARTS_WITHIN_S = 60
+_STOPS_WITHIN_S = 5
+_FORGETS = ("--unsafe-no-fsync", "--log-level=warn")
+
+
+class ControlPlane:
+    """One cluster in a folder of its own; nothing of it outlives `stop`, or this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._programs = binaries()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._tokens = {user: secrets.token_hex(16) for user in _USERS}
+        self._server = ""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The credentials of one who may do everything."""
+        return self.folder / "admin.kubeconfig"
+
+    def start(self) -> None:
+        """Start all of it and wait until it answers."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_secrets()
+        self._start_etcd()
+        self._start_api_server()
+        self._start_controllers()
+        self._run("kwok", "--kubeconfig=kwok.kubeconfig", f"--config={_STAGES}", "--manage-all-nodes=true")
+
+    def stop(self) -> None:
+        """End every process, the last that was started first."""
+        for name in reversed(list(self._processes)):
+            process = self._processes.pop(name)
+            process.terminate()
+            try:
+                # The API server waits long for connections that others keep open; nothing of it is kept.
+                process.wait(1 if name == "kube-apiserver" else _STOPS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def api(self) -> client.ApiClient:
+        """A client that may do everything."""
+        return config.new_client_from_config(str(self.kubeconfig))
+
+    def add_nodes(self, count: int, devices: int) -> None:
+        """Make ready nodes of so many devices each, played by KWOK."""
+        core = client.CoreV1Api(self.api())
+        for index in range(count):
+            core.create_node(_node(f"node-{index}", devices))
+        wait_until("the nodes are ready", lambda: all(map(_is_ready, core.list_node().items)))
+
+    def user_of(self, namespace: str, role: str = "edit") -> Path:
+        """The kubeconfig of somebody with this cluster role in this namespace, and no rights elsewhere."""
+        api, name = self.api(), f"{namespace}-{role}"
+        core, rules = client.CoreV1Api(api), client.RbacAuthorizationV1Api(api)
+        subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
+        _unless_there(lambda: core.create_namespace({"metadata": {"name": namespace}}))
+        core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
+        binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
+        rules.create_namespaced_role_binding(namespace, binding)
+        asked = {"spec": {"audiences": [_ISSUER], "expirationSeconds": 86_400}}
+        made = core.create_namespaced_service_account_token(name, namespace, asked)
+        return self._write_kubeconfig(self.folder / f"{name}.kubeconfig", name, made.status.token, namespace)
+
+    def _make_secrets(self) -> None:
+        # Not an elliptic curve: of such the API server takes no public key from a private one.
+        signer = ["openssl", "genpkey", "-algorithm", "RSA", "-out", "accounts.key"]
+        subprocess.run(signer, cwd=self.folder, check=True, capture_output=True)
+        lines = [f'{token},{user},{user},"{_USERS[user]}"\n' for user, token in self._tokens.items()]
+        self._write("tokens.csv", "".join(lines))
+
+    def _start_etcd(self) -> None:
+        """On sockets in this folder: no port is open, and no two clusters meet."""
+        urls = {"client": ("listen-client", "advertise-client"), "peer": ("listen-peer", "initial-advertise-peer")}
+        flags = [f"--{kind}-urls=unix://{name}:1" for name, kinds in urls.items() for kind in kinds]
+        self._run("etcd", "--data-dir=etcd", "--name=one", "--initial-cluster=one=unix://peer:1", *flags, *_FORGETS)
+
+    def _start_api_server(self) -> None:
+        port = _free_port()
+        self._server = f"https://127.0.0.1:{port}"
+        self._run(
+            "kube-apiserver",
+            "--etcd-servers=unix://client:1",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port}",
+            "--cert-dir=certificates",
+            "--token-auth-file=tokens.csv",
+            "--anonymous-auth=false",
+            "--authorization-mode=RBAC",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            # A loopback address is no valid endpoint of the service `kubernetes`.
+            "--endpoint-reconciler-type=none",
+            f"--service-account-issuer={_ISSUER}",
+            "--service-account-key-file=accounts.key",
+            "--service-account-signing-key-file=accounts.key",
+        )
+        certificate = self.folder / "certificates" / "apiserver.crt"
+        wait_until("the API server has a certificate", certificate.exists, self._check)
+        for user, token in self._tokens.items():
+            name = user.removeprefix("system:")
+            self._write_kubeconfig(self.folder / f"{name}.kubeconfig", user, token, "default")
+        wait_until("the API server answers", lambda: _answers(self.api()), self._check)
+
+    def _start_controllers(self) -> None:
+        self._run(
+            "kube-controller-manager",
+            "--kubeconfig=kube-controller-manager.kubeconfig",
+            "--use-service-account-credentials",
+            "--service-account-private-key-file=accounts.key",
+            "--root-ca-file=certificates/apiserver.crt",
+            "--leader-elect=false",
+            "--secure-port=0",
+            # The usual 20 requests a second would hold back hundreds of pods.
+            "--kube-api-qps=500",
+            "--kube-api-burst=1000",
+        )
+        core = client.CoreV1Api(self.api())
+        wait_until("namespaces have their account", lambda: _is_there(core, "default"))
+
+    def _check(self) -> None:
+        """Fail where a process has ended, with the last that it said."""
+        for name, process in self._processes.items():
+            said = (self.folder / f"{name}.log").read_text(errors="replace")
+            assert process.poll() is None, f"{name} has ended: {said[-1000:]}"
+
+    def _run(self, name: str, *flags: str) -> None:
+        # Should this process be killed, so is the cluster.
+        command = ["setpriv", "--pdeathsig", "KILL", self._programs[name], *flags]
+        environment: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder)}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def _write_kubeconfig(self, path: Path, user: str, token: str, namespace: str) -> Path:
+        certificate = b64encode((self.folder / "certificates" / "apiserver.crt").read_bytes()).decode()
+        cluster = {"server": self._server, "certificate-authority-data": certificate}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user, "namespace": namespace}}],
+        }
+        return self._write(path.name, json.dumps(content))
+
+    def _write(self, name: str, content: str) -> Path:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(content)
+        return path
+
+    def remove(self) -> None:
+        """Stop it and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait_until(what: str, reached: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
+    """Ask until it is so; `check` fails where it cannot come any more.
+
+    Raises:
+        AssertionError: it has not come within a minute.
+    """
+    end = time.monotonic() + _STARTS_WITHIN_S
+    while not reached():
+        check()
+        assert time.monotonic() < end, f"waited in vain until {what}"
+        time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(api: client.ApiClient) -> bool:
+    try:
+        client.CoreV1Api(api).list_namespace(_request_timeout=5)
+    except (ApiException, HTTPError):
+        return False
+    return True
+
+
+def _is_there(core: client.CoreV1Api, namespace: str) -> bool:
+    return any(account.metadata.name == "default" for account in core.list_namespaced_service_account(namespace).items)
+
+
+def _is_ready(node: client.V1Node) -> bool:
+    conditions = node.status.conditions or []
+    return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
+
+
+def _unless_there(make: Callable[[], object]) -> None:
+    try:
+        make()
+    except ApiException as error:
+        if error.status != 409:
+            raise
+
+
+def _node(name: str, devices: int) -> dict[str, object]:
+    room = {"cpu": "128", "memory": "1Ti", "pods": "250", "nvidia.com/gpu": str(devices)}
+    labels = {
+        "kubernetes.io/hostname": name,
+        "nvidia.com/gpu.present": "true",
+        "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-80GB",
+        "nvidia.com/gpu.memory": "81920",
+        "nvidia.com/gpu.count": str(devices),
+    }
+    return {"metadata": {"name": name, "labels": labels}, "status": {"capacity": room, "allocatable": room}}

@@ -13,6 +13,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKerne
 from scheduler_core.errors import InvalidRequest, NotAllowed, NotFound
 
 PREFIX = "runai-"
+WORKSPACE_PREFIX = "workspace-"
 _PROVISIONER = "runai"
 
 
@@ -23,6 +24,16 @@ def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_pr
         InvalidRequest: this Python has no ipykernel.
         NotAllowed: the folder cannot be written.
     """
+    spec = {**own_spec(), "display_name": display_name}
+    return write_spec(PREFIX + profile, spec, config, sys.prefix if sys_prefix else None)
+
+
+def own_spec() -> dict[str, Any]:
+    """The kernelspec of this Python, as it is without a lease.
+
+    Raises:
+        InvalidRequest: it has no ipykernel.
+    """
     try:
         from ipykernel.kernelspec import get_kernel_dict  # noqa: PLC0415 (without it there is nothing to install)
     except ImportError:
@@ -31,30 +42,46 @@ def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_pr
         ) from None
     spec: dict[str, Any] = get_kernel_dict()
     spec["argv"][0] = sys.executable
-    spec["display_name"] = display_name
-    spec["metadata"] = {
-        **spec.get("metadata", {}),
-        "kernel_provisioner": {"provisioner_name": _PROVISIONER, "config": config},
-    }
+    return spec
+
+
+def write_spec(name: str, spec: dict[str, Any], config: dict[str, Any], prefix: str | None = None) -> Path:
+    """Write a kernelspec with this lease, for the user or below `prefix`; its folder.
+
+    Raises:
+        NotAllowed: the folder cannot be written.
+    """
+    stanza = {"kernel_provisioner": {"provisioner_name": _PROVISIONER, "config": config}}
+    spec = {**spec, "metadata": {**spec.get("metadata", {}), **stanza}}
     try:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "kernel.json").write_text(json.dumps(spec, indent=1))
             Path(folder).chmod(0o755)
-            place = {"prefix": sys.prefix} if sys_prefix else {"user": True}
-            return Path(KernelSpecManager().install_kernel_spec(folder, PREFIX + profile, **place))
+            return Path(KernelSpecManager().install_kernel_spec(folder, name, user=prefix is None, prefix=prefix))
     except OSError as error:
-        hint = "Leave --sys-prefix out." if sys_prefix else ""
+        hint = "" if prefix is None else "Leave --sys-prefix out."
         raise NotAllowed(f"The kernelspec cannot be written: {error}.", hint) from None
 
 
 def installed_specs() -> dict[str, KernelSpec]:
     """The kernelspecs of leased kernels by their profiles."""
+    return _specs_named(PREFIX)
+
+
+def workspace_specs() -> dict[str, KernelSpec]:
+    """The kernelspecs of workspaces by their names."""
+    return _specs_named(WORKSPACE_PREFIX)
+
+
+def _specs_named(prefix: str) -> dict[str, KernelSpec]:
+    """The kernelspecs of ours whose names begin so, by the rest of their names."""
     manager = KernelSpecManager()
     found = {}
     for name in sorted(manager.find_kernel_specs()):
-        spec = manager.get_kernel_spec(name)
-        if name.startswith(PREFIX) and provisioner_config(spec) is not None:
-            found[name.removeprefix(PREFIX)] = spec
+        if name.startswith(prefix):
+            spec = manager.get_kernel_spec(name)
+            if provisioner_config(spec) is not None:
+                found[name.removeprefix(prefix)] = spec
     return found
 
 
@@ -64,7 +91,7 @@ def provisioner_config(spec: KernelSpec) -> dict[str, Any] | None:
     return stanza.get("config", {}) if stanza.get("provisioner_name") == _PROVISIONER else None
 
 
-def remove_spec(profile: str) -> Path:
+def remove_profile(profile: str) -> Path:
     """Remove the kernelspec of a profile; the folder it was in.
 
     Raises:
@@ -74,9 +101,19 @@ def remove_spec(profile: str) -> Path:
     known = installed_specs()
     if profile not in known:
         raise NotFound(f"There is no profile {profile!r}.", f"There is: {', '.join(known) or 'none'}.")
+    return remove_spec(PREFIX + profile)
+
+
+def remove_spec(name: str) -> Path:
+    """Remove a kernelspec; the folder it was in.
+
+    Raises:
+        NotFound: it has just been removed.
+        NotAllowed: it is somebody else's.
+    """
     try:
-        return Path(KernelSpecManager().remove_kernel_spec(PREFIX + profile))
+        return Path(KernelSpecManager().remove_kernel_spec(name))
     except NoSuchKernel:
-        raise NotFound(f"The profile {profile!r} has just been removed.") from None
+        raise NotFound(f"The kernelspec {name} has just been removed.") from None
     except OSError as error:
         raise NotAllowed(f"The kernelspec cannot be removed: {error}.") from None

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from jupyter_runai.answer import Answer
-from jupyter_runai.kernels.specs import install_spec, installed_specs, provisioner_config, remove_spec
+from jupyter_runai.kernels.specs import install_spec, installed_specs, provisioner_config, remove_profile
 from jupyter_runai.words import table
 from scheduler_core.workload import DEFAULT_QUEUE
 
@@ -19,7 +19,7 @@ def install_kernelspec(options: Namespace) -> Answer:
         config["project"] = options.project
     if options.preemptible:
         config["preemptible"] = True
-    name = options.name or f"Python {sys.version_info.major} ({_amount(config)})"
+    name = options.name or f"Python {sys.version_info.major} ({amount_words(config)})"
     folder = install_spec(options.profile, name, config, options.sys_prefix)
     data = {"profile": options.profile, "name": name, "folder": str(folder)}
     return Answer(f"The launcher offers {name!r} now. Its kernelspec: {folder}", data)
@@ -30,7 +30,7 @@ def list_kernelspecs(options: Namespace) -> Answer:
     rows, data = [], []
     for profile, spec in installed_specs().items():
         config = provisioner_config(spec) or {}
-        rows.append((profile, spec.display_name, _amount(config), config.get("project", DEFAULT_QUEUE)))
+        rows.append((profile, spec.display_name, amount_words(config), config.get("project", DEFAULT_QUEUE)))
         data.append({"profile": profile, "name": spec.display_name, **config})
     header = ("profile", "name", "asks for", "project")
     return Answer(table(header, rows) if rows else "No kernel asks for a device yet.", data)
@@ -38,12 +38,13 @@ def list_kernelspecs(options: Namespace) -> Answer:
 
 def remove_kernelspec(options: Namespace) -> Answer:
     """Offer such kernels no longer; those that run go on."""
-    folder = remove_spec(options.profile)
+    folder = remove_profile(options.profile)
     data = {"profile": options.profile, "folder": str(folder)}
     return Answer(f"The profile {options.profile} is gone: {folder}. Kernels that run go on.", data)
 
 
-def _amount(config: dict[str, Any]) -> str:
+def amount_words(config: dict[str, Any]) -> str:
+    """What a kernelspec asks for: 0.5 GPU, 2 GPUs, 20 GB of a GPU."""
     if config.get("gpu_memory_mib"):
         return f"{config['gpu_memory_mib'] / 1024:g} GB of a GPU"
     gpu = config.get("gpu", "0")

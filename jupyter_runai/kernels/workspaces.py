@@ -55,7 +55,7 @@ def define(name: str, environment: Environment, config: Mapping[str, Any]) -> No
     Raises:
         Conflict: there is one of this name.
         NotFound: there is no such kernelspec.
-        InvalidRequest: there is no such folder or interpreter, or it has no ipykernel.
+        InvalidRequest: no such amount, folder or interpreter, or that has no ipykernel.
         NotAllowed: the kernelspec cannot be written.
     """
     _write(name, _spec_of(environment), config)
@@ -140,7 +140,11 @@ def _write(name: str, spec: Mapping[str, Any], config: Mapping[str, Any]) -> Non
         raise Conflict(f"There is a workspace {name!r} already.", "Choose another name, or delete that one.")
     if not Path(config["folder"]).is_dir():
         raise InvalidRequest(f"There is no folder {config['folder']}.")
-    display_name = f"Workspace {name} ({asked_for(request_of(config), 1)})"
+    try:
+        amount = asked_for(request_of(config), 1)
+    except ValueError as error:
+        raise InvalidRequest(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+    display_name = f"Workspace {name} ({amount})"
     write_spec(WORKSPACE_PREFIX + name, {**spec, "display_name": display_name}, {**config, "workspace": name})
 
 

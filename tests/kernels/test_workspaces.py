@@ -169,6 +169,19 @@ async def test_without_a_device_it_waits_and_says_why(server: Jupyter, client: C
     assert await kernel.value("1 + 1") == "2"
 
 
+async def test_preempted_it_waits_and_comes_back_as_the_same_workload(server: Jupyter, client: Client) -> None:
+    create(server, "vision", "--gpu", "2", "--preemptible")
+    (workload,) = client.list()
+    kernel = await server.start("workspace-vision")
+    pid = await kernel.value(PID)
+    urgent = client.submit(spec(UNTIL_STOPPED, gpu=2, grace_s=0, priority=150))
+    until(client, workload.id, waits)
+    client.stop(urgent.id)
+    assert until(client, workload.id, running).restarts == 1
+    await kernel.reconnect()
+    assert await kernel.value(PID) != pid
+
+
 async def test_a_copy_has_another_share_and_its_own_kernel(server: Jupyter, client: Client, tmp_path: Path) -> None:
     create(server, "vision", "--gpu", "0.5", "--folder", str(tmp_path))
     copied = say(server, "copy", "vision", "small", "--gpu", "0.25")

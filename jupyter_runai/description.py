@@ -12,7 +12,7 @@ from jupyter_runai.client import Client
 from jupyter_runai.policies import notice_words
 from jupyter_runai.use import last_second, use_sentence
 from jupyter_runai.waiting import waiting_words
-from jupyter_runai.words import asked_for, duration, elapsed, held, moment, state_words, table
+from jupyter_runai.words import asked_for, duration, elapsed, held, idle_time, moment, state_words, table
 from scheduler_core.errors import NotAllowed
 from scheduler_core.workload import Measurement, TaskStatus, Workload
 
@@ -78,6 +78,7 @@ def _figures(description: Description) -> Iterator[tuple[str, str]]:
     yield holds, "" if workload.allocation is None else held(workload.allocation, workload.simulated)
     yield "uses", "" if description.now is None else use_sentence(description.now, workload.simulated)
     yield from _times(workload)
+    yield "idle for", idle_time(workload, time.time())
     yield "restarts", str(workload.restarts or "")
     yield "exit code", "" if workload.exit_code is None else str(workload.exit_code)
     error = workload.report.error if workload.report is not None else None

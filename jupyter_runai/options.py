@@ -67,6 +67,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     parsers["policy check"].add_argument("file", help="a file of policies")
     _add_kernelspec(parsers["kernelspec install"])
     parsers["kernelspec remove"].add_argument("--profile", type=types.name, required=True, help="which")
+    _add_workspaces(parsers)
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate"], help="what to set")
     config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
@@ -159,6 +160,24 @@ def _add_kernelspec(parser: Parser) -> None:
     parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
     parser.add_argument("--name", metavar="TEXT", help="what the launcher shows")
     parser.add_argument("--sys-prefix", action="store_true", help="for all users of this Python environment")
+
+
+def _add_workspaces(parsers: Mapping[str, Parser]) -> None:
+    create, copied = parsers["workspace create"], parsers["workspace copy"]
+    for verb in ("open", "suspend", "resume", "copy", "delete"):
+        parsers[f"workspace {verb}"].add_argument("workspace", help="its name")
+    create.add_argument("name", type=types.name, help="what to call it")
+    copied.add_argument("name", type=types.name, help="what to call the copy")
+    _add_amount(create, required=True)
+    _add_amount(copied)
+    create.add_argument("--folder", metavar="DIR", default=".", help="where its kernel works; here")
+    copied.add_argument("--folder", metavar="DIR", help="where its kernel works")
+    environment = create.add_mutually_exclusive_group()
+    environment.add_argument("--python", metavar="PATH", help="the interpreter of its kernel; this one")
+    environment.add_argument("--kernel", metavar="NAME", help="a kernel that is installed, of any language")
+    for parser in (create, copied):
+        parser.add_argument("-p", "--project", help="whose quota it takes")
+        parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
 
 
 def checked_options(given: Mapping[str, object]) -> dict[str, Any]:
@@ -269,6 +288,13 @@ VERBS = {
     "kernelspec install": "offer kernels that hold a share of a device",
     "kernelspec list": "the kernels that hold a share of a device",
     "kernelspec remove": "offer such a kernel no longer",
+    "workspace create": "a kernel on a share of a device that outlives its notebooks",
+    "workspace list": "the workspaces and where each is",
+    "workspace open": "start a workspace where it does not run",
+    "workspace suspend": "free what a workspace holds and keep it",
+    "workspace resume": "let a suspended workspace start again",
+    "workspace copy": "another workspace like it",
+    "workspace delete": "end a workspace",
     "whoami": "as whom, and on which engine",
     "config": "settings of this machine's engine",
     "help": "what there is",

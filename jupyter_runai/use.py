@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from jupyter_runai.client import Client
-from jupyter_runai.words import asked, held_share, memory, table
+from jupyter_runai.words import asked, held_share, idle_time, memory, table
 from scheduler_core.errors import NotAllowed
 from scheduler_core.workload import Measurement, Workload
 
@@ -41,8 +41,11 @@ def last_second(client: Client, workload: Workload) -> Measurement | None:
 
 def use_table(uses: Iterable[Use]) -> str:
     """A line for each workload; what nothing measures is a dash."""
-    rows = [(use.workload.name, asked(use.workload), *_figures(use)) for use in uses]
-    return table(("name", "asks for", "holds", "GPU used", "GPU memory", "cores", "memory"), rows)
+    now = time.time()
+    rows = [
+        (use.workload.name, asked(use.workload), *_figures(use), idle_time(use.workload, now) or "-") for use in uses
+    ]
+    return table(("name", "asks for", "holds", "GPU used", "GPU memory", "cores", "memory", "idle"), rows)
 
 
 def use_sentence(now: Measurement, simulated: bool) -> str:

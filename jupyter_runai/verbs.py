@@ -27,8 +27,8 @@ from jupyter_runai.words import (
     resized,
     share,
     size,
+    state_with_idleness,
     state_word,
-    state_words,
     table,
     told_to_resume,
     told_to_stop,
@@ -72,10 +72,13 @@ def _list(client: Client, options: Namespace) -> Answer:
         return Answer("Nothing runs or waits." if not options.all else "Nothing was submitted yet.", chosen)
     now = time.time()
     rows = [
-        (workload.name, workload.id, asked(workload), state_words(workload), elapsed(duration(workload, now)))
+        (
+            *(workload.name, workload.id, workload.kind, asked(workload)),
+            *(state_with_idleness(workload, now), elapsed(duration(workload, now))),
+        )
         for workload in reversed(chosen)
     ]
-    header: tuple[str, ...] = ("name", "id", "gpu", "state", "time")
+    header: tuple[str, ...] = ("name", "id", "kind", "gpu", "state", "time")
     if client.info().shared:
         owners = [workload.owner for workload in reversed(chosen)]
         owned = [(*row, owner) for row, owner in zip(rows, owners, strict=True)]
@@ -221,6 +224,16 @@ def _kernelspec(answer: str) -> Callable[[Client, Namespace], Answer]:
     return run
 
 
+def _workspace(answer: str) -> Callable[[Client, Namespace], Answer]:
+    def run(client: Client, options: Namespace) -> Answer:
+        from jupyter_runai.kernels import workspace_verbs  # noqa: PLC0415 (the others do without what it needs)
+
+        said: Answer = getattr(workspace_verbs, answer)(options)
+        return said
+
+    return run
+
+
 def _report(answer: str) -> Callable[[Client, Namespace], Answer]:
     def run(client: Client, options: Namespace) -> Answer:
         from jupyter_runai.reports import verbs  # noqa: PLC0415 (the others do without)
@@ -301,6 +314,13 @@ _VERBS: dict[str, Callable[[Client, Namespace], Answer]] = {
     "kernelspec install": _kernelspec("install_kernelspec"),
     "kernelspec list": _kernelspec("list_kernelspecs"),
     "kernelspec remove": _kernelspec("remove_kernelspec"),
+    "workspace create": _workspace("create_workspace"),
+    "workspace list": _workspace("list_workspaces"),
+    "workspace open": _workspace("open_workspace"),
+    "workspace suspend": _workspace("suspend_workspace"),
+    "workspace resume": _workspace("resume_workspace"),
+    "workspace copy": _workspace("copy_workspace"),
+    "workspace delete": _workspace("delete_workspace"),
     "whoami": _whoami,
     "config": _config,
     "help": _help,

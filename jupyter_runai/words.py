@@ -102,6 +102,18 @@ def state_words(workload: Workload) -> str:
     return f"{state_word(workload)} ({counts})"
 
 
+def idle_time(workload: Workload, now: float) -> str:
+    """How long it has been idle: 12:05; empty where it is not, or nobody can tell."""
+    since = None if workload.activity is None else workload.activity.idle_since
+    return "" if since is None else elapsed(now - since)
+
+
+def state_with_idleness(workload: Workload, now: float) -> str:
+    """The state, and for how long it has been idle: running, idle 12:05."""
+    idle = idle_time(workload, now)
+    return f"{state_words(workload)}, idle {idle}" if idle else state_words(workload)
+
+
 def duration(workload: Workload, now: float) -> float:
     """Seconds it has run, or waited when it has not started."""
     return (workload.ended or now) - (workload.started or workload.created)

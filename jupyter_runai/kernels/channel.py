@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jupyter_runai.kernels.keeper import SOCKET
+from jupyter_runai.kernels.keeper import LAUNCH, SOCKET
 from scheduler_core.sockets import short_socket_path
 
 
@@ -78,6 +78,11 @@ class Channel:
     def _say(self, order: dict[str, Any]) -> None:
         if not self._writer.is_closing():
             self._writer.write(json.dumps(order).encode() + b"\n")
+
+
+def last_launch(folder: Path) -> KernelLaunch:
+    """How the kernel was started of which its keeper has just spoken."""
+    return msgspec.json.decode((folder / LAUNCH).read_bytes(), type=KernelPlan).launch
 
 
 async def open_channel(folder: Path) -> Channel:

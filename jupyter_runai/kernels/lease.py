@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from jupyter_runai.client import AsyncClient, never_starts
-from jupyter_runai.kernels.channel import Channel, KernelLaunch, KernelState, open_channel
+from jupyter_runai.kernels.channel import Channel, KernelLaunch, KernelState, last_launch, open_channel
 from jupyter_runai.waiting import waiting_words
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotFound, RunaiError
 from scheduler_core.workload import Workload
@@ -29,18 +29,25 @@ class Lease:
     """Follows one workload and its keeper. Made and called on one event loop; its attributes are read from anywhere.
 
     `exit_code` is null as long as the kernel runs, or waits for its devices and comes back by itself; `is_attached`
-    says which. `changed` is called on the loop whenever any of it is different.
+    says which. `changed` is called on the loop whenever any of it is different. `launch` is how the kernel is started;
+    one that `adopts` takes a kernel that runs as it is, and `launch` then says how that was started.
     """
 
     def __init__(
-        self, client: AsyncClient, workload: Workload, launch: KernelLaunch, changed: Callable[[Lease], None]
+        self,
+        client: AsyncClient,
+        workload: Workload,
+        launch: KernelLaunch,
+        changed: Callable[[Lease], None],
+        adopts: bool = False,
     ) -> None:
+        self.launch = launch
         self.workload = workload
         self.exit_code: int | None = None
         self.is_attached = False
         self.is_ending = False
         self._client = client
-        self._launch = launch
+        self._adopts = adopts
         self._changed = changed
         self._channel: Channel | None = None
         self._state: KernelState | None = None
@@ -56,8 +63,8 @@ class Lease:
             InvalidRequest: it got one, and its process could not be started.
         """
         with suppress(TimeoutError):
-            await self._until(lambda: self.workload.state != "pending" or never_starts(self.workload), queue_timeout_s)
-        if self.workload.state == "pending":
+            await self._until(lambda: not _waits(self.workload) or never_starts(self.workload), queue_timeout_s)
+        if _waits(self.workload):
             raise _not_placed(self.workload, queue_timeout_s)
         with suppress(TimeoutError):
             await self._until(lambda: self._state is not None or self.workload.has_ended, _KEEPER_TIMEOUT_S)
@@ -68,7 +75,7 @@ class Lease:
 
     def restart(self, launch: KernelLaunch) -> None:
         """Start the kernel anew on what the workload holds, or so that it starts once that holds something."""
-        self._launch, self._state, self.exit_code = launch, None, None
+        self.launch, self._state, self.exit_code = launch, None, None
         if self._channel is not None:
             self._channel.start(launch)
 
@@ -88,6 +95,13 @@ class Lease:
                 await self._until(lambda: self.workload.has_ended, _END_TIMEOUT_S)
         await self._stop()
 
+    def leave(self) -> None:
+        """Follow the workload no longer, and let it go on."""
+        self.is_ending = True
+        self._following.cancel()
+        if self._attaching is not None:
+            self._attaching.cancel()
+
     async def withdraw(self) -> None:
         """Undo a start that came to nothing."""
         await self.end()
@@ -99,9 +113,7 @@ class Lease:
         with suppress(NotFound):
             if not self.workload.has_ended:
                 self.workload = await self._client.engine.stop(self.workload.id)
-        self._following.cancel()
-        if self._attaching is not None:
-            self._attaching.cancel()
+        self.leave()
 
     async def _follow(self) -> None:
         while not self.workload.has_ended:
@@ -127,25 +139,29 @@ class Lease:
         tries, pause_s = 0, _FIRST_PAUSE_S
         while self.workload.state == "running" and tries < _MOST_TRIES:
             try:
-                channel = await open_channel(Path(await self._client.engine.results(self.workload.id)))
+                folder = await self._client.engine.results(self.workload.id)
+                channel = await open_channel(folder)
             except (OSError, RunaiError):
                 # Its process runs before it listens.
                 await asyncio.sleep(pause_s)
                 tries, pause_s = tries + 1, min(_LONGEST_PAUSE_S, pause_s * 2)
                 continue
             tries, pause_s = 0, _FIRST_PAUSE_S
-            await self._listen(channel)
+            await self._listen(channel, folder)
 
-    async def _listen(self, channel: Channel) -> None:
+    async def _listen(self, channel: Channel, folder: Path) -> None:
         self._channel = channel
         is_first = True
         try:
             async for state in channel:
-                if state.launch == self._launch.id:
+                if self._adopts and state.exit is None:
+                    self.launch = last_launch(folder)
+                self._adopts = False
+                if state.launch == self.launch.id:
                     await self._hear(state)
                 elif is_first:
                     # It was started anew while its workload waited.
-                    channel.start(self._launch)
+                    channel.start(self.launch)
                 is_first = False
         finally:
             self._channel, self._state, self.is_attached = None, None, False
@@ -185,6 +201,10 @@ class Lease:
         said = output.decode(errors="replace").strip()[-_LAST_WORDS:]
         reason = workload.reason or "its process did not answer"
         return Conflict(f"{workload.name} {workload.state}: {reason}.", said and f"It said: {said}")
+
+
+def _waits(workload: Workload) -> bool:
+    return workload.state in ("pending", "suspending", "suspended", "resuming")
 
 
 def _not_placed(workload: Workload, queue_timeout_s: float | None) -> Conflict:

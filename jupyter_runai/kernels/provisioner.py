@@ -7,11 +7,11 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from jupyter_client.connect import KernelConnectionInfo
@@ -19,12 +19,14 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from tornado import web
 from traitlets import Bool, Float, Int, Unicode
 
-from jupyter_runai.client import AsyncClient
+from jupyter_runai.client import AsyncClient, never_starts
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import keeper
 from jupyter_runai.kernels.channel import KernelLaunch, KernelPlan
 from jupyter_runai.kernels.lease import Lease
+from jupyter_runai.kernels.leaving import leave_running
 from jupyter_runai.kernels.notices import Notices
+from jupyter_runai.kernels.workspaces import living_workload
 from jupyter_runai.surroundings import name_hint, text_environment
 from scheduler_core.errors import Conflict, InvalidRequest, RunaiError
 from scheduler_core.model import TaskRequest
@@ -64,6 +66,9 @@ class RunaiProvisioner(LocalProvisioner):
     without_server = Float(
         3600.0, min=0, config=True, help="A kernel whose server was killed ends by itself after so many seconds."
     )
+
+    workspace = Unicode("", help="The workspace whose kernel it is; empty: it lives as long as its server.")
+    folder = Unicode("", help="Where a workspace's kernel works; empty: where its notebook is.")
 
     _lease: Lease | None = None
     _is_launched = False
@@ -110,11 +115,11 @@ class RunaiProvisioner(LocalProvisioner):
         Raises:
             KernelRefused: it got no device in time, or its process cannot be started.
         """
-        self.cwd = kwargs.get("cwd") or str(Path.cwd())
+        self.cwd = self.folder or kwargs.get("cwd") or str(Path.cwd())
         launch = self._launch(cmd, kwargs["env"])
         try:
             if self._lease is None or self._lease.workload.has_ended:
-                await self._start_workload(launch, kwargs["env"])
+                await self._start(launch, kwargs["env"])
             else:
                 await _there(_restart(self._lease, launch))
         except RunaiError as error:
@@ -147,7 +152,8 @@ class RunaiProvisioner(LocalProvisioner):
     def _connection(self) -> list[tuple[str, Any]]:
         return [(name, value) for name, value in self.connection_info.items() if value is not None]
 
-    async def _start_workload(self, launch: KernelLaunch, env: dict[str, str]) -> None:
+    async def _start(self, launch: KernelLaunch, env: dict[str, str]) -> None:
+        """Attach to the workspace where it lives, else submit a workload; its kernel runs when this returns."""
         loop, notices = asyncio.get_running_loop(), Notices(self._manager)
 
         def changed(lease: Lease) -> None:
@@ -155,17 +161,32 @@ class RunaiProvisioner(LocalProvisioner):
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(notices.tell, lease)
 
-        plan = KernelPlan(launch=launch, without_server_s=self.without_server)
-        self._lease = lease = await _there(_submitted(self._specification(launch, env), plan, changed))
+        lease = await _there(_attached(self.workspace, launch, changed)) if self.workspace else None
+        if lease is not None:
+            await self._started(lease, is_found=True)
+            return
+        plan = KernelPlan(launch=launch, without_server_s=None if self.workspace else self.without_server)
+        lease = await _there(_submitted(self._specification(launch, env), plan, changed))
+        await self._started(lease, is_found=False)
+
+    async def _started(self, lease: Lease, is_found: bool) -> None:
+        self._lease = lease
         starting = asyncio.wrap_future(runtime().spawn(lease.started(self._queue_timeout_s())))
         # A pending kernel that is shut down is one whose readiness nobody waits for any more.
         self._manager.ready.add_done_callback(lambda ready: ready.cancelled() and starting.cancel())
         try:
             await starting
-        except (RunaiError, asyncio.CancelledError):
+        except (RunaiError, asyncio.CancelledError) as error:
             self._lease = None
-            await _there(lease.withdraw())
+            waits = bool(self.workspace) and lease.workload.state == "pending" and not never_starts(lease.workload)
+            await _there(_left(lease) if is_found or waits else lease.withdraw())
+            if waits and isinstance(error, Conflict):
+                raise Conflict(error.message, "It stays in the queue: open it again when it runs.") from None
             raise
+        if self.workspace:
+            leave_running(self._manager)
+            connection = lease.launch.connection
+            self.connection_info = cast(KernelConnectionInfo, {**connection, "key": connection["key"].encode()})
 
     def _specification(self, launch: KernelLaunch, env: dict[str, str]) -> WorkloadSpec:
         try:
@@ -179,6 +200,7 @@ class RunaiProvisioner(LocalProvisioner):
             command=(sys.executable, "-I", "-S", "-u", keeper.__file__),
             cwd=launch.cwd,
             env=text_environment(env),
+            name=self.workspace,
             name_hint=name_hint(env, "kernel"),
             kind="workspace",
             queue=self.project,
@@ -194,7 +216,7 @@ class RunaiProvisioner(LocalProvisioner):
     async def _let_go(self) -> None:
         lease, self._lease = self._lease, None
         if lease is not None:
-            await _there(lease.end())
+            await _there(_left(lease) if self.workspace else lease.end())
 
 
 async def _there(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -207,11 +229,26 @@ def _client() -> AsyncClient:
     return AsyncClient()
 
 
-async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Any) -> Lease:
+async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Callable[[Lease], None]) -> Lease:
     client = _client()
     with client.engine.staging() as folder:
         keeper.write_privately(str(folder / keeper.LAUNCH), json.loads(msgspec.json.encode(plan)))
         return Lease(client, await client.engine.submit(spec, folder), plan.launch, changed)
+
+
+async def _attached(name: str, launch: KernelLaunch, changed: Callable[[Lease], None]) -> Lease | None:
+    """The lease of a workspace that lives, with the kernel that runs there or, where none does, this one."""
+    client = _client()
+    workload = await living_workload(client, name)
+    if workload is None:
+        return None
+    if workload.state in ("suspended", "suspending"):
+        workload = await client.engine.resume(workload.id)
+    return Lease(client, workload, launch, changed, adopts=True)
+
+
+async def _left(lease: Lease) -> None:
+    lease.leave()
 
 
 async def _restart(lease: Lease, launch: KernelLaunch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKerne
 from scheduler_core.errors import InvalidRequest, NotAllowed, NotFound
 
 PREFIX = "runai-"
+WORKSPACE_PREFIX = "workspace-"
 _PROVISIONER = "runai"
 
 
@@ -23,6 +25,16 @@ def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_pr
         InvalidRequest: this Python has no ipykernel.
         NotAllowed: the folder cannot be written.
     """
+    spec = leased(own_spec(), display_name, config)
+    return write_spec(KernelSpecManager(), PREFIX + profile, spec, sys.prefix if sys_prefix else None)
+
+
+def own_spec() -> dict[str, Any]:
+    """The kernelspec of this Python, as it is without a lease.
+
+    Raises:
+        InvalidRequest: it has no ipykernel.
+    """
     try:
         from ipykernel.kernelspec import get_kernel_dict  # noqa: PLC0415 (without it there is nothing to install)
     except ImportError:
@@ -31,11 +43,10 @@ def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_pr
         ) from None
     spec: dict[str, Any] = get_kernel_dict()
     spec["argv"][0] = sys.executable
-    place = sys.prefix if sys_prefix else None
-    return write_spec(KernelSpecManager(), PREFIX + profile, leased(spec, display_name, config), place)
+    return spec
 
 
-def leased(spec: dict[str, Any], display_name: str, config: dict[str, Any]) -> dict[str, Any]:
+def leased(spec: Mapping[str, Any], display_name: str, config: dict[str, Any]) -> dict[str, Any]:
     """The same kernel under a lease of what `config` asks for."""
     stanza = {"provisioner_name": _PROVISIONER, "config": config}
     metadata = {**spec.get("metadata", {}), "kernel_provisioner": stanza}
@@ -43,7 +54,7 @@ def leased(spec: dict[str, Any], display_name: str, config: dict[str, Any]) -> d
 
 
 def write_spec(manager: KernelSpecManager, name: str, spec: dict[str, Any], prefix: str | None = None) -> Path:
-    """Write a kernelspec, for the user or below a prefix; its folder.
+    """Write a kernelspec, for the user or below `prefix`; its folder.
 
     Raises:
         NotAllowed: the folder cannot be written.
@@ -52,21 +63,31 @@ def write_spec(manager: KernelSpecManager, name: str, spec: dict[str, Any], pref
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "kernel.json").write_text(json.dumps(spec, indent=1))
             Path(folder).chmod(0o755)
-            place = {"prefix": prefix} if prefix else {"user": True}
-            return Path(manager.install_kernel_spec(folder, name, **place))
+            return Path(manager.install_kernel_spec(folder, name, user=prefix is None, prefix=prefix))
     except OSError as error:
-        hint = "Leave --sys-prefix out." if prefix else ""
+        hint = "" if prefix is None else "Leave --sys-prefix out."
         raise NotAllowed(f"The kernelspec cannot be written: {error}.", hint) from None
 
 
 def installed_specs() -> dict[str, KernelSpec]:
     """The kernelspecs of leased kernels by their profiles."""
+    return _specs_named(PREFIX)
+
+
+def workspace_specs() -> dict[str, KernelSpec]:
+    """The kernelspecs of workspaces by their names."""
+    return _specs_named(WORKSPACE_PREFIX)
+
+
+def _specs_named(prefix: str) -> dict[str, KernelSpec]:
+    """The kernelspecs of ours whose names begin so, by the rest of their names."""
     manager = KernelSpecManager()
     found = {}
     for name in sorted(manager.find_kernel_specs()):
-        spec = manager.get_kernel_spec(name)
-        if name.startswith(PREFIX) and provisioner_config(spec) is not None:
-            found[name.removeprefix(PREFIX)] = spec
+        if name.startswith(prefix):
+            spec = manager.get_kernel_spec(name)
+            if provisioner_config(spec) is not None:
+                found[name.removeprefix(prefix)] = spec
     return found
 
 
@@ -76,7 +97,7 @@ def provisioner_config(spec: KernelSpec) -> dict[str, Any] | None:
     return stanza.get("config", {}) if stanza.get("provisioner_name") == _PROVISIONER else None
 
 
-def remove_spec(profile: str) -> Path:
+def remove_profile(profile: str) -> Path:
     """Remove the kernelspec of a profile; the folder it was in.
 
     Raises:
@@ -86,10 +107,20 @@ def remove_spec(profile: str) -> Path:
     known = installed_specs()
     if profile not in known:
         raise NotFound(f"There is no profile {profile!r}.", f"There is: {', '.join(known) or 'none'}.")
+    return remove_spec(PREFIX + profile)
+
+
+def remove_spec(name: str) -> Path:
+    """Remove a kernelspec; the folder it was in.
+
+    Raises:
+        NotFound: it has just been removed.
+        NotAllowed: it is somebody else's.
+    """
     try:
-        return Path(KernelSpecManager().remove_kernel_spec(PREFIX + profile))
+        return Path(KernelSpecManager().remove_kernel_spec(name))
     except NoSuchKernel:
-        raise NotFound(f"The profile {profile!r} has just been removed.") from None
+        raise NotFound(f"The kernelspec {name} has just been removed.") from None
     except OSError as error:
         raise NotAllowed(f"The kernelspec cannot be removed: {error}.") from None
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from jupyter_runai.answer import Answer
-from jupyter_runai.kernels.specs import amount_words, install_spec, installed_specs, provisioner_config, remove_spec
+from jupyter_runai.kernels.specs import amount_words, install_spec, installed_specs, provisioner_config, remove_profile
 from jupyter_runai.words import table
 from scheduler_core.workload import DEFAULT_QUEUE
 
@@ -38,6 +38,6 @@ def list_kernelspecs(options: Namespace) -> Answer:
 
 def remove_kernelspec(options: Namespace) -> Answer:
     """Offer such kernels no longer; those that run go on."""
-    folder = remove_spec(options.profile)
+    folder = remove_profile(options.profile)
     data = {"profile": options.profile, "folder": str(folder)}
     return Answer(f"The profile {options.profile} is gone: {folder}. Kernels that run go on.", data)

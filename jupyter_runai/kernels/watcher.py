@@ -64,6 +64,9 @@ class Watcher:
     def _socket(self, kind: int, port: str) -> zmq.Socket[bytes]:
         known = self._connection
         socket = self._context.socket(kind)
+        if known.get("curve_publickey"):
+            socket.curve_secretkey = known["curve_secretkey"].encode()
+            socket.curve_publickey = socket.curve_serverkey = known["curve_publickey"].encode()
         between = ":" if known["transport"] == "tcp" else "-"
         socket.connect(f"{known['transport']}://{known['ip']}{between}{known[port]}")
         return socket

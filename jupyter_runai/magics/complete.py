@@ -50,29 +50,37 @@ class Completer:
         parsers = verb_parsers(magic) if magic == "%runai" else {verb: cell_parser(verb) for verb in CELL_VERBS}
         if not words:
             return parsers
-        parser = parsers.get(words[0])
+        if words[0] not in parsers and len(words) == 1:
+            return [name.split()[1] for name in parsers if name.startswith(f"{words[0]} ")]
+        verb = words[0] if words[0] in parsers else " ".join(words[:2])
+        words, parser = words[len(verb.split()) :], parsers.get(verb)
         if parser is None:
             return ()
-        expecting = _takes_value(parser, words[-1])
+        expecting = _takes_value(parser, words[-1]) if words else None
         if expecting is not None:
-            return self._values(expecting, words[0])
+            return self._values(expecting, verb)
         options = [name for name in _options(parser) if name not in words]
         places = [action for action in parser._actions if not action.option_strings]
-        given = sum(not word.startswith("-") for word in words[1:])
-        return [*(self._values(places[given], words[0]) if given < len(places) else ()), *options]
+        given = sum(not word.startswith("-") for word in words)
+        return [*(self._values(places[given], verb) if given < len(places) else ()), *options]
 
     def _values(self, action: argparse.Action, verb: str) -> Iterable[str]:
         if action.choices is not None:
             return list(action.choices)
-        if action.dest == "workload":
-            return dict.fromkeys((self._deleted if verb == "restore" else self._workloads).names())
+        if action.dest in ("workload", "workspace", "project"):
+            return self._names_of(action.dest, verb)
         if action.type is types.gpu_or_auto:
             return [types.AUTO]
-        if action.dest == "project":
-            return self._projects.names()
         if action.dest in ("inputs", "outputs"):
             return [name for name in self._shell.user_ns if not name.startswith("_")]
         return ()
+
+    def _names_of(self, what: str, verb: str) -> Iterable[str]:
+        if what == "workspace":
+            return _workspace_names()
+        if what == "project":
+            return self._projects.names()
+        return dict.fromkeys((self._deleted if verb == "restore" else self._workloads).names())
 
     def _takes_variables(self, words: Sequence[str]) -> bool:
         return bool(words) and words[-1] in ("-i", "--inputs", "-o", "--outputs")
@@ -98,6 +106,12 @@ class _Asked:
                 self._known = self._asked.result()
             self._asked = None
         return self._known
+
+
+def _workspace_names() -> list[str]:
+    from jupyter_runai.kernels.specs import workspace_specs  # noqa: PLC0415 (the others do without what it needs)
+
+    return list(workspace_specs())
 
 
 def _project_names(client: Client) -> list[str]:

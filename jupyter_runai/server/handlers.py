@@ -26,7 +26,7 @@ from scheduler_core.requests import decoded
 T = TypeVar("T")
 
 _PARAMETER = re.compile(r"\{\w+\}")
-_ID = "([0-9a-zA-Z_-]+)"
+_ID = "([0-9a-zA-Z._-]+)"
 
 
 class Handler(APIHandler):
@@ -117,7 +117,7 @@ class UnknownHandler(Handler):
 def handlers() -> list[tuple[str, type[Any]]]:
     """The pattern of each path, below the extension's own, and its handler."""
     found: list[tuple[str, type[Any]]] = [
-        (_PARAMETER.sub(_ID, path).replace(".", r"\."), handler_of(routes))
+        (_PARAMETER.sub(_ID, path.replace(".", r"\.")), handler_of(routes))
         for path, routes in groupby(sorted(ROUTES, key=lambda route: route.path), key=lambda route: route.path)
     ]
     return [*found, ("stream", StreamHandler), (".*", UnknownHandler)]

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 
 from msgspec import Struct
 
-from jupyter_runai.server import verbs
+from jupyter_runai.server import verbs, workspaces
 
 Resource: TypeAlias = Literal["runai:workloads", "runai:devices", "runai:queues", "runai:engine"]
 WORKLOADS: Resource = "runai:workloads"
@@ -45,6 +45,7 @@ def _change(path: str, verb: Callable[..., Awaitable[Any]], resource: Resource =
 
 
 _ONE = "workloads/{workload_id}"
+_WORKSPACE = "workspaces/{name}"
 ROUTES: tuple[Route, ...] = (
     _look("info", verbs.info, ENGINE),
     _change("simulate", verbs.simulate, ENGINE),
@@ -70,6 +71,18 @@ ROUTES: tuple[Route, ...] = (
     _look(f"{_ONE}/logs", verbs.logs),
     _look("leases", verbs.leases),
     _change("kernelspecs", verbs.lease_kernel, status=201),
+    _look("workspaces", workspaces.workspaces),
+    _change("workspaces", workspaces.create_workspace, status=201),
+    Route(
+        method="DELETE",
+        path=_WORKSPACE,
+        verb=workspaces.delete_workspace,
+        resource=WORKLOADS,
+        action="write",
+        status=204,
+    ),
+    _change(f"{_WORKSPACE}/open", workspaces.open_workspace),
+    _change(f"{_WORKSPACE}/copy", workspaces.copy_workspace, status=201),
     _look("submission-schema.json", verbs.submission_schema),
     _look("openapi.json", verbs.interface, ENGINE),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,9 @@ async def test_a_kernel_is_idle_since_its_last_cell(server: Jupyter, client: Cli
     await kernel.reply(cell)
     after = await activity_when(client, idle)
     assert after.idle_since == after.since > busy.since
+    assert re.search(r"digits-1 +\w+ +workspace +0.5 +running, idle \d+:\d\d  ", server.say("list").stdout)
+    assert re.search(r"idle for +\d+:\d\d\n", server.say("describe", "digits-1").stdout)
+    assert re.search(r"  \d+:\d\d\n", server.say("top").stdout)
 
 
 async def test_the_end_of_a_cell_is_seen_without_a_server(server: Jupyter, client: Client, tmp_path: Path) -> None:

@@ -77,9 +77,11 @@ class Ran:
         return "\n".join(f"{error.ename}\n" + "\n".join(error.traceback) for error in errors)
 
 
-def run_cells(folder: Path, *sources: str, client: type[NotebookClient] = NotebookClient) -> list[Ran]:
+def run_cells(
+    folder: Path, *sources: str, client: type[NotebookClient] = NotebookClient, kernel: str = "python3"
+) -> list[Ran]:
     """Run cells in a kernel of their own that works in `folder`."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     resources = {"metadata": {"path": str(folder)}}
-    client(notebook, kernel_name="python3", allow_errors=True, timeout=120, resources=resources).execute()
+    client(notebook, kernel_name=kernel, allow_errors=True, timeout=120, resources=resources).execute()
     return [Ran(cell) for cell in notebook.cells]

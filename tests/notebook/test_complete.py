@@ -39,6 +39,9 @@ def test_verbs_options_and_names_are_completed(kernel: LiveKernel) -> None:
     assert kernel.complete("%%runai train --gpu a") == ["%%runai train --gpu auto"]
     assert kernel.complete("%runai export digits --format k") == ["%runai export digits --format kubernetes"]
     assert kernel.complete("%runai top --j") == ["%runai top --json"]
+    assert kernel.complete("%runai workspace res") == ["%runai workspace resume"]
+    assert kernel.complete("%runai workspace list --j") == ["%runai workspace list --json"]
+    assert kernel.complete("%runai usage --by pro") == ["%runai usage --by project"]
     assert "--workers" not in "".join(kernel.complete("%%runai train --workers 2 --w"))
 
 

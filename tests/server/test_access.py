@@ -61,7 +61,7 @@ asked: list[tuple[str, str]] = []
 
 async def refusal(jp_fetch: Any, route: Route, **options: Any) -> dict[str, Any]:
     """The record with which a request is refused as 403."""
-    place = route.path.replace("{workload_id}", ID)
+    place = route.path.replace("{workload_id}", ID).replace("{name}", ID)
     with pytest.raises(HTTPClientError) as refused:
         await jp_fetch(BASE, place, method=route.method, body="{}" if route.method == "POST" else None, **options)
     assert refused.value.code == 403
@@ -72,7 +72,7 @@ async def refusal(jp_fetch: Any, route: Route, **options: Any) -> dict[str, Any]
 
 
 def test_every_route_is_tried() -> None:
-    assert len(ROUTES) == 26
+    assert len(ROUTES) == 31
     assert {route.action for route in ROUTES if route.method != "GET" and route.path != "preview"} == {"write"}
 
 

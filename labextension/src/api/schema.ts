@@ -452,6 +452,90 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/workspaces": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * All workspaces and where each is.
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["workspaces"];
+        readonly put?: never;
+        /**
+         * Make a workspace; it runs, or waits for its device.
+         * @description Asks the authoriser for `write` on `runai:workloads`.
+         */
+        readonly post: operations["create_workspace"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/workspaces/{name}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * End a workspace, and offer it no longer.
+         * @description Asks the authoriser for `write` on `runai:workloads`.
+         */
+        readonly delete: operations["delete_workspace"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/workspaces/{name}/open": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Start a workspace where it does not run.
+         * @description Asks the authoriser for `write` on `runai:workloads`.
+         */
+        readonly post: operations["open_workspace"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/workspaces/{name}/copy": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Make another like it.
+         * @description Asks the authoriser for `write` on `runai:workloads`.
+         */
+        readonly post: operations["copy_workspace"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/submission-schema.json": {
         readonly parameters: {
             readonly query?: never;
@@ -1227,6 +1311,61 @@ export interface components {
         readonly KernelSpecName: {
             readonly name: string;
             readonly display_name: string;
+        };
+        /**
+         * WorkspaceList
+         * @description All workspaces, by their names.
+         */
+        readonly WorkspaceList: {
+            readonly workspaces: readonly components["schemas"]["Workspace"][];
+        };
+        /**
+         * Workspace
+         * @description A workspace; notebooks open it by the kernel `kernelspec`, which people see as `display_name`.
+         *
+         *     `command` starts its kernel in `folder`. `workload` is null while it has none: after its end, until it is opened.
+         */
+        readonly Workspace: {
+            readonly name: string;
+            readonly kernelspec: string;
+            readonly display_name: string;
+            readonly command: readonly string[];
+            readonly folder: string;
+            readonly project: string;
+            readonly request: components["schemas"]["TaskRequest"];
+            readonly preemptible: boolean;
+            readonly workload: components["schemas"]["Workload"] | null;
+        };
+        /**
+         * NewWorkspace
+         * @description A workspace to be made, of the kernel of this name or with this interpreter, else the server's own.
+         */
+        readonly NewWorkspace: {
+            readonly name: string;
+            readonly gpu?: string;
+            readonly gpu_memory_mib?: number;
+            readonly folder?: string;
+            readonly project?: string;
+            readonly preemptible?: boolean;
+            /** @default null */
+            readonly kernel?: string | null;
+            /** @default null */
+            readonly python?: string | null;
+        };
+        /**
+         * Share
+         * @description What a workspace asks for, where and as whom; a relative `folder` begins at the server's root folder.
+         *
+         *     `gpu` is a share such as "0.5" or whole devices such as "2", or `gpu_memory_mib` device memory instead. What is left
+         *     out is, of a copy, as it was.
+         */
+        readonly Share: {
+            readonly name: string;
+            readonly gpu?: string;
+            readonly gpu_memory_mib?: number;
+            readonly folder?: string;
+            readonly project?: string;
+            readonly preemptible?: boolean;
         };
         readonly ClientMessage: components["schemas"]["Follow"] | components["schemas"]["Unfollow"];
         readonly ServerMessage: components["schemas"]["EngineState"] | components["schemas"]["WorkloadChanged"] | components["schemas"]["WorkloadDeleted"] | components["schemas"]["DevicesChanged"] | components["schemas"]["QueuesChanged"] | components["schemas"]["Heartbeat"] | components["schemas"]["LogChunk"] | components["schemas"]["LogEnd"] | components["schemas"]["StreamError"];
@@ -2008,6 +2147,163 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["KernelSpecName"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly workspaces: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["WorkspaceList"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly create_workspace: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["NewWorkspace"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly delete_workspace: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description No Content */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly open_workspace: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly copy_workspace: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly name: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["Share"];
+            };
+        };
+        readonly responses: {
+            /** @description Created */
+            readonly 201: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Workspace"];
                 };
             };
             /** @description A refusal. */

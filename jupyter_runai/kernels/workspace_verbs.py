@@ -1,0 +1,107 @@
+"""What `%runai workspace ...` and `jupyter runai workspace ...` say."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jupyter_runai.answer import Answer
+from jupyter_runai.client import AsyncClient
+from jupyter_runai.client.runtime import runtime
+from jupyter_runai.kernels import lifetime
+from jupyter_runai.kernels.workspaces import Environment, Workspace, all_workspaces
+from jupyter_runai.waiting import waiting_words
+from jupyter_runai.words import asked_for, duration, elapsed, state_with_idleness, table
+
+T = TypeVar("T")
+
+
+def create_workspace(options: Namespace) -> Answer:
+    """Make one, and start it."""
+    config = {"folder": str(Path(options.folder).absolute()), **_changes(options)}
+    environment = Environment(kernel=options.kernel, python=options.python)
+    return _opened(_run(lifetime.create(AsyncClient(), options.name, environment, config)))
+
+
+def list_workspaces(options: Namespace) -> Answer:
+    """All of them."""
+    known, now = _run(all_workspaces(AsyncClient())), time.time()
+    rows = [
+        (each.name, _id(each), asked_for(each.request, 1), _state(each, now), _time(each, now), each.folder)
+        for each in known
+    ]
+    text = table(("name", "id", "gpu", "state", "time", "folder"), rows) if rows else "There is no workspace yet."
+    return Answer(text, known)
+
+
+def open_workspace(options: Namespace) -> Answer:
+    """Start it where it does not run, and say how to open a notebook on it."""
+    return _opened(_run(lifetime.start(AsyncClient(), options.workspace)))
+
+
+def suspend_workspace(options: Namespace) -> Answer:
+    """Free its device and keep it."""
+    known = _run(lifetime.suspend(AsyncClient(), options.workspace))
+    resume = f"{options.prefix} workspace resume {known.name}"
+    return Answer(
+        f"{known.name} is {_state(known, time.time())}. {resume} starts it again, with an empty kernel.", known
+    )
+
+
+def resume_workspace(options: Namespace) -> Answer:
+    """Let it start again."""
+    return _opened(_run(lifetime.resume(AsyncClient(), options.workspace)))
+
+
+def copy_workspace(options: Namespace) -> Answer:
+    """Make another like it."""
+    changes = _changes(options)
+    if options.folder is not None:
+        changes["folder"] = str(Path(options.folder).absolute())
+    return _opened(_run(lifetime.copy(AsyncClient(), options.workspace, options.name, changes)))
+
+
+def delete_workspace(options: Namespace) -> Answer:
+    """End it, and offer it no longer."""
+    known = _run(lifetime.delete(AsyncClient(), options.workspace))
+    return Answer(f"The workspace {known.name} is deleted. Its folder {known.folder} is as it was.", known)
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    return runtime().run(coroutine)
+
+
+def _changes(options: Namespace) -> dict[str, Any]:
+    """What the options say of a provisioner's `config`; an amount takes the place of that of the other kind."""
+    changes: dict[str, Any] = {}
+    if options.gpu or options.gpu_memory:
+        changes = {"gpu": str(options.gpu or ""), "gpu_memory_mib": options.gpu_memory or 0}
+    if options.project:
+        changes["project"] = options.project
+    if options.preemptible:
+        changes["preemptible"] = True
+    return changes
+
+
+def _opened(known: Workspace) -> Answer:
+    text = (
+        f"{known.name} is {_state(known, time.time())}. Choose the kernel {known.display_name!r} for a notebook on it."
+    )
+    if known.workload is not None and known.workload.state == "pending":
+        text += "".join(f"\n{word}" for word in waiting_words(known.workload))
+    return Answer(text, known)
+
+
+def _state(known: Workspace, now: float) -> str:
+    return "not started" if known.workload is None else state_with_idleness(known.workload, now)
+
+
+def _id(known: Workspace) -> str:
+    return "-" if known.workload is None else known.workload.id
+
+
+def _time(known: Workspace, now: float) -> str:
+    return "-" if known.workload is None else elapsed(duration(known.workload, now))

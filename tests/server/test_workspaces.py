@@ -1,0 +1,71 @@
+"""Workspaces over REST: made, listed, copied, opened and deleted, by the server's own kernelspecs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError
+
+from jupyter_runai.client import Client
+from jupyter_runai.kernels import provisioner
+from tests.helpers import outcome, running, until
+
+BASE = "jupyter-runai"
+
+
+@pytest.fixture(autouse=True)
+def _another_engine() -> Iterator[None]:
+    """A process has one engine for its kernels; here each test has its own."""
+    yield
+    provisioner._client.cache_clear()
+
+
+async def ask(jp_fetch: Any, method: str, *path: str, body: object = None) -> Any:
+    text = json.dumps(body or {}) if method == "POST" else None
+    answer = await jp_fetch(BASE, "workspaces", *path, method=method, body=text)
+    return json.loads(answer.body or b"null")
+
+
+async def test_a_workspace_is_made_copied_opened_and_deleted(jp_fetch: Any, jp_root_dir: Path, client: Client) -> None:
+    (jp_root_dir / "data").mkdir()
+    made = await ask(jp_fetch, "POST", body={"name": "vision.2", "gpu": "0.5", "folder": "data"})
+    assert (made["kernelspec"], made["folder"]) == ("workspace-vision.2", str(jp_root_dir / "data"))
+    until(client, made["workload"]["id"], running)
+    specs = json.loads((await jp_fetch("api", "kernelspecs")).body)["kernelspecs"]
+    assert specs["workspace-vision.2"]["spec"]["display_name"] == "Workspace vision.2 (0.5)"
+    copied = await ask(jp_fetch, "POST", "vision.2", "copy", body={"name": "small", "gpu_memory_mib": 1024})
+    assert (copied["request"], copied["folder"]) == ({"gpu_memory_mib": 1024}, made["folder"])
+    opened = await ask(jp_fetch, "POST", "vision.2", "open")
+    assert opened["workload"]["id"] == made["workload"]["id"]
+    await ask(jp_fetch, "DELETE", "vision.2")
+    assert outcome(client, made["workload"]["id"])[0].state == "stopped"
+    assert [known["name"] for known in (await ask(jp_fetch, "GET"))["workspaces"]] == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "sentence"),
+    [
+        ([], {"gpu": "0.5"}, 400, "name"),
+        ([], {"name": "No!", "gpu": "0.5"}, 400, "name"),
+        ([], {"name": "vision", "gpu": "1.5"}, 400, "is a whole number of devices or a share"),
+        ([], {"name": "vision", "gpu": "0.5", "gpu_memory_mib": 5}, 400, "A GPU request takes one form"),
+        ([], {"name": "vision", "gpu": "0.5", "folder": "nowhere"}, 400, "There is no folder "),
+        ([], {"name": "vision", "gpu": "8"}, 409, "The kernel cannot start"),
+        (["vision", "copy"], {"name": "small"}, 404, "There is no workspace 'vision'."),
+        (["vision", "open"], {}, 404, "There is no workspace 'vision'."),
+    ],
+)
+async def test_a_refusal_leaves_nothing(
+    jp_fetch: Any, client: Client, path: list[str], body: dict[str, Any], status: int, sentence: str
+) -> None:
+    with pytest.raises(HTTPClientError) as refused:
+        await ask(jp_fetch, "POST", *path, body=body)
+    assert refused.value.code == status
+    assert refused.value.response is not None
+    assert sentence in json.loads(refused.value.response.body)["message"]
+    assert (await ask(jp_fetch, "GET"))["workspaces"] == []
+    assert client.list() == ()

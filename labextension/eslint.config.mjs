@@ -56,15 +56,18 @@ export default tseslint.config(
       '@typescript-eslint/no-redeclare': 'off',
       // Lumino's signals take a method and the object to call it on.
       '@typescript-eslint/unbound-method': 'off',
-      // The stream, the sidebar's panel and the status item are there from the start.
+      // The stream, the sidebar's panel, the status item and the notebook's button are there from the start.
       'jupyter/prefer-lazy-imports': [
         'error',
         {
           ignoreImports: [
             '../acting',
             '../components/StatusItem',
+            '../kernels/leases',
             '../model/engineModel',
+            '../running',
             '../verbs',
+            '../widgets/lease',
             '../widgets/panel'
           ]
         }

@@ -38,7 +38,8 @@ module.exports = {
   transformIgnorePatterns: [`/node_modules/(?!(${esModules})/)`],
   moduleNameMapper: {
     '\\.(css|less)$': '<rootDir>/test/stubs/style.js',
-    '\\.svg$': '<rootDir>/test/stubs/svg.js'
+    '\\.svg$': '<rootDir>/test/stubs/svg.js',
+    '^@jupyterlab/notebook$': '<rootDir>/test/stubs/notebook.js'
   },
   collectCoverageFrom: ['src/**/*.{ts,tsx}']
 };

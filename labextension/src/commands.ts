@@ -14,6 +14,18 @@ export namespace CommandIDs {
   /** Submit a workload through a dialog. */
   export const newWorkload = 'runai:new-workload';
 
+  /** Run the current cell as a workload: on what is given, else on what the user says. */
+  export const runCell = 'runai:run-cell';
+
+  /** Start the current notebook's kernel on a share of a device. */
+  export const startKernel = 'runai:start-kernel';
+
+  /** Let a kernel give its devices back: the one given, else the current notebook's. */
+  export const releaseGpu = 'runai:release-gpu';
+
+  /** Change what a workload asks for: the one given, else one that the user chooses. */
+  export const resizeWorkload = 'runai:resize-workload';
+
   /** Show a workload's log: the one given, else one that the user chooses. */
   export const openLog = 'runai:open-log';
 
@@ -82,6 +94,56 @@ export const NEW_ARGS = {
     command: {
       type: 'string',
       description: 'The command line that the dialog begins with'
+    }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that runs a cell as a workload. */
+export const RUN_CELL_ARGS = {
+  type: 'object',
+  properties: {
+    gpu: {
+      type: 'string',
+      description:
+        'A share such as 0.5, whole devices such as 2, or auto; with any of these nothing is asked'
+    },
+    workers: {
+      type: 'string',
+      description: 'So many tasks, or at least and at most so many: 2:8'
+    },
+    detach: {
+      type: 'boolean',
+      description: 'Whether the next cell goes on at once'
+    }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that starts a kernel. */
+export const START_KERNEL_ARGS = {
+  type: 'object',
+  properties: {
+    gpu: {
+      type: 'string',
+      description:
+        'A share such as 0.5, or whole devices such as 2; without it the user is asked'
+    },
+    project: { type: 'string', description: 'Whose quota it takes' },
+    preemptible: {
+      type: 'boolean',
+      description: 'Whether it may be evicted for others'
+    }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that changes what a workload asks for. */
+export const RESIZE_ARGS = {
+  type: 'object',
+  properties: {
+    ...WORKLOAD_ARGS.properties,
+    gpu: {
+      type: 'string',
+      description:
+        'A share such as 0.5, or whole devices such as 2; without it the user is asked'
     }
   }
 } satisfies JSONObject;

@@ -1,8 +1,12 @@
+import { cellsPlugin } from './plugins/cells';
 import { commandsPlugin } from './plugins/commands';
 import { detailsPlugin } from './plugins/details';
+import { leasePlugin } from './plugins/lease';
 import { logPlugin } from './plugins/log';
 import { modelPlugin } from './plugins/model';
+import { notificationsPlugin } from './plugins/notifications';
 import { panelPlugin } from './plugins/panel';
+import { runningPlugin } from './plugins/running';
 import { statusPlugin } from './plugins/status';
 import { submitPlugin } from './plugins/submit';
 import { tablePlugin } from './plugins/table';
@@ -17,5 +21,9 @@ export default [
   tablePlugin,
   submitPlugin,
   statusPlugin,
+  cellsPlugin,
+  leasePlugin,
+  runningPlugin,
+  notificationsPlugin,
   commandsPlugin
 ];

@@ -68,6 +68,15 @@ export type ITaskStatus = Schemas['TaskStatus'];
 /** A workload that asks for something else, now or from its next start on. */
 export type IResized = Schemas['Resized'];
 
+/** A kernel and the workload that it is. */
+export type IKernelLease = Schemas['KernelLease'];
+
+/** A kernel on a share of a device, as it is asked for. */
+export type ILeasedKernel = Schemas['LeasedKernel'];
+
+/** A kernelspec, and what people see of it. */
+export type IKernelSpecName = Schemas['KernelSpecName'];
+
 /** What a workload used in one step of time. */
 export type IMeasurement = Schemas['Measurement'];
 

@@ -3,6 +3,8 @@ import userEvent from '@testing-library/user-event';
 
 import { Panel } from '../src/components/Panel';
 import { FakeModel, liveModel } from './helpers/fakeModel';
+import type { IArrangement } from '../src/panel/arrangement';
+import { moved, restoreArrangement, USUAL } from '../src/panel/arrangement';
 import { device, holder, info, queue, workload } from './helpers/sample';
 import { fakeActions, frame, showPanel, trans } from './helpers/views';
 
@@ -61,13 +63,22 @@ describe('the connection', () => {
   it('renders nothing anew while nobody looks', async () => {
     const model = liveModel();
     const props = { model, actions: fakeActions(), trans };
-    const { rerender } = render(<Panel {...props} isVisible={false} />);
+    const { rerender } = render(
+      <Panel
+        {...props}
+        isVisible={false}
+        arrangement={USUAL}
+        arrange={jest.fn()}
+      />
+    );
     act(() => {
       model.connect({ phase: 'lost', heard: null, problem: null });
     });
     await frame();
     expect(screen.getByRole('status')).toHaveTextContent('live');
-    rerender(<Panel {...props} isVisible />);
+    rerender(
+      <Panel {...props} isVisible arrangement={USUAL} arrange={jest.fn()} />
+    );
     expect(screen.getByRole('status')).toHaveTextContent('reconnecting');
   });
 });
@@ -204,8 +215,9 @@ describe('queues', () => {
     const bar = screen.getByRole('img', {
       name: 'Queue vision: 1.5 used, quota 1 · fair share 2.3 · limit 4'
     });
-    expect(bar.querySelector('.jp-Runai-segment')).toHaveStyle({
-      width: '37.5%'
+    expect(bar.querySelector('.jp-mod-mine')).toHaveStyle({ width: '25%' });
+    expect(bar.querySelector('.jp-mod-overQuota')).toHaveStyle({
+      width: '12.5%'
     });
     expect(bar.querySelector('.jp-mod-quota')).toHaveStyle({ left: '25%' });
     expect(
@@ -213,5 +225,65 @@ describe('queues', () => {
         name: 'Queue idle: 0 used, no quota · no limit'
       })
     ).toBeVisible();
+  });
+});
+
+describe('the sections', () => {
+  it('are closed and opened, moved and sized, and say so', async () => {
+    const user = userEvent.setup();
+    const arrange = jest.fn<undefined, [IArrangement]>();
+    const queues = [queue({ quota: 1 })];
+    showPanel(liveModel({ devices: [device()], queues }), undefined, arrange);
+    const titles = (): (string | null)[] =>
+      screen
+        .getAllByRole('heading', { level: 3 })
+        .map(each => each.textContent);
+    expect(titles()).toEqual(['Devices', 'My queues', 'My workloads']);
+
+    const toggle = screen.getByRole('button', { name: 'Devices' });
+    await user.click(toggle);
+    expect(toggle).toHaveAttribute('aria-expanded', 'false');
+    expect(screen.queryByRole('img', { name: /Device 0/ })).toBeNull();
+    expect(arrange).toHaveBeenLastCalledWith({
+      ...USUAL,
+      collapsed: ['devices']
+    });
+    await user.click(toggle);
+    expect(screen.getByRole('img', { name: /Device 0/ })).toBeVisible();
+
+    await user.click(screen.getByRole('button', { name: 'Move Devices down' }));
+    expect(titles()).toEqual(['My queues', 'Devices', 'My workloads']);
+
+    screen.getByRole('separator', { name: 'Height of Devices' }).focus();
+    await user.keyboard('{ArrowDown}');
+    expect(arrange.mock.lastCall?.[0].heights).toEqual({ devices: 60 });
+    await user.keyboard('{Home}');
+    expect(arrange.mock.lastCall?.[0].heights).toEqual({});
+  });
+});
+
+describe('what was remembered of the sections', () => {
+  it('is taken over as far as it is understood', () => {
+    expect(restoreArrangement(undefined)).toEqual(USUAL);
+    const saved = {
+      order: ['workloads', 'moon', 'devices'],
+      collapsed: ['queues', 3],
+      heights: { devices: 120, queues: 'high', workloads: 1 }
+    };
+    expect(restoreArrangement(saved)).toEqual({
+      order: ['workloads', 'devices', 'queues'],
+      collapsed: ['queues'],
+      heights: { devices: 120 }
+    });
+  });
+
+  it('moves past what is not shown', () => {
+    const two = ['devices', 'workloads'] as const;
+    expect(moved(USUAL, 'workloads', -1, two).order).toEqual([
+      'workloads',
+      'queues',
+      'devices'
+    ]);
+    expect(moved(USUAL, 'devices', -1, two)).toBe(USUAL);
   });
 });

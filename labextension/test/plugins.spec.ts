@@ -6,7 +6,9 @@ import plugins from '../src/index';
 import { CommandIDs } from '../src/commands';
 import { EngineError } from '../src/model/api';
 import { EngineModel } from '../src/model/engineModel';
+import { cellsPlugin } from '../src/plugins/cells';
 import { commandsPlugin } from '../src/plugins/commands';
+import { leasePlugin } from '../src/plugins/lease';
 import { logPlugin } from '../src/plugins/log';
 import { modelPlugin } from '../src/plugins/model';
 import { panelPlugin } from '../src/plugins/panel';
@@ -71,7 +73,7 @@ describe('the plugins', () => {
   describe('the panel', () => {
     it('is in the sidebar, restorable, and shown by a command', async () => {
       const restorer = { add: jest.fn() };
-      void panelPlugin.activate(app.frontEnd, model, null, restorer);
+      void panelPlugin.activate(app.frontEnd, model, null, restorer, null);
       const [panel] = app.added;
       expect(panel).toMatchObject({ area: 'left', rank: 600 });
       expect(restorer.add).toHaveBeenCalledWith(
@@ -83,7 +85,7 @@ describe('the plugins', () => {
     });
 
     it('needs neither a translator nor a restorer', () => {
-      void panelPlugin.activate(app.frontEnd, model, null, null);
+      void panelPlugin.activate(app.frontEnd, model, null, null, null);
       expect(app.added).toHaveLength(1);
     });
   });
@@ -143,14 +145,17 @@ describe('the plugins', () => {
 
   describe('the commands', () => {
     const palette = { addItem: jest.fn() };
+    const notebooks = { activeCell: null, currentWidget: null };
 
     beforeEach(() => {
-      void panelPlugin.activate(app.frontEnd, model, null, null);
+      void panelPlugin.activate(app.frontEnd, model, null, null, null);
       void logPlugin.activate(app.frontEnd, model, null, null);
       void tablePlugin.activate(app.frontEnd, model, null, null, null);
       void detailsPlugin.activate(app.frontEnd, model, null, null);
       void submitPlugin.activate(app.frontEnd, model, null, null, null);
       void commandsPlugin.activate(app.frontEnd, model, null, palette);
+      void cellsPlugin.activate(app.frontEnd, model, notebooks, null);
+      void leasePlugin.activate(app.frontEnd, model, notebooks, null, null);
     });
 
     it('are all there, described, and in the palette', async () => {

@@ -2,13 +2,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSX } from 'react';
 
 import { shortModel } from '../format/device';
+import { levelWord, strengthWord } from '../format/words';
 import { formatAlignedShare, formatMemory, formatShare } from '../format/share';
 import { heldMilli } from '../model/workloads';
-import type { IDevice, IHolder } from '../wire';
+import type { IDevice, IEnforcement, IHolder } from '../wire';
 
 /** What is shown of a device. */
 export interface IDeviceProps {
   readonly device: IDevice;
+
+  /** How its shares are held; null where nobody holds one. */
+  readonly enforcement: IEnforcement | null;
 
   /** The user, whose shares are told apart from those of others. */
   readonly user: string;
@@ -17,8 +21,11 @@ export interface IDeviceProps {
 }
 
 /** One device: a bar to scale with a segment for each holder, and their names below. */
-export function Device({ device, user, trans }: IDeviceProps): JSX.Element {
+export function Device(props: IDeviceProps): JSX.Element {
+  const { device, enforcement, user, trans } = props;
   const { holders } = device;
+  const memory = memoryWords(device, trans);
+  const held = enforcement === null ? '' : heldWords(enforcement, trans);
   return (
     <li className="jp-Runai-device">
       <DeviceHead device={device} trans={trans} />
@@ -26,7 +33,7 @@ export function Device({ device, user, trans }: IDeviceProps): JSX.Element {
         className={`jp-Runai-bar${device.simulated ? ' jp-mod-simulated' : ''}`}
         role="img"
         tabIndex={0}
-        aria-label={sentence(device, user, trans)}
+        aria-label={sentence(props)}
       >
         {holders.map((holder, place) => (
           <span
@@ -53,11 +60,18 @@ export function Device({ device, user, trans }: IDeviceProps): JSX.Element {
           ))}
         </ul>
       )}
+      {memory === '' && held === '' ? null : (
+        <div className="jp-Runai-deviceFacts">
+          {[memory, held].filter(words => words !== '').join(' · ')}
+        </div>
+      )}
     </li>
   );
 }
 
-function DeviceHead(props: Omit<IDeviceProps, 'user'>): JSX.Element {
+function DeviceHead(
+  props: Pick<IDeviceProps, 'device' | 'trans'>
+): JSX.Element {
   const { device, trans } = props;
   return (
     <div className="jp-Runai-deviceHead">
@@ -117,11 +131,8 @@ function holderSentence(holder: IHolder, trans: TranslationBundle): string {
 }
 
 /** Everything that the bar shows, for those who do not see it. */
-function sentence(
-  device: IDevice,
-  user: string,
-  trans: TranslationBundle
-): string {
+function sentence(props: IDeviceProps): string {
+  const { device, enforcement, user, trans } = props;
   const parts = [
     trans.__(
       'Device %1, %2: %3 of 1 used',
@@ -140,10 +151,40 @@ function sentence(
   if (device.utilization !== null) {
     parts.push(trans.__('utilization %1 %', percent(device.utilization)));
   }
+  const memory = memoryWords(device, trans);
+  if (memory !== '') {
+    parts.push(memory);
+  }
+  if (enforcement !== null) {
+    parts.push(heldWords(enforcement, trans));
+  }
   if (device.simulated) {
     parts.push(trans.__('simulated'));
   }
   return parts.join(', ');
+}
+
+function memoryWords(
+  { used_mib: used, memory_mib: all }: IDevice,
+  trans: TranslationBundle
+): string {
+  return used === null
+    ? ''
+    : trans.__('memory %1 of %2', formatMemory(used), formatMemory(all));
+}
+
+function heldWords(
+  { level, memory, compute }: IEnforcement,
+  trans: TranslationBundle
+): string {
+  return level === 'none'
+    ? trans.__('shares not enforced')
+    : trans.__(
+        'shares held by %1 (memory %2, compute %3)',
+        levelWord(level, trans),
+        strengthWord(memory, trans),
+        strengthWord(compute, trans)
+      );
 }
 
 function percent(ratio: number): string {

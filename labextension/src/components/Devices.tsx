@@ -2,13 +2,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSX } from 'react';
 
 import { EXAMPLE_DEVICES } from '../commands';
-import { formatShare } from '../format/share';
+import { formatShare, isFraction } from '../format/share';
 import { heldMilli } from '../model/workloads';
 import type { IEngineModel } from '../tokens';
-import type { IEngineInfo } from '../wire';
+import type { IDevice, IEnforcement, IEngineInfo } from '../wire';
 import type { IActions } from './actions';
 import { Device } from './Device';
-import { Section } from './Section';
+import { PanelSection } from './PanelSection';
 
 /** What the section shows. */
 export interface IDevicesProps {
@@ -27,7 +27,9 @@ export function Devices(props: IDevicesProps): JSX.Element {
   }
   const held = devices.reduce((sum, device) => sum + heldMilli(device), 0);
   return (
-    <Section
+    <PanelSection
+      id="devices"
+      trans={trans}
       title={trans.__('Devices')}
       summary={trans.__(
         '%1 of %2 used',
@@ -43,6 +45,7 @@ export function Devices(props: IDevicesProps): JSX.Element {
           <Device
             key={device.id}
             device={device}
+            enforcement={enforcementOf(device, model)}
             user={info.user}
             trans={trans}
           />
@@ -64,8 +67,19 @@ export function Devices(props: IDevicesProps): JSX.Element {
           </button>
         </p>
       )}
-    </Section>
+    </PanelSection>
   );
+}
+
+/** How the shares of a device are held; null where it is held as a whole, or not at all. */
+function enforcementOf(
+  { holders }: IDevice,
+  model: IEngineModel
+): IEnforcement | null {
+  const held = holders
+    .map(({ workload }) => model.workload(workload ?? ''))
+    .find(workload => workload !== undefined && isFraction(workload.request));
+  return held?.allocation?.enforcement ?? null;
 }
 
 function NoDevices(props: Omit<IDevicesProps, 'model'>): JSX.Element {
@@ -74,7 +88,7 @@ function NoDevices(props: Omit<IDevicesProps, 'model'>): JSX.Element {
     info.notice === '' ? trans.__('This machine has no devices.') : info.notice;
   const command = `%runai config simulate ${EXAMPLE_DEVICES}`;
   return (
-    <Section title={trans.__('Devices')}>
+    <PanelSection id="devices" title={trans.__('Devices')} trans={trans}>
       <p className="jp-Runai-notice">{notice}</p>
       <button
         type="button"
@@ -90,6 +104,6 @@ function NoDevices(props: Omit<IDevicesProps, 'model'>): JSX.Element {
           {trans.__('The same in a notebook:')} <code>{command}</code>
         </p>
       )}
-    </Section>
+    </PanelSection>
   );
 }

@@ -1,14 +1,16 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSX } from 'react';
 
+import type { IArrangement } from '../panel/arrangement';
 import type { IEngineModel } from '../tokens';
 import type { IActions } from './actions';
 import { Announcer } from './Announcer';
+import { Arrangement } from './Arrangement';
 import { Devices } from './Devices';
 import { useChanges, useNow } from './hooks';
 import { Indicator } from './Indicator';
 import { NoEngine } from './NoEngine';
-import { Queues } from './Queues';
+import { hasBounds, Queues } from './Queues';
 import { Workloads } from './Workloads';
 
 /** What the panel shows. */
@@ -19,11 +21,17 @@ export interface IPanelProps {
 
   /** Whether somebody can see it: nothing moves while nobody looks. */
   readonly isVisible: boolean;
+
+  /** How the sections are arranged at first. */
+  readonly arrangement: IArrangement;
+
+  /** Told each change of that. */
+  readonly arrange: (arrangement: IArrangement) => void;
 }
 
 /** The side panel: devices, queues and the user's workloads, live. */
 export function Panel(props: IPanelProps): JSX.Element {
-  const { model, actions, trans, isVisible } = props;
+  const { model, actions, trans, isVisible, arrangement, arrange } = props;
   useChanges(model, isVisible);
   const { connection, info } = model;
   const isStale = connection.phase !== 'live';
@@ -44,9 +52,31 @@ export function Panel(props: IPanelProps): JSX.Element {
       ) : null}
       {info === null ? null : (
         <div className={`jp-Runai-body${isStale ? ' jp-mod-stale' : ''}`}>
-          <Devices model={model} info={info} actions={actions} trans={trans} />
-          <Queues queues={model.queues} trans={trans} />
-          <Workloads model={model} actions={actions} trans={trans} now={now} />
+          <Arrangement
+            first={arrangement}
+            change={arrange}
+            sections={{
+              devices: (
+                <Devices
+                  model={model}
+                  info={info}
+                  actions={actions}
+                  trans={trans}
+                />
+              ),
+              queues: hasBounds(model.queues) ? (
+                <Queues queues={model.queues} trans={trans} />
+              ) : null,
+              workloads: (
+                <Workloads
+                  model={model}
+                  actions={actions}
+                  trans={trans}
+                  now={now}
+                />
+              )
+            }}
+          />
         </div>
       )}
       <Announcer model={model} trans={trans} />

@@ -7,7 +7,7 @@ import type { IEngineModel } from '../tokens';
 import type { IWorkload } from '../wire';
 import type { IActions } from './actions';
 import { FirstSteps } from './FirstSteps';
-import { Section } from './Section';
+import { PanelSection } from './PanelSection';
 import { WorkloadRow } from './WorkloadRow';
 
 /** How many ended workloads are shown unless all are asked for. */
@@ -36,10 +36,10 @@ export function Workloads(props: IWorkloadsProps): JSX.Element {
   const title = trans.__('My workloads');
   if (mine.length === 0) {
     return (
-      <Section title={title}>
+      <PanelSection id="workloads" title={title} trans={trans}>
         <FirstSteps actions={actions} trans={trans} />
         <Ways actions={actions} trans={trans} />
-      </Section>
+      </PanelSection>
     );
   }
   const live = mine.filter(workload => !hasEnded(workload));
@@ -48,7 +48,12 @@ export function Workloads(props: IWorkloadsProps): JSX.Element {
     showsAll ? MOST : Math.min(MOST, live.length + FEW)
   );
   return (
-    <Section title={title} summary={summary(live, trans)}>
+    <PanelSection
+      id="workloads"
+      title={title}
+      summary={summary(live, trans)}
+      trans={trans}
+    >
       <ul className="jp-Runai-workloads" aria-label={title}>
         {shown.map(workload => (
           <WorkloadRow
@@ -68,7 +73,7 @@ export function Workloads(props: IWorkloadsProps): JSX.Element {
         trans={trans}
       />
       <Ways actions={actions} trans={trans} />
-    </Section>
+    </PanelSection>
   );
 }
 

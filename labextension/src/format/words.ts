@@ -288,7 +288,31 @@ export function detailLine(
     : endLine(workload, trans);
 }
 
-function strengthWord(strength: Strength, trans: TranslationBundle): string {
+/** By what a fraction is held. */
+export function levelWord(
+  level: IEnforcement['level'],
+  trans: TranslationBundle
+): string {
+  switch (level) {
+    case 'device':
+      return trans.__('the whole device');
+    case 'framework':
+      return trans.__('caps in the framework');
+    case 'mig':
+      return trans.__('MIG');
+    case 'mps-v2':
+    case 'mps-v3':
+      return trans.__('MPS');
+    case 'none':
+      return trans.__('nothing');
+  }
+}
+
+/** How strongly a limit is held. */
+export function strengthWord(
+  strength: Strength,
+  trans: TranslationBundle
+): string {
   switch (strength) {
     case 'hard':
       return trans.__('hard');

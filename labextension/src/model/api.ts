@@ -2,6 +2,9 @@ import { ApiClient } from '../api/client';
 import type {
   IEngineInfo,
   IExplanation,
+  IKernelLease,
+  IKernelSpecName,
+  ILeasedKernel,
   IMeasurement,
   IResized,
   IScale,
@@ -117,6 +120,16 @@ export class EngineApi {
   logUrl(id: string, task = 0): string {
     const path = `/workloads/${encodeURIComponent(id)}/logs`;
     return this._client.url(path, { task, download: true });
+  }
+
+  /** Which workload each kernel of the server is. */
+  async leases(): Promise<readonly IKernelLease[]> {
+    return (await this._client.call('get', '/leases', {})).leases;
+  }
+
+  /** Offer a kernel on a share of a device; the kernelspec to start. */
+  leaseKernel(body: ILeasedKernel): Promise<IKernelSpecName> {
+    return this._client.call('post', '/kernelspecs', { body });
   }
 
   /** Change to simulated devices, or with null to the machine's own. */

@@ -12,9 +12,13 @@ import {
   CommandIDs,
   DEVICES_ARGS,
   EXAMPLE_DEVICES,
-  NO_ARGS
+  NO_ARGS,
+  RESIZE_ARGS,
+  workloadOf
 } from '../commands';
+import { isStoppable } from '../model/workloads';
 import { IEngineModel } from '../tokens';
+import type { IWorkload } from '../wire';
 import { addVerbs } from '../verbs';
 
 /** What the engine can be asked to do, and the palette's entries. */
@@ -33,12 +37,42 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
     addVerbs(app.commands, model, trans);
     addDevices(app.commands, model, trans);
+    addResize(app.commands, model, trans);
     const category = trans.__('GPU');
     for (const command of Object.values(CommandIDs)) {
       palette?.addItem({ command, category });
     }
   }
 };
+
+function addResize(
+  commands: CommandRegistry,
+  model: IEngineModel,
+  trans: TranslationBundle
+): void {
+  const resizable = (): IWorkload[] =>
+    model.workloads.filter(each => model.isMine(each) && isStoppable(each));
+  const choose = async (): Promise<string | null> => {
+    const { chooseWorkload } = await import('../choose');
+    const title = trans.__('Change the GPU share of which workload?');
+    return chooseWorkload(resizable(), title, trans);
+  };
+  commands.addCommand(CommandIDs.resizeWorkload, {
+    label: trans.__('Change the GPU Share…'),
+    caption: trans.__('Change how much of a GPU a workload asks for'),
+    describedBy: { args: RESIZE_ARGS },
+    isEnabled: args => workloadOf(args) !== null || resizable().length > 0,
+    execute: async args => {
+      const id = workloadOf(args) ?? (await choose());
+      const workload = model.workload(id ?? '');
+      if (workload !== undefined) {
+        const { resize } = await import('../kernels/resize');
+        const gpu = typeof args.gpu === 'string' ? args.gpu : null;
+        await tell(resize(model, workload, gpu, trans));
+      }
+    }
+  });
+}
 
 function addDevices(
   commands: CommandRegistry,

@@ -34,7 +34,10 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
       namespace: 'runai-details'
     });
     app.commands.addCommand(CommandIDs.openDetails, {
-      label: trans.__('Show the Details of a GPU Workload…'),
+      label: args =>
+        workloadOf(args) === null
+          ? trans.__('Show the Details of a GPU Workload…')
+          : trans.__('Show Details'),
       caption: trans.__('Its life, why it waits, its log and what it uses'),
       describedBy: { args: WORKLOAD_ARGS },
       execute: async args => {

@@ -4,9 +4,15 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { Clipboard } from '@jupyterlab/apputils';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import type { PartialJSONObject } from '@lumino/coreutils';
+
 import { CommandIDs, NO_ARGS } from '../commands';
+import { toJson } from '../json';
+import { restoreArrangement } from '../panel/arrangement';
+import type { IArrangement } from '../panel/arrangement';
 import { IEngineModel } from '../tokens';
 import { forOne, workloadActions } from './workloadTab';
 import { PanelWidget } from '../widgets/panel';
@@ -14,24 +20,32 @@ import { PanelWidget } from '../widgets/panel';
 /** Among other extensions' panels, below the application's own. */
 const RANK = 600;
 
+/** Where the arrangement of the sections is remembered. */
+const ARRANGEMENT = 'jupyter-runai:panel';
+
 /** The side panel, and the command that shows it. */
 export const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-runai:panel',
   description: 'Shows devices, queues and workloads in the sidebar.',
   autoStart: true,
   requires: [IEngineModel],
-  optional: [ITranslator, ILayoutRestorer],
+  optional: [ITranslator, ILayoutRestorer, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     model: IEngineModel,
     translator: ITranslator | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    state: IStateDB | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
     const { commands, shell } = app;
     const panel = new PanelWidget({
       model,
       trans,
+      arrangement: fetchArrangement(state),
+      arrange: arrangement => {
+        void state?.save(ARRANGEMENT, toJson(arrangement));
+      },
       actions: {
         openDetails: forOne(app, CommandIDs.openDetails),
         openTable: () => {
@@ -63,3 +77,8 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
     });
   }
 };
+
+async function fetchArrangement(state: IStateDB | null): Promise<IArrangement> {
+  const saved = await state?.fetch(ARRANGEMENT);
+  return restoreArrangement(saved as PartialJSONObject | undefined);
+}

@@ -75,9 +75,7 @@ export function toSpec(
   const asked = Object.fromEntries(
     REQUEST_FIELDS.filter(field => draft[field] !== '').map(field => [
       field,
-      field.startsWith('gpu') && isShare(draft[field])
-        ? draft[field]
-        : numberOf(draft[field])
+      field.startsWith('gpu') ? amountOf(draft[field]) : numberOf(draft[field])
     ])
   );
   const { env, gang, preemptible, name_hint: hint, request } = base;
@@ -94,6 +92,11 @@ export function toSpec(
     ...numbers,
     request: { ...kept(request), ...asked }
   };
+}
+
+/** An amount of devices as it travels: shares as text, for they are exact decimals. */
+export function amountOf(text: string): number | string {
+  return text.includes('.') ? text.trim() : numberOf(text);
 }
 
 /** A specification with a remedy's change. */
@@ -145,9 +148,4 @@ function textOf(value: unknown): string {
 function numberOf(text: string): number | string {
   const value = Number(text);
   return Number.isFinite(value) ? value : text;
-}
-
-/** Shares travel as text: they are exact decimals. */
-function isShare(text: string): boolean {
-  return text.includes('.');
 }

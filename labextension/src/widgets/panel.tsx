@@ -6,6 +6,7 @@ import type { JSX } from 'react';
 import type { IActions } from '../components/actions';
 import { Panel } from '../components/Panel';
 import { gpuIcon } from '../icons';
+import type { IArrangement } from '../panel/arrangement';
 import type { IEngineModel } from '../tokens';
 
 /** The side panel in the application's sidebar. */
@@ -13,6 +14,11 @@ export class PanelWidget extends ReactWidget {
   constructor(options: PanelWidget.IOptions) {
     super();
     const { model, actions, trans } = options;
+    void options.arrangement.then(arrangement => {
+      this._arrangement = arrangement;
+      this.update();
+    });
+    this._arrange = options.arrange;
     this._model = model;
     this._actions = actions;
     this._trans = trans;
@@ -25,8 +31,13 @@ export class PanelWidget extends ReactWidget {
   }
 
   protected override render(): JSX.Element {
+    if (this._arrangement === null) {
+      return <></>;
+    }
     return (
       <Panel
+        arrangement={this._arrangement}
+        arrange={this._arrange}
         model={this._model}
         actions={this._actions}
         trans={this._trans}
@@ -45,6 +56,8 @@ export class PanelWidget extends ReactWidget {
     this.update();
   }
 
+  private _arrangement: IArrangement | null = null;
+  private readonly _arrange: (arrangement: IArrangement) => void;
   private readonly _model: IEngineModel;
   private readonly _actions: IActions;
   private readonly _trans: TranslationBundle;
@@ -57,5 +70,11 @@ export namespace PanelWidget {
     model: IEngineModel;
     actions: IActions;
     trans: TranslationBundle;
+
+    /** How the sections were arranged when it was last seen. */
+    arrangement: Promise<IArrangement>;
+
+    /** Told each change of that. */
+    arrange: (arrangement: IArrangement) => void;
   }
 }

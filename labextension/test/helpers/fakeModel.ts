@@ -4,7 +4,12 @@ import { Book } from '../../src/model/book';
 import type { IWorkloadChange } from '../../src/model/book';
 import { LogFollower } from '../../src/model/logFollower';
 import type { IConnection, IEngineModel, IRequests } from '../../src/tokens';
-import type { EngineEvent, IEngineInfo, IWorkload } from '../../src/wire';
+import type {
+  EngineEvent,
+  IEngineInfo,
+  IKernelLease,
+  IWorkload
+} from '../../src/wire';
 import { info, state } from './sample';
 
 /** A model that is told what it knows. */
@@ -25,6 +30,7 @@ export class FakeModel implements IEngineModel {
   readonly deleted: string[] = [];
   readonly restored: string[] = [];
   readonly followers: LogFollower[] = [];
+  leases: IKernelLease[] = [];
   isDisposed = false;
   connection: IConnection = { phase: 'starting', heard: null, problem: null };
 
@@ -61,6 +67,9 @@ export class FakeModel implements IEngineModel {
     delete: jest.fn(async id => {
       await this.remembered(this.deleted, id);
     }),
+    resize: unanswered<'resize'>(),
+    leases: jest.fn(() => Promise.resolve(this.leases)),
+    leaseKernel: unanswered<'leaseKernel'>(),
     explain: unanswered<'explain'>(),
     specification: unanswered<'specification'>(),
     tasks: unanswered<'tasks'>(),

@@ -3,6 +3,8 @@ import { act, render } from '@testing-library/react';
 
 import type { IActions, ITableActions } from '../../src/components/actions';
 import { Panel } from '../../src/components/Panel';
+import { USUAL } from '../../src/panel/arrangement';
+import type { IArrangement } from '../../src/panel/arrangement';
 import type { FakeModel } from './fakeModel';
 
 /** Texts as they are in the source. */
@@ -38,9 +40,19 @@ export function fakeTableActions(): jest.Mocked<ITableActions> {
 /** Show the panel to somebody. */
 export function showPanel(
   model: FakeModel,
-  actions: IActions = fakeActions()
+  actions: IActions = fakeActions(),
+  arrange: (arrangement: IArrangement) => void = jest.fn()
 ): void {
-  render(<Panel model={model} actions={actions} trans={trans} isVisible />);
+  render(
+    <Panel
+      model={model}
+      actions={actions}
+      trans={trans}
+      isVisible
+      arrangement={USUAL}
+      arrange={arrange}
+    />
+  );
 }
 
 /** Let the frame come in which views render what they were told. */

@@ -2,10 +2,12 @@ import { useId } from 'react';
 import type { JSX } from 'react';
 
 import type { IFieldSchema } from '../../submission/schema';
-import type { IFieldWords } from './fields';
 
-/** A field of the form. */
-export interface IFieldProps extends IFieldWords {
+/** A field of a form. */
+export interface IFieldProps {
+  readonly field: string;
+  readonly label: string;
+  readonly help: string;
   readonly schema: IFieldSchema;
   readonly isRequired: boolean;
   readonly value: string;
@@ -59,6 +61,19 @@ function Input(props: IFieldProps & { readonly id: string }): JSX.Element {
           <option key={each}>{each}</option>
         ))}
       </select>
+    );
+  }
+  if (schema.type === 'boolean') {
+    return (
+      <input
+        {...common}
+        value={undefined}
+        type="checkbox"
+        checked={value !== ''}
+        onChange={({ currentTarget }) => {
+          change(currentTarget.checked ? 'yes' : '');
+        }}
+      />
     );
   }
   const isNumber = schema.type === 'integer' && !field.startsWith('gpu');

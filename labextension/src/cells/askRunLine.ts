@@ -1,0 +1,91 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { ask } from '../ask';
+import type { IAskField, Values } from '../components/submit/AskForm';
+import { amountOf } from '../submission/draft';
+import type { IEngineModel } from '../tokens';
+import type { IWorkloadSpec } from '../wire';
+import type { IRunLine } from './runLine';
+
+/** Let the user say what a cell is to run on; null where they give up. */
+export async function askRunLine(
+  model: IEngineModel,
+  first: IRunLine,
+  trans: TranslationBundle
+): Promise<IRunLine | null> {
+  const values = await ask({
+    model,
+    title: trans.__('Run cell on GPU'),
+    accept: trans.__('Run'),
+    fields: fields(trans),
+    first: toValues(first),
+    foresee,
+    trans
+  });
+  return values === null ? null : toLine(values);
+}
+
+function toValues({ workers, detach, ...words }: IRunLine): Values {
+  return { ...words, tasks: workers, detach: detach ? 'yes' : '' };
+}
+
+function toLine(values: Values): IRunLine {
+  const { verb = '', gpu = '', tasks = '', outputs = '' } = values;
+  const { detach = '', rest = '' } = values;
+  return { verb, gpu, workers: tasks, outputs, detach: detach !== '', rest };
+}
+
+/** As much of it as decides where it would run and when. */
+function foresee(values: Values): Partial<IWorkloadSpec> {
+  const { verb, gpu = '', tasks = '' } = values;
+  const [least = '', most = least] = tasks.split(':');
+  return {
+    command: ['python'],
+    cwd: '.',
+    kind: verb === 'run' ? 'interactive' : 'training',
+    request: gpu === 'auto' ? {} : { gpu: amountOf(gpu) },
+    ...(most === '' ? {} : { tasks: Number(most) }),
+    ...(most === least ? {} : { min_tasks: Number(least) })
+  };
+}
+
+function fields(trans: TranslationBundle): IAskField[] {
+  return [
+    {
+      field: 'gpu',
+      label: trans.__('GPU'),
+      help: trans.__(
+        'A share such as 0.5, whole devices such as 2, or auto; empty for none'
+      )
+    },
+    {
+      field: 'tasks',
+      label: trans.__('Workers'),
+      help: trans.__(
+        'So many run it together, each with the GPU above; 2:8 for what there is'
+      )
+    },
+    {
+      field: 'verb',
+      label: trans.__('As'),
+      help: trans.__('A training can be preempted, a run goes before it'),
+      schema: { enum: ['train', 'run'], default: 'train' }
+    },
+    {
+      field: 'outputs',
+      label: trans.__('Bring back'),
+      help: trans.__('Variables, such as: model, scores')
+    },
+    {
+      field: 'detach',
+      label: trans.__('Detach'),
+      help: trans.__('Submit it and go on to the next cell'),
+      schema: { type: 'boolean' }
+    },
+    {
+      field: 'rest',
+      label: trans.__('More options'),
+      help: trans.__('As in the cell’s line, such as: --project vision')
+    }
+  ];
+}

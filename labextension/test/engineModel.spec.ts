@@ -201,14 +201,20 @@ describe('EngineModel', () => {
       expect(model.isMine(workload({ owner: 'user-b' }))).toBe(false);
     });
 
-    it('takes 10,000 deltas', () => {
+    it('takes 50,000 deltas in order, and goes on from the last when the line has broken', async () => {
       start();
-      for (let seq = 1; seq <= 10_000; seq++) {
-        FakeSocket.last.say(changed(seq, `w${seq}`));
+      const heard = jest.fn();
+      model.workloadChanged.connect(heard);
+      for (let seq = 1; seq <= 50_000; seq++) {
+        FakeSocket.last.say(changed(seq, `w${seq % 10_000}`));
       }
+      expect(heard).toHaveBeenCalledTimes(50_000);
       expect(model.workloads).toHaveLength(10_000);
       expect(model.workload('w9999')).toBeDefined();
       expect(FakeSocket.all).toHaveLength(1);
+      FakeSocket.last.break();
+      await jest.advanceTimersByTimeAsync(2000);
+      expect(FakeSocket.last.since).toBe('a:50000');
     });
   });
 

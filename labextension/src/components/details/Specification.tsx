@@ -40,7 +40,9 @@ export function Specification(props: ISpecificationProps): JSX.Element {
           </div>
           {Object.entries(rest).map(([name, set]) => (
             <div key={name}>
-              <dt>{name}</dt>
+              <dt>
+                <code>{name}</code>
+              </dt>
               <dd>
                 <code>
                   {typeof set === 'string' ? set : JSON.stringify(set)}

@@ -40,7 +40,8 @@ export function Field(props: IFieldProps): JSX.Element {
 }
 
 function Input(props: IFieldProps & { readonly id: string }): JSX.Element {
-  const { id, field, schema, isRequired, value, problem, change } = props;
+  const { id, field, schema, isRequired, value, problem, names, change } =
+    props;
   const common = {
     id,
     value,
@@ -58,7 +59,9 @@ function Input(props: IFieldProps & { readonly id: string }): JSX.Element {
         }}
       >
         {schema.enum.map(each => (
-          <option key={each}>{each}</option>
+          <option key={each} value={each}>
+            {names?.[each] ?? each}
+          </option>
         ))}
       </select>
     );

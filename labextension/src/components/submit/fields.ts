@@ -7,6 +7,9 @@ export interface IFieldWords {
   readonly field: DraftField;
   readonly label: string;
   readonly help: string;
+
+  /** What its values are called, where they have names of their own. */
+  readonly names?: Readonly<Record<string, string>>;
 }
 
 /** The fields that everybody sees. */
@@ -50,7 +53,15 @@ export function moreFields(trans: TranslationBundle): IFieldWords[] {
     help
   });
   return [
-    plain('kind', trans.__('Type')),
+    {
+      ...plain('kind', trans.__('Type')),
+      names: {
+        workspace: trans.__('workspace'),
+        training: trans.__('training'),
+        interactive: trans.__('interactive run'),
+        inference: trans.__('inference')
+      }
+    },
     plain('queue', trans.__('Project')),
     plain(
       'priority',

@@ -201,6 +201,18 @@ class RaisedError(_Seen, frozen=True, kw_only=True):
     traceback: str
 
 
+class Activity(_Seen, frozen=True, kw_only=True):
+    """Whether a workload executes anything, as its own process says in the file named by RUNAI_ACTIVITY.
+
+    `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
+    anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
+    """
+
+    executing: bool
+    since: float
+    idle_since: float | None = None
+
+
 class Report(_Seen, frozen=True, kw_only=True):
     """What a workload's own process said of its end, in the file named by RUNAI_REPORT."""
 
@@ -255,8 +267,9 @@ class Workload(_Seen, frozen=True, kw_only=True):
     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
     there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
-    `owner_uid` is its owner's number in an engine that several users share, null in one's own. `notice` is a warning
-    that its owner has to heed, or what was done by a rule.
+    `owner_uid` is its owner's number in an engine that several users share, null in one's own. `activity` is null where
+    its process does not tell, and while it does not run. `notice` is a warning that its owner has to heed, or what was
+    done by a rule.
     """
 
     id: str
@@ -289,11 +302,16 @@ class Workload(_Seen, frozen=True, kw_only=True):
     restored: float | None = None
     delete_after_s: float | None = None
     owner_uid: int | None = None
+    activity: Activity | None = None
     notice: Notice | None = None
 
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in ("running", "degraded")
 
     @property
     def is_leaving(self) -> bool:

@@ -31,6 +31,7 @@ CONNECTION = "connection.json"
 LAUNCH = "kernel.json"
 CONNECTION_FILE = "{connection_file}"
 CANNOT_START = 127
+WATCHER = str(Path(__file__).with_name("watcher.py"))
 _FIRST_SERVER_S = 60.0
 _GRACE_S = 10.0
 _LONGEST_MESSAGE = 1024 * 1024
@@ -44,11 +45,13 @@ class Kernel:
         self.exit: int | None = None
         self.failure = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: subprocess.Popen[bytes] | None = None
 
     def start(self, launch: dict[str, Any]) -> None:
         """Start what a launch says, instead of what runs now."""
         self.signal(signal.SIGKILL)
         self.wait()
+        self.end_watching()
         self.launch, self.exit, self.failure, self._process = launch, None, "", None
         connection = str(Path(CONNECTION).absolute())
         write_privately(connection, launch["connection"])
@@ -64,6 +67,8 @@ class Kernel:
             )
         except OSError as error:
             self.exit, self.failure = CANNOT_START, f"{error.strerror}: {error.filename}"
+            return
+        self._watcher = subprocess.Popen([sys.executable, "-I", WATCHER, connection], stdin=subprocess.DEVNULL)
 
     def signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -71,10 +76,20 @@ class Kernel:
                 os.killpg(self._process.pid, number)
 
     def has_ended(self) -> bool:
-        """Whether it has ended, found out now."""
+        """Whether it has ended, found out now; one that has is watched no more, nor is one whose watcher was killed."""
         if self._process is not None:
             self.exit = self._process.poll()
+        if self._watcher is not None and (self.exit is not None or self._watcher.poll() is not None):
+            self.end_watching()
         return self.exit is not None
+
+    def end_watching(self) -> None:
+        """Know no longer whether it executes anything."""
+        if self._watcher is not None:
+            self._watcher.kill()
+            self._watcher.wait()
+            self._watcher = None
+        Path(os.environ["RUNAI_ACTIVITY"]).unlink(missing_ok=True)
 
     def wait(self, timeout_s: float | None = None) -> None:
         if self._process is not None:
@@ -215,6 +230,7 @@ class Keeper:
         """End the workload as done, be it told to go at the same time."""
         self._kernel.signal(signal.SIGKILL)
         self._kernel.wait()
+        self._kernel.end_watching()
         write_privately(os.environ["RUNAI_REPORT"], {})
         self._status = 0
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -19,7 +19,7 @@ from scheduler_core.local.holding import entries_of
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.store import Store
 from scheduler_core.model import Verdict
-from scheduler_core.workload import TRANSITIONS, Workload, WorkloadChanged, WorkloadDeleted
+from scheduler_core.workload import TRANSITIONS, Activity, Workload, WorkloadChanged, WorkloadDeleted
 
 _log = logging.getLogger(__name__)
 _STORE_RETRY_S = 2.0
@@ -39,6 +39,7 @@ class Book:
         self._clock = clock
         self._live: dict[str, Record] = {}
         self._workloads: dict[str, Workload] = {}
+        self._activities: dict[str, Activity] = {}
         self._trash: dict[str, Workload] = {}
         self._by_key: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
@@ -217,6 +218,13 @@ class Book:
             record = replace(record, workload=replace(record.workload, verdict=verdict))
             self._show(record)
 
+    def note_activities(self, activities: Mapping[str, Activity]) -> None:
+        """Show what is known of the activity of all that runs; it changes often and is read anew, so not stored."""
+        before, self._activities = self._activities, dict(activities)
+        for workload_id in before.keys() | activities.keys():
+            if workload_id in self._live and before.get(workload_id) != activities.get(workload_id):
+                self._show(self._live[workload_id])
+
     async def discard(self, workload_id: str) -> Record:
         """Take a workload out of everybody's sight; `restore` brings it back. Its key is free again."""
         before = self.get(workload_id)
@@ -270,8 +278,10 @@ class Book:
             raise NotFound(f"There is no deleted workload {workload_id!r}.", "See %runai list --deleted.")
 
     def _set(self, record: Record) -> None:
-        self._live[record.workload.id] = record
-        self._workloads[record.workload.id] = record.workload
+        workload = record.workload
+        self._live[workload.id] = record
+        activity = self._activities.get(workload.id) if workload.is_running else None
+        self._workloads[workload.id] = workload if activity is None else replace(workload, activity=activity)
 
     def _settle(self, record: Record) -> None:
         """The store has it: what has ended need not be kept whole any more."""
@@ -280,5 +290,5 @@ class Book:
 
     def _show(self, record: Record) -> None:
         self._set(record)
-        workload = record.workload
+        workload = self._workloads[record.workload.id]
         self._feed.publish(lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload))

@@ -27,11 +27,12 @@ from scheduler_core.errors import EngineUnavailable, InvalidRequest, StorageFull
 from scheduler_core.local.accounts import Account
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.records import Record, decode_record
-from scheduler_core.workload import Report
+from scheduler_core.workload import Activity, Report
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _RECORD = "record.json"
 _LARGEST_REPORT = 1024 * 1024
+_LARGEST_ACTIVITY = 1024
 _POLL_S = 0.5
 
 
@@ -68,6 +69,7 @@ class RunFolder:
         self.results = shared / "results"
         self._reports = self._task_path / "report" if account else self._task_path
         self.report_file = self._reports / "report.json"
+        self.activity_file = self._reports / "activity.json"
 
     def make(self, record: Record, inputs: Path | None) -> None:
         """Make the folder of a new workload and take over the inputs, by renaming: nothing is copied.
@@ -128,7 +130,8 @@ class RunFolder:
                 os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
         if self._run:
             self.run_path.mkdir(mode=0o700, exist_ok=True)
-            self.report_file.unlink(missing_ok=True)
+            for told in (self.report_file, self.activity_file):
+                told.unlink(missing_ok=True)
             remove_tree(self._task_path / f"run-{self._run - 1}")
 
     @property
@@ -144,6 +147,7 @@ class RunFolder:
             "RUNAI_INPUTS": str(self.inputs),
             "RUNAI_RESULTS": str(self.results),
             "RUNAI_REPORT": str(self.report_file),
+            "RUNAI_ACTIVITY": str(self.activity_file),
         }
 
     def write_launch(self, argv: tuple[str, ...], cwd: str, env: Mapping[str, str]) -> None:
@@ -181,15 +185,27 @@ class RunFolder:
 
     def report(self) -> Report | None:
         """What the workload itself said of its end."""
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(self._told(self.report_file, _LARGEST_REPORT), type=Report)
+        return None
+
+    def activity(self) -> Activity | None:
+        """What the workload itself says of its activity."""
+        with suppress(msgspec.MsgspecError):
+            return msgspec.json.decode(self._told(self.activity_file, _LARGEST_ACTIVITY), type=Activity)
+        return None
+
+    def _told(self, path: Path, largest: int) -> bytes:
+        """A file that the workload itself has written, of so many bytes at most; empty where it has not."""
+        with suppress(OSError):
             # Its writer may have put anything there: a link to what is not theirs, a pipe.
-            descriptor = os.open(self.report_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
                 status = os.fstat(descriptor)
                 theirs = self.account is None or status.st_uid == self.account.uid
-                if stat.S_ISREG(status.st_mode) and theirs and status.st_size <= _LARGEST_REPORT:
-                    return msgspec.json.decode(file.read(_LARGEST_REPORT), type=Report)
-        return None
+                if stat.S_ISREG(status.st_mode) and theirs and status.st_size <= largest:
+                    return file.read(largest)
+        return b""
 
 
 class Launch:

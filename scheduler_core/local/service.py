@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.accounting import Accounting
+from scheduler_core.local.activity import Activities
 from scheduler_core.local.book import Book
 from scheduler_core.local.callers import Caller, Callers, OnlyUser
 from scheduler_core.local.devices import Sample, open_devices, parse_simulated
@@ -107,6 +108,7 @@ class Service:
         self._watchdog = Watchdog(self._runs, ladder, settings.watchdog)
         self._rotation = OutputRotation(settings.output_mib)
         self._meter = Meter(self._book, self._store, simulated)
+        self._activities = Activities(self._book, self._meter, simulated)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         named = None if shared is None else shared.projects
         self._projects = ProjectsFile(directory / FILE if named is None else Path(named))
@@ -340,7 +342,7 @@ class Service:
     async def _look(self, samples: Mapping[str, Sample]) -> None:
         running = self._book.running()
         # A task may be gone before the readings are through.
-        outputs = [self._runs.folder(task).log for task in running]
+        folders = {task: self._runs.folder(task) for task in running}
         owners = self._book.owners(running)
         memory_mib = await asyncio.to_thread(memory_of_tasks, running, samples, owners) if running else {}
         # Who was told to go is left to save what it needs.
@@ -355,8 +357,9 @@ class Service:
             self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
         await self._accounting.meter.look(running, samples, memory_mib, self._meter.cpu_cores)
+        await self._activities.look(folders)
         await self.rules.look(samples, memory_mib)
-        self._rotation.look(outputs)
+        self._rotation.look([folder.log for folder in folders.values()])
 
     async def _watch_projects(self) -> None:
         """Take over what is written into the files of projects and of policies."""

@@ -580,7 +580,8 @@ export interface components {
          *     `report` those of the first that failed, else of task 0; `task_states` counts them by state, and is empty where
          *     there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
          *     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
-         *     `owner_uid` is its owner's number in an engine that several users share, null in one's own.
+         *     `owner_uid` is its owner's number in an engine that several users share, null in one's own. `activity` is null where
+         *     its process does not tell, and while it does not run.
          */
         readonly Workload: {
             readonly id: string;
@@ -636,6 +637,8 @@ export interface components {
             readonly delete_after_s: number | null;
             /** @default null */
             readonly owner_uid: number | null;
+            /** @default null */
+            readonly activity: components["schemas"]["Activity"] | null;
         };
         /**
          * TaskRequest
@@ -772,6 +775,19 @@ export interface components {
             readonly tasks: number;
             /** @default null */
             readonly min_tasks?: number | null;
+        };
+        /**
+         * Activity
+         * @description Whether a workload executes anything, as its own process says in the file named by RUNAI_ACTIVITY.
+         *
+         *     `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
+         *     anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
+         */
+        readonly Activity: {
+            readonly executing: boolean;
+            readonly since: number;
+            /** @default null */
+            readonly idle_since: number | null;
         };
         /**
          * WorkloadChanged

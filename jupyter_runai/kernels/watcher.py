@@ -1,0 +1,117 @@
+"""Watches whether a kernel executes anything, and writes it down for the engine.
+
+A script (`python -I watcher.py CONNECTION_FILE`) that a keeper runs beside its kernel. It listens to what the kernel
+publishes, as every front end does, and writes {executing, since} into the file named by RUNAI_ACTIVITY at each change.
+What the kernel executes by then it cannot know, so it asks for the kernel's info until that has come by: a kernel that
+executes answers when it is done. Until then it says that it executes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+ASK_AGAIN_MS = 1000
+_DELIMITER = b"<IDS|MSG>"
+_EXECUTES = ("execute_request", "comm_open", "comm_msg", "comm_close")
+"""What makes a kernel run code of its user; it is busy for a moment with any other request as well."""
+
+
+class Watcher:
+    """Follows one kernel by its connection file's content."""
+
+    def __init__(self, connection: dict[str, Any], activity: str) -> None:
+        self._connection = connection
+        self._activity = activity
+        self._context = zmq.Context()
+        self._published = self._socket(zmq.SUB, "iopub_port")
+        self._published.setsockopt(zmq.RCVHWM, 0)
+        self._published.subscribe(b"")
+        self._requests = self._socket(zmq.DEALER, "shell_port")
+        self._asked = ""
+        self._is_known = False
+        self._busy: set[str] = set()
+
+    def run(self) -> None:
+        """Follow it for ever."""
+        poller = zmq.Poller()
+        for socket in (self._published, self._requests):
+            poller.register(socket, zmq.POLLIN)
+        said: bool | None = None
+        while True:
+            executes = not self._is_known or bool(self._busy)
+            if said != executes:
+                said = executes
+                self._write(executes)
+            ready = dict(poller.poll(None if self._is_known else ASK_AGAIN_MS))
+            if self._published in ready:
+                self._hear_all()
+            if self._requests in ready:
+                self._requests.recv_multipart()
+                self._asked = self._asked if self._is_known else ""
+            if not self._is_known and not self._asked:
+                self._ask()
+
+    def _socket(self, kind: int, port: str) -> zmq.Socket[bytes]:
+        known = self._connection
+        socket = self._context.socket(kind)
+        between = ":" if known["transport"] == "tcp" else "-"
+        socket.connect(f"{known['transport']}://{known['ip']}{between}{known[port]}")
+        return socket
+
+    def _hear_all(self) -> None:
+        while self._published.poll(0):
+            parts = self._published.recv_multipart()
+            if _DELIMITER in parts:
+                start = parts.index(_DELIMITER) + 2
+                self._hear(json.loads(parts[start]), json.loads(parts[start + 1]), parts[start + 3])
+
+    def _hear(self, header: dict[str, Any], parent: dict[str, Any], content: bytes) -> None:
+        if header["msg_type"] != "status" or not parent:
+            return
+        is_busy = json.loads(content)["execution_state"] == "busy"
+        if parent["msg_type"] in _EXECUTES:
+            (self._busy.add if is_busy else self._busy.discard)(parent["msg_id"])
+        elif parent["msg_id"] == self._asked and not is_busy:
+            self._is_known = True
+
+    def _ask(self) -> None:
+        """Ask for the kernel's info."""
+        self._asked = uuid.uuid4().hex
+        header = {
+            "msg_id": self._asked,
+            "msg_type": "kernel_info_request",
+            "username": "",
+            "session": self._asked,
+            "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "version": "5.3",
+        }
+        parts = [json.dumps(part).encode() for part in (header, {}, {}, {})]
+        self._requests.send_multipart([_DELIMITER, self._signature(parts), *parts])
+
+    def _signature(self, parts: list[bytes]) -> bytes:
+        key = self._connection["key"].encode()
+        if not key:
+            return b""
+        scheme = self._connection["signature_scheme"].removeprefix("hmac-")
+        return hmac.new(key, b"".join(parts), getattr(hashlib, scheme)).hexdigest().encode()
+
+    def _write(self, executing: bool) -> None:
+        fresh = f"{self._activity}.new"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"executing": executing, "since": time.time()}, file)
+        os.replace(fresh, self._activity)  # noqa: PTH105
+
+
+if __name__ == "__main__":
+    Watcher(json.loads(Path(sys.argv[1]).read_text()), os.environ["RUNAI_ACTIVITY"]).run()

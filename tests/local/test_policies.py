@@ -221,7 +221,7 @@ def test_an_idle_share_is_warned_of_snoozed_warned_of_and_suspended(
     assert f"Put it off once: %runai snooze {workload.name}" in log
     assert log.count("runai: no use of its GPU") >= 4
     # The driver still shows its process: what it held is not free yet.
-    assert client.devices()[0].holders[0].kind == "foreign"
+    until_foreign(client, 30 * GIB)
     assert client.preview(spec(gpu=2)).state == "pending"
     driver.write(TWO_A100.replace(" 37 ", " 0 "))
     done = until(client, workload.id, freed).notice

@@ -104,6 +104,66 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/policy": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What holds for a kind of work in a project, and who says so.
+         * @description Asks the authoriser for `read` on `runai:queues`.
+         */
+        readonly get: operations["policy"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/policy/check": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Whom a file of policies would hit now; nothing is done to them.
+         * @description Asks the authoriser for `read` on `runai:queues`.
+         */
+        readonly post: operations["check_policies"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/catalog": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The templates and environments that there are.
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["catalog"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/workloads": {
         readonly parameters: {
             readonly query?: never;
@@ -246,6 +306,26 @@ export interface paths {
          * @description Asks the authoriser for `write` on `runai:workloads`.
          */
         readonly post: operations["stop"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/workloads/{workload_id}/snooze": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Put off, once, what a rule is to do about an idle workload.
+         * @description Asks the authoriser for `write` on `runai:workloads`.
+         */
+        readonly post: operations["snooze"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -581,7 +661,8 @@ export interface components {
          *     there is but one. `next_request` is what it asks for, and `next_scale` of how many tasks it is, from its next start
          *     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
          *     `owner_uid` is its owner's number in an engine that several users share, null in one's own. `activity` is null where
-         *     its process does not tell, and while it does not run.
+         *     its process does not tell, and while it does not run. `notice` is a warning that its owner has to heed, or what was
+         *     done by a rule.
          */
         readonly Workload: {
             readonly id: string;
@@ -639,6 +720,8 @@ export interface components {
             readonly owner_uid: number | null;
             /** @default null */
             readonly activity: components["schemas"]["Activity"] | null;
+            /** @default null */
+            readonly notice: components["schemas"]["Notice"] | null;
         };
         /**
          * TaskRequest
@@ -788,6 +871,28 @@ export interface components {
             readonly since: number;
             /** @default null */
             readonly idle_since: number | null;
+        };
+        /**
+         * Notice
+         * @description What a rule of its project has to say to a workload's owner, in a sentence said `at` a time.
+         *
+         *     `rule` is `idle`, `max_time` or another field of policies; `stage` counts its warnings. What it counts it counts
+         *     from `since` on; `acts_at` is when the `action` follows, null once it has been taken. It was put off at `snoozed`,
+         *     which can be done once.
+         */
+        readonly Notice: {
+            readonly rule: string;
+            readonly message: string;
+            readonly at: number;
+            readonly since: number;
+            /** @enum {unknown} */
+            readonly action: "release" | "stop" | "suspend";
+            /** @default 0 */
+            readonly stage: number;
+            /** @default null */
+            readonly acts_at: number | null;
+            /** @default null */
+            readonly snoozed: number | null;
         };
         /**
          * WorkloadChanged
@@ -961,6 +1066,116 @@ export interface components {
             readonly energy: number | null;
             /** @default null */
             readonly cost: number | null;
+        };
+        /**
+         * PolicyClauses
+         * @description All that holds for work of a kind in a project.
+         */
+        readonly PolicyClauses: {
+            readonly project: string;
+            /** @enum {unknown} */
+            readonly kind: "inference" | "interactive" | "training" | "workspace";
+            readonly clauses: readonly components["schemas"]["Clause"][];
+        };
+        /**
+         * Clause
+         * @description One thing that holds: of a `field` a `rule` (default, min, max, options, required; of idle after, warn, action).
+         *
+         *     `value` is written as people write it, `source` says who says so, on which line of the file (0: nobody, by itself).
+         */
+        readonly Clause: {
+            readonly field: string;
+            readonly rule: string;
+            readonly value: string;
+            readonly source: string;
+            readonly line: number;
+            readonly sentence: string;
+        };
+        /**
+         * PolicyText
+         * @description A file of policies (YAML), to be checked.
+         */
+        readonly PolicyText: {
+            readonly text: string;
+        };
+        /**
+         * PolicyCheck
+         * @description Whom a file of policies would hit now; nothing is done to them.
+         */
+        readonly PolicyCheck: {
+            readonly hits: readonly components["schemas"]["Hit"][];
+        };
+        /**
+         * Hit
+         * @description A workload that policies act on or warn of: what is said of it, and when (null: at once) the action follows.
+         *
+         *     `is_new` where the present policies do not.
+         */
+        readonly Hit: {
+            readonly workload: string;
+            readonly name: string;
+            readonly owner: string;
+            readonly project: string;
+            readonly message: string;
+            /** @enum {unknown} */
+            readonly action: "release" | "stop" | "suspend";
+            readonly acts_at: number | null;
+            readonly is_new: boolean;
+        };
+        /**
+         * Catalog
+         * @description The templates and environments that an engine offers, by their names.
+         */
+        readonly Catalog: {
+            /** @default [] */
+            readonly templates: readonly components["schemas"]["Template"][];
+            /** @default [] */
+            readonly environments: readonly components["schemas"]["Environment"][];
+        };
+        /**
+         * Template
+         * @description A part of a submission, for what it does not say itself; `gpu_memory` is in MiB, `max_time` in seconds.
+         */
+        readonly Template: {
+            readonly name: string;
+            /** @default null */
+            readonly kind: ("inference" | "interactive" | "training" | "workspace") | null;
+            /** @default null */
+            readonly project: string | null;
+            /** @default null */
+            readonly gpu: number | string | null;
+            /** @default null */
+            readonly gpu_memory: number | null;
+            /** @default null */
+            readonly workers: number | null;
+            /** @default null */
+            readonly retries: number | null;
+            /** @default null */
+            readonly max_time: number | null;
+            /** @default null */
+            readonly priority: string | null;
+            /** @default null */
+            readonly environment: string | null;
+        };
+        /**
+         * Environment
+         * @description What a workload runs in: null or empty leaves it as it is where the workload is submitted.
+         *
+         *     `python` is the path of an interpreter, `packages` is what it has, for people to read; `variables` are added to
+         *     those of the submission; `folder` is the working directory.
+         */
+        readonly Environment: {
+            readonly name: string;
+            /** @default null */
+            readonly python: string | null;
+            /** @default [] */
+            readonly packages: readonly string[];
+            /** @default {} */
+            readonly variables: {
+                readonly [key: string]: string;
+            };
+            /** @default null */
+            readonly folder: string | null;
         };
         /**
          * WorkloadList
@@ -1294,6 +1509,102 @@ export interface operations {
             };
         };
     };
+    readonly policy: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Which project, by default one's own, and for which kind of work. */
+                readonly project?: string;
+                /** @description Which project, by default one's own, and for which kind of work. */
+                readonly kind?: "inference" | "interactive" | "training" | "workspace";
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PolicyClauses"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly check_policies: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PolicyText"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PolicyCheck"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly catalog: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Catalog"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
     readonly workloads: {
         readonly parameters: {
             readonly query?: {
@@ -1552,6 +1863,37 @@ export interface operations {
         };
     };
     readonly stop: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly workload_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Workload"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly snooze: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;

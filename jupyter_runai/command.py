@@ -17,6 +17,7 @@ from jupyter_runai.parser import UsageError
 from jupyter_runai.preview import submission_text
 from jupyter_runai.specification import Asked, specification
 from jupyter_runai.surroundings import is_text, name_of
+from jupyter_runai.templates import with_template
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 
@@ -59,7 +60,7 @@ def _specification(client: Client, options: Namespace) -> WorkloadSpec:
     asked = Asked(**{name: getattr(options, name) for name in Asked.__struct_fields__})
     command = _resolved(options.command, in_notebook=options.prefix.startswith("%"))
     script = next((word for word in options.command if word.endswith((".py", ".sh"))), options.command[0])
-    asked = with_amount_found(client, asked)
+    asked = with_amount_found(client, with_template(client, asked))
     spec = specification(asked, name_of(Path(script).stem, "command"), command=command)
     # Its output is followed: Python's is to come as it is printed.
     return replace(spec, env={"PYTHONUNBUFFERED": "1", **spec.env})

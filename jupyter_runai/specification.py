@@ -13,13 +13,17 @@ from jupyter_runai.options import with_amount
 from jupyter_runai.surroundings import is_text, text_environment
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
+from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
 
 RUNNER = Path(__file__).with_name("runner.py")
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What people ask for, checked: `gpu_memory` and its limit are in MiB, `max_time` in seconds."""
+    """What people ask for, checked: `gpu_memory` and its limit are in MiB, `max_time` in seconds.
+
+    An `environment` is its name until it has been looked up.
+    """
 
     kind: Kind = "training"
     gpu: int | str | None = None
@@ -33,6 +37,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     elastic: tuple[int, int] | None = None
     retries: int = 0
     max_time: float | None = None
+    template: str | None = None
+    environment: str | Environment | None = None
 
 
 def specification(
@@ -40,14 +46,18 @@ def specification(
 ) -> WorkloadSpec:
     """The workload that runs a command, without one what lies in its inputs; without a `key` it is one of its own.
 
+    In an environment with an interpreter that takes the place of this process's own.
+
     Raises:
         InvalidRequest: this process's folder is gone, or its name is no text.
     """
     fewest, most = asked.elastic or (asked.workers or 1,) * 2
+    chosen = asked.environment if isinstance(asked.environment, Environment) else Environment(name="")
+    first, *rest = command or (sys.executable, "-P", "-u", str(RUNNER))
     return WorkloadSpec(
-        command=command or (sys.executable, "-P", "-u", str(RUNNER)),
-        cwd=working_folder(),
-        env=environment(),
+        command=(chosen.python or first if first == sys.executable else first, *rest),
+        cwd=chosen.folder or working_folder(),
+        env={**environment(), **chosen.variables},
         name=asked.name or "",
         name_hint=name_hint,
         kind=asked.kind,

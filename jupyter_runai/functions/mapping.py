@@ -16,6 +16,7 @@ from jupyter_runai.functions.progress import Progress
 from jupyter_runai.functions.submission import key_of, name_hint, submitted
 from jupyter_runai.option_types import AUTO
 from jupyter_runai.specification import specification
+from jupyter_runai.templates import with_template
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import MOST_TASKS, Workload
 
@@ -59,6 +60,7 @@ def map(  # noqa: A001 (people write runai.map)
     tasks = -(-len(work) // -(-len(work) // MOST_TASKS))
     call = Call(called)
     client = shared_client()
+    asked = with_template(client, asked)
     with client.staging() as folder:
         pack_items(folder, call, work, tasks)
         key = None if asked.name is None else key_of(asked, "map", called, work)

@@ -22,6 +22,7 @@ class Options(TypedDict, total=False):
     `gpu_memory` a share as device memory such as "20G";
     without either the function runs on the CPU. `gpu_limit` and `gpu_memory_limit`, in the same form, are up to what a
     share may use of what is free of its device. `max_time` is seconds, or a time such as "2h".
+    `template` and `environment` are names of the engine's: `%runai template list`, `%runai environment list`.
     """
 
     gpu: float | str | None
@@ -34,6 +35,8 @@ class Options(TypedDict, total=False):
     name: str | None
     retries: int | None
     max_time: float | str | None
+    template: str | None
+    environment: str | None
 
 
 class WithOptions:

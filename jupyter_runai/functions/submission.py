@@ -18,6 +18,7 @@ from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_call
 from jupyter_runai.specification import Asked, specification
 from jupyter_runai.surroundings import name_of
+from jupyter_runai.templates import with_template
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 
@@ -53,7 +54,7 @@ def submit(
         raise InvalidRequest("kwargs are the function's arguments by name.", "Write them as kwargs={'lr': 0.1}.")
     call = Call(called, args, kwargs or {})
     client = shared_client()
-    asked = with_amount_found(client, asked)
+    asked = with_amount_found(client, with_template(client, asked))
     with client.staging() as folder:
         pack_call(folder, call)
         key = None if asked.name is None else key_of(asked, call.function, call.args, dict(call.kwargs))

@@ -27,6 +27,7 @@ from jupyter_runai.magics.returned import returned_by
 from jupyter_runai.magics.values import Cell, write_cell, write_values
 from jupyter_runai.specification import Asked, specification
 from jupyter_runai.surroundings import name_hint
+from jupyter_runai.templates import with_template
 from jupyter_runai.words import size
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload
@@ -71,7 +72,7 @@ def run_cell(
     check_keep(options)
     kept = None if options.dry_run else kept_process(client, options)
     if kept is None:
-        options = with_amount_found(client, options)
+        options = with_amount_found(client, with_template(client, options))
     cell = prepared_cell(shell, options, source, modules, () if kept is None else kept.names)
     if options.dry_run:
         print(preview_cell(shell, client, options, cell, limits))

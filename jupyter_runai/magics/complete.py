@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_runai import option_types as types
 from jupyter_runai.client import Client, shared_client
 from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
+from jupyter_runai.templates import names
 
 _ANSWER_S = 0.3
 """An engine that takes longer is left to it: what it said last is offered, and what it says now the next time."""
@@ -25,7 +26,12 @@ class Completer:
         self._shell = shell
         self._workloads = _Asked(lambda client: [workload.name for workload in reversed(client.list())])
         self._deleted = _Asked(lambda client: [workload.name for workload in reversed(client.list(deleted=True))])
-        self._projects = _Asked(_project_names)
+        self._by_option = {
+            "project": _Asked(_project_names),
+            "workspace": _Asked(lambda _: _workspace_names()),
+            "template": _Asked(lambda client: names(client.catalog())[0]),
+            "environment": _Asked(lambda client: names(client.catalog())[1]),
+        }
 
     def attach(self) -> None:
         self._shell.Completer.custom_matchers.append(self.match)
@@ -67,20 +73,15 @@ class Completer:
     def _values(self, action: argparse.Action, verb: str) -> Iterable[str]:
         if action.choices is not None:
             return list(action.choices)
-        if action.dest in ("workload", "workspace", "project"):
-            return self._names_of(action.dest, verb)
+        if action.dest == "workload":
+            return dict.fromkeys((self._deleted if verb == "restore" else self._workloads).names())
         if action.type is types.gpu_or_auto:
             return [types.AUTO]
+        if action.dest in self._by_option:
+            return self._by_option[action.dest].names()
         if action.dest in ("inputs", "outputs"):
             return [name for name in self._shell.user_ns if not name.startswith("_")]
         return ()
-
-    def _names_of(self, what: str, verb: str) -> Iterable[str]:
-        if what == "workspace":
-            return _workspace_names()
-        if what == "project":
-            return self._projects.names()
-        return dict.fromkeys((self._deleted if verb == "restore" else self._workloads).names())
 
     def _takes_variables(self, words: Sequence[str]) -> bool:
         return bool(words) and words[-1] in ("-i", "--inputs", "-o", "--outputs")

@@ -22,6 +22,8 @@ from scheduler_core.accounting.usage import Usage
 from scheduler_core.engine import Engine
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
+from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import DEFAULT_QUEUE, EngineInfo, Explanation, Resized, Scale, Workload, WorkloadSpec
 
 
@@ -64,6 +66,21 @@ async def usage(context: Context, query: wire.Accounted) -> Usage:
     return await context.engine.usage(query.by, query.since, query.until, query.step)
 
 
+async def policy(context: Context, query: wire.OfProject) -> PolicyClauses:
+    """What holds for a kind of work in a project, and who says so."""
+    return await context.engine.policy(query.project, query.kind)
+
+
+async def check_policies(context: Context, body: wire.PolicyText) -> PolicyCheck:
+    """Whom a file of policies would hit now; nothing is done to them."""
+    return await context.engine.check_policies(body.text)
+
+
+async def catalog(context: Context) -> Catalog:
+    """The templates and environments that there are."""
+    return await context.engine.catalog()
+
+
 async def submit(context: Context, body: WorkloadSpec, query: wire.Submitted) -> Workload:
     """Submit a workload; a relative working directory begins at the server's root folder."""
     spec = _in_folder(context, body)
@@ -100,6 +117,11 @@ async def suspend(context: Context, workload_id: str) -> Workload:
 async def resume(context: Context, workload_id: str) -> Workload:
     """Let a suspended workload wait for its devices again."""
     return await context.engine.resume(workload_id)
+
+
+async def snooze(context: Context, workload_id: str) -> Workload:
+    """Put off, once, what a rule is to do about an idle workload."""
+    return await context.engine.snooze(workload_id)
 
 
 async def stop(context: Context, workload_id: str) -> Workload:

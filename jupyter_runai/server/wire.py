@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from scheduler_core.accounting.usage import UsageBy, UsageStep
-from scheduler_core.workload import DEFAULT_QUEUE, Device, Measurement, QueueStatus, Step, TaskStatus, Workload
+from scheduler_core.workload import DEFAULT_QUEUE, Device, Kind, Measurement, QueueStatus, Step, TaskStatus, Workload
 
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 TaskIndex = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -140,6 +140,19 @@ class Accounted(Struct, frozen=True):
     since: Time = 0.0
     until: Time | None = None
     step: UsageStep = "all"
+
+
+class OfProject(Struct, frozen=True):
+    """Which project, by default one's own, and for which kind of work."""
+
+    project: str = DEFAULT_QUEUE
+    kind: Kind = "training"
+
+
+class PolicyText(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of policies (YAML), to be checked."""
+
+    text: str
 
 
 class TextStream(NamedTuple):

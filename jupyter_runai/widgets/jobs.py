@@ -22,6 +22,7 @@ from jupyter_runai.option_types import AUTO
 from jupyter_runai.options import CELL_VERBS, cell_parser
 from jupyter_runai.specification import specification
 from jupyter_runai.surroundings import name_hint
+from jupyter_runai.templates import with_template
 from jupyter_runai.widgets import strings
 from jupyter_runai.words import share
 from scheduler_core.errors import InvalidRequest, RunaiError
@@ -152,7 +153,8 @@ class CellJob:
 
     def _options(self, amount: Amount) -> CellOptions:
         words = self._words(amount)
-        return CellOptions(kind=CELL_VERBS[self._verb], **vars(cell_parser(self._verb).parse(words)))
+        options = CellOptions(kind=CELL_VERBS[self._verb], **vars(cell_parser(self._verb).parse(words)))
+        return with_template(shared_client(), options)
 
 
 def job_of(work: str | WorkloadSpec | MakeSpec) -> Job:

@@ -58,9 +58,9 @@ class Lifecycle:
         """The tasks whose process runs."""
         return self._book.running()
 
-    def own_sessions(self) -> frozenset[int]:
-        """The sessions whose processes belong to workloads of this engine."""
-        return frozenset(known.supervisor.pid for known in self._book.running().values() if known.supervisor)
+    def holders(self) -> dict[TaskId, TaskRecord]:
+        """The tasks that hold devices, also while their process starts."""
+        return {task: known for record in self._book.live() for task, known in record.alive()}
 
     async def start(
         self,

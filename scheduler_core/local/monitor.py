@@ -10,13 +10,16 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.devices import Devices, Sample
 from scheduler_core.local.identity import mark_of
-from scheduler_core.local.ledger import Ledger
+from scheduler_core.local.ledger import Claim, Ledger
 from scheduler_core.local.lifecycle import Lifecycle
+from scheduler_core.local.processes import devices_of
+from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.simulation import simulated_samples
 from scheduler_core.local.snapshot import Machine, host_size
 
@@ -64,8 +67,11 @@ class Monitor:
         devices = [device.id for device in self._devices.physical]
         claims = self._ledger.others(devices)
         self._ledger.refresh(devices)
-        known = self._lifecycle.own_sessions() | {claim.holder.pid for claim in claims}
-        foreign = {device_id: _foreign_mib(sample, known) for device_id, sample in samples.items()}
+        holders = self._lifecycle.holders()
+        foreign = {
+            device_id: _foreign_mib(sample, _Holders.of(device_id, holders, claims))
+            for device_id, sample in samples.items()
+        }
         self._machine = replace(self._machine, samples=samples, claims=claims, foreign_mib=foreign)
 
     def _simulate(self) -> None:
@@ -105,13 +111,34 @@ def _holdings(machine: Machine) -> list[tuple[object, ...]]:
     return [*held, machine.claims]
 
 
-def _foreign_mib(sample: Sample, known_sessions: Collection[int]) -> int:
-    """Memory held by processes of no engine: in no session of one, and without a workload's mark."""
-    return sum(held for pid, held in sample.processes.items() if not _is_known(pid, known_sessions))
+class _Holders(Struct, frozen=True):
+    """Who may be on one device: the sessions of its tasks, and the marks of their processes."""
+
+    sessions: frozenset[int]
+    marks: frozenset[str]
+    others: frozenset[str]
+
+    @staticmethod
+    def of(device: str, holders: Mapping[TaskId, TaskRecord], claims: Collection[Claim]) -> _Holders:
+        """The tasks that hold a share of it, and those that other engines claim one for."""
+        own = {task: known for task, known in holders.items() if device in devices_of(known)}
+        supervised = {known.supervisor.pid for known in own.values() if known.supervisor is not None}
+        claimed = [claim for claim in claims if claim.device == device]
+        return _Holders(
+            sessions=frozenset(supervised | {claim.holder.pid for claim in claimed}),
+            marks=frozenset(map(str, own)),
+            others=frozenset(claim.workload for claim in claimed),
+        )
+
+    def have(self, pid: int) -> bool:
+        """Whether a process is of one of them."""
+        with suppress(OSError):
+            if os.getsid(pid) in self.sessions:
+                return True
+        mark = mark_of(pid)
+        return mark is not None and (mark in self.marks or mark.rpartition("-")[0] in self.others)
 
 
-def _is_known(pid: int, sessions: Collection[int]) -> bool:
-    with suppress(OSError):
-        if os.getsid(pid) in sessions:
-            return True
-    return mark_of(pid) is not None
+def _foreign_mib(sample: Sample, holders: _Holders) -> int:
+    """Memory held by processes that no engine has given a share of this device, or not any more."""
+    return sum(held for pid, held in sample.processes.items() if not holders.have(pid))

@@ -50,7 +50,7 @@ def memory_of_tasks(
     for device, sample in samples.items():
         for pid, mib in sample.processes.items():
             task = _task_of(pid, sessions, marks, owners)
-            if task is not None and device in _devices(running[task]):
+            if task is not None and device in devices_of(running[task]):
                 of_task = used.setdefault(task, {})
                 of_task[pid] = of_task.get(pid, 0) + mib
     return used
@@ -67,7 +67,8 @@ def _task_of(
     return task if task is not None and is_of_user(pid, owners.get(task)) else None
 
 
-def _devices(known: TaskRecord) -> frozenset[str]:
+def devices_of(known: TaskRecord) -> frozenset[str]:
+    """The devices that a task holds a share of."""
     return frozenset() if known.allocation is None else frozenset(device.id for device in known.allocation.devices)
 
 

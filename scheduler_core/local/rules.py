@@ -21,6 +21,7 @@ from scheduler_core.model import TaskRequest
 from scheduler_core.policies.admission import Breach, refused
 from scheduler_core.policies.clauses import Hit
 from scheduler_core.policies.file import Policies
+from scheduler_core.policies.layers import warnings_of
 from scheduler_core.policies.standing import IDLE, Due, Standing, due, told
 from scheduler_core.quantities import time_text
 from scheduler_core.workload import Action, Notice, Workload
@@ -150,12 +151,17 @@ class Rules:
     ) -> None:
         workload, notice = record.workload, record.workload.notice
         uses = [is_in_use(known, samples, memory_mib.get(task, {})) for task, known in record.alive()]
-        if any(use is not False for use in uses) or not _holds_devices(record):
+        activity = self._book.workload(workload.id).activity
+        executes = activity is not None and activity.executing
+        if executes or any(use is not False for use in uses) or not _holds_devices(record):
             self._idle_since.pop(workload.id, None)
         elif workload.id not in self._idle_since:
             # What was said before the engine was restarted still counts.
             warned = notice is not None and notice.rule == IDLE and notice.acts_at is not None
             self._idle_since[workload.id] = notice.since if notice is not None and warned else now
+        elif activity is not None:
+            # A cell may have come and gone between two looks.
+            self._idle_since[workload.id] = max(self._idle_since[workload.id], min(activity.since, now))
 
     def _standing(self, record: Record, found: tuple[Breach, ...], now: float) -> Standing:
         workload, notice = record.workload, record.workload.notice
@@ -182,6 +188,10 @@ class Rules:
         else:
             self._broken_since.pop(workload.id, None)
         policy = self._policies.policy(record)
+        if workload.notice is None and workload.id in self._idle_since:
+            # Nobody is acted on who was never warned, be the rule newer than their idleness.
+            latest = now - max(warnings_of(policy.idle), default=now)
+            self._idle_since[workload.id] = max(self._idle_since[workload.id], latest)
         ahead = due(policy, self._standing(record, found, now), self._policies.grace_s, now)
         try:
             if ahead is None:

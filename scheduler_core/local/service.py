@@ -443,6 +443,14 @@ class Service:
         )
 
     def _freed(self) -> None:
+        if self._simulated:
+            self._scheduling.wake()
+        else:
+            self._runs.spawn(self._look_before_giving_on())
+
+    async def _look_before_giving_on(self) -> None:
+        """What has ended may have left a process on its device, which is not free then."""
+        await self._monitor.look_again()
         self._scheduling.wake()
 
     def _machine_changed(self, holdings: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ import pytest
 from jupyter_runai.client import Client
 from jupyter_runai.options import verb_parsers
 from jupyter_runai.verbs import read_line, run_verb
-from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
+from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, Scale, Workload
-from tests.helpers import UNTIL_STOPPED, running, spec, until
+from tests.helpers import UNTIL_STOPPED, kill_daemon, running, spec, until, until_said
+from tests.local.conftest import GIB, TWO_A100, Driver
 
 HALF = "cluster: {rules: {gpu: {max: 0.5}}}\n"
 
@@ -156,3 +158,134 @@ def test_a_warning_goes_with_the_rule(file: Path, client: Client) -> None:
     until(client, workload.id, warned)
     file.unlink()
     assert until(client, workload.id, lambda workload: workload.notice is None).state == "running"
+
+
+ON_A_DEVICE = """
+import os, signal
+print(os.getpid(), flush=True)
+signal.pause()
+"""
+IDLE = "cluster: {{rules: {{idle: {{after: 4s, warn: [1s, 2s], action: {action}}}}}}}\n"
+
+
+def stage(number: int) -> Callable[[Workload], bool]:
+    return lambda workload: workload.notice is not None and workload.notice.stage == number
+
+
+def acted(workload: Workload) -> bool:
+    return workload.notice is not None and workload.notice.acts_at is None
+
+
+def freed(workload: Workload) -> bool:
+    return acted(workload) and workload.notice is not None and "(freed: " in workload.notice.message
+
+
+def on_its_device(client: Client, driver: Driver) -> tuple[Workload, int]:
+    """A workload on device 0 that has 30 GB of it and computes nothing."""
+    workload = client.submit(spec(ON_A_DEVICE, gpu="0.5", grace_s=0))
+    pid = int(until_said(client, workload.id, "\n"))
+    driver.process(0, pid, 30 * GIB)
+    return workload, pid
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+@pytest.fixture
+def rule(engine_directory: Path) -> Path:
+    return engine_directory / "policies.yaml"
+
+
+def test_an_idle_share_is_warned_of_snoozed_warned_of_and_suspended(
+    rule: Path, on_devices: Client, driver: Driver
+) -> None:
+    client = on_devices
+    rule.write_text(IDLE.format(action="suspend"))
+    workload, pid = on_its_device(client, driver)
+    first = until(client, workload.id, stage(1)).notice
+    assert first is not None and first.acts_at is not None
+    assert (first.rule, first.action, first.acts_at - first.since) == ("idle", "suspend", 4)
+    said = client.snooze(workload.id).notice
+    assert said is not None and said.snoozed is not None and said.acts_at == said.snoozed + 4
+    with pytest.raises(Conflict, match="was put off once"):
+        client.snooze(workload.id)
+    again = until(client, workload.id, stage(1)).notice
+    assert again is not None and again.since == said.snoozed
+    until(client, workload.id, stage(2))
+    assert alive(pid)
+    suspended = until(client, workload.id, lambda workload: workload.state == "suspended")
+    assert suspended.reason == "no use of its GPU, of which the cluster allows 4s: suspended"
+    assert not alive(pid)
+    log = b"".join(client.logs(workload.id)).decode()
+    assert f"Put it off once: %runai snooze {workload.name}" in log
+    assert log.count("runai: no use of its GPU") >= 4
+    # The driver still shows its process: what it held is not free yet.
+    until_foreign(client, 30 * GIB)
+    assert client.preview(spec(gpu=2)).state == "pending"
+    driver.write(TWO_A100.replace(" 37 ", " 0 "))
+    done = until(client, workload.id, freed).notice
+    assert done is not None
+    assert done.message.endswith(": suspended (freed: 0.5 of device 0, of which 30.0 GB of memory were in use)")
+    assert client.preview(spec(gpu=2)).state == "placed"
+
+
+def test_a_device_is_released_once_its_process_is_off_it_and_the_process_goes_on(
+    rule: Path, on_devices: Client, driver: Driver
+) -> None:
+    client = on_devices
+    rule.write_text(IDLE.format(action="release"))
+    workload, pid = on_its_device(client, driver)
+    staying = until(client, workload.id, lambda seen: stage(0)(seen) and "still on device" in seen.notice.message)
+    assert staying.notice is not None and f"process {pid} is still on device 0" in staying.notice.message
+    assert staying.allocation is not None and staying.allocation.devices[0].portion_milli == 500
+    assert client.preview(spec(gpu=2)).state == "pending"
+    driver.write(TWO_A100.replace(" 37 ", " 0 "))
+    released = until(client, workload.id, freed)
+    assert released.state == "running" and alive(pid)
+    assert released.allocation is not None and released.allocation.devices == ()
+    assert (released.request.gpu, released.next_request) == (0, TaskRequest(gpu="0.5"))
+    assert client.preview(spec(gpu=2)).state == "placed"
+    # What comes back to a device that it gave up takes its room from nobody unseen.
+    driver.process(0, pid, 30 * GIB)
+    until_foreign(client, 30 * GIB)
+
+
+def until_foreign(client: Client, mib: int) -> None:
+    async def watch() -> None:
+        async for event in LocalEngine().watch():
+            devices = getattr(event, "devices", ())
+            if any(holder.kind == "foreign" and holder.memory_mib == mib for one in devices for holder in one.holders):
+                return
+
+    asyncio.run(asyncio.wait_for(watch(), 60))
+
+
+def test_what_computes_is_not_idle_and_a_warning_ends_with_use(rule: Path, on_devices: Client, driver: Driver) -> None:
+    client = on_devices
+    rule.write_text("cluster: {rules: {idle: {after: 10m, warn: [1s], action: stop}}}")
+    workload, pid = on_its_device(client, driver)
+    until(client, workload.id, warned)
+    driver.write(driver.path.read_text() + f"busy 0 {pid} 40\n")
+    assert until(client, workload.id, lambda seen: seen.notice is None).state == "running"
+
+
+def test_a_warning_outlives_the_engine(rule: Path, on_devices: Client, driver: Driver) -> None:
+    client = on_devices
+    rule.write_text("cluster: {rules: {idle: {after: 10m, warn: [1s], action: stop}}}")
+    workload, _ = on_its_device(client, driver)
+    before = until(client, workload.id, warned).notice
+    kill_daemon(client)
+    assert client.snooze(workload.id).notice is not None
+    after = client.get(workload.id).notice
+    assert before is not None and after is not None and after.snoozed is not None
+
+
+def test_who_was_idle_before_a_rule_is_warned_before_it_acts(rule: Path, on_devices: Client, driver: Driver) -> None:
+    client = on_devices
+    rule.write_text("cluster: {rules: {idle: {after: 10m, warn: [9m]}}}")
+    workload, _ = on_its_device(client, driver)
+    draft = "cluster: {rules: {idle: {after: 2s, warn: [1s], action: stop}}}"
+    rule.write_text(draft)
+    assert until(client, workload.id, warned).state == "running"
+    assert until(client, workload.id, lambda seen: seen.has_ended).reason.endswith("allows 2s: stopped")

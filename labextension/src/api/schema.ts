@@ -104,6 +104,66 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/policy": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What holds for a kind of work in a project, and who says so.
+         * @description Asks the authoriser for `read` on `runai:queues`.
+         */
+        readonly get: operations["policy"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/policy/check": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Whom a file of policies would hit now; nothing is done to them.
+         * @description Asks the authoriser for `read` on `runai:queues`.
+         */
+        readonly post: operations["check_policies"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/catalog": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The templates and environments that there are.
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["catalog"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/workloads": {
         readonly parameters: {
             readonly query?: never;
@@ -246,6 +306,26 @@ export interface paths {
          * @description Asks the authoriser for `write` on `runai:workloads`.
          */
         readonly post: operations["stop"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/workloads/{workload_id}/snooze": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Put off, once, what a rule is to do about an idle workload.
+         * @description Asks the authoriser for `write` on `runai:workloads`.
+         */
+        readonly post: operations["snooze"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -1112,6 +1192,116 @@ export interface components {
             readonly cost: number | null;
         };
         /**
+         * PolicyClauses
+         * @description All that holds for work of a kind in a project.
+         */
+        readonly PolicyClauses: {
+            readonly project: string;
+            /** @enum {unknown} */
+            readonly kind: "inference" | "interactive" | "training" | "workspace";
+            readonly clauses: readonly components["schemas"]["Clause"][];
+        };
+        /**
+         * Clause
+         * @description One thing that holds: of a `field` a `rule` (default, min, max, options, required; of idle after, warn, action).
+         *
+         *     `value` is written as people write it, `source` says who says so, on which line of the file (0: nobody, by itself).
+         */
+        readonly Clause: {
+            readonly field: string;
+            readonly rule: string;
+            readonly value: string;
+            readonly source: string;
+            readonly line: number;
+            readonly sentence: string;
+        };
+        /**
+         * PolicyText
+         * @description A file of policies (YAML), to be checked.
+         */
+        readonly PolicyText: {
+            readonly text: string;
+        };
+        /**
+         * PolicyCheck
+         * @description Whom a file of policies would hit now; nothing is done to them.
+         */
+        readonly PolicyCheck: {
+            readonly hits: readonly components["schemas"]["Hit"][];
+        };
+        /**
+         * Hit
+         * @description A workload that policies act on or warn of: what is said of it, and when (null: at once) the action follows.
+         *
+         *     `is_new` where the present policies do not.
+         */
+        readonly Hit: {
+            readonly workload: string;
+            readonly name: string;
+            readonly owner: string;
+            readonly project: string;
+            readonly message: string;
+            /** @enum {unknown} */
+            readonly action: "release" | "stop" | "suspend";
+            readonly acts_at: number | null;
+            readonly is_new: boolean;
+        };
+        /**
+         * Catalog
+         * @description The templates and environments that an engine offers, by their names.
+         */
+        readonly Catalog: {
+            /** @default [] */
+            readonly templates: readonly components["schemas"]["Template"][];
+            /** @default [] */
+            readonly environments: readonly components["schemas"]["Environment"][];
+        };
+        /**
+         * Template
+         * @description A part of a submission, for what it does not say itself; `gpu_memory` is in MiB, `max_time` in seconds.
+         */
+        readonly Template: {
+            readonly name: string;
+            /** @default null */
+            readonly kind: ("inference" | "interactive" | "training" | "workspace") | null;
+            /** @default null */
+            readonly project: string | null;
+            /** @default null */
+            readonly gpu: number | string | null;
+            /** @default null */
+            readonly gpu_memory: number | null;
+            /** @default null */
+            readonly workers: number | null;
+            /** @default null */
+            readonly retries: number | null;
+            /** @default null */
+            readonly max_time: number | null;
+            /** @default null */
+            readonly priority: string | null;
+            /** @default null */
+            readonly environment: string | null;
+        };
+        /**
+         * Environment
+         * @description What a workload runs in: null or empty leaves it as it is where the workload is submitted.
+         *
+         *     `python` is the path of an interpreter, `packages` is what it has, for people to read; `variables` are added to
+         *     those of the submission; `folder` is the working directory.
+         */
+        readonly Environment: {
+            readonly name: string;
+            /** @default null */
+            readonly python: string | null;
+            /** @default [] */
+            readonly packages: readonly string[];
+            /** @default {} */
+            readonly variables: {
+                readonly [key: string]: string;
+            };
+            /** @default null */
+            readonly folder: string | null;
+        };
+        /**
          * WorkloadList
          * @description All workloads, oldest first.
          */
@@ -1536,6 +1726,102 @@ export interface operations {
             };
         };
     };
+    readonly policy: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Which project, by default one's own, and for which kind of work. */
+                readonly project?: string;
+                /** @description Which project, by default one's own, and for which kind of work. */
+                readonly kind?: "inference" | "interactive" | "training" | "workspace";
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PolicyClauses"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly check_policies: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PolicyText"];
+            };
+        };
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PolicyCheck"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly catalog: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Catalog"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
     readonly workloads: {
         readonly parameters: {
             readonly query?: {
@@ -1794,6 +2080,37 @@ export interface operations {
         };
     };
     readonly stop: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly workload_id: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Workload"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly snooze: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;

@@ -1,0 +1,74 @@
+"""The idle rule end to end: a real kernel on a device that a fake driver library shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_runai.client import Client
+from scheduler_core.workload import Notice, Workload
+from tests.helpers import spec, until
+from tests.kernels.conftest import offer
+from tests.kernels.jupyter import Jupyter
+from tests.local.conftest import GIB, TWO_A100, Driver
+
+PID = "__import__('os').getpid()"
+RULE = "cluster: {kinds: {workspace: {rules: {idle: {after: 6s, warn: [2s], action: release}}}}}\n"
+
+
+@pytest.fixture
+def driver(fake_nvml: Path, engine_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(fake_nvml))
+    monkeypatch.setenv("FAKE_NVML_STATE", str(tmp_path / "state"))
+    (engine_directory / "policies.yaml").write_text(RULE)
+    return Driver(tmp_path / "state")
+
+
+@pytest.fixture
+def on_devices(driver: Driver) -> Iterator[Client]:
+    client = Client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def kernels(driver: Driver, tmp_path: Path) -> Iterator[Jupyter]:
+    server = Jupyter(tmp_path)
+    offer(server)
+    yield server
+    server.close()
+
+
+async def when(client: Client, workload: Workload, wanted: Callable[[Notice], bool]) -> Workload:
+    return await asyncio.to_thread(
+        until, client, workload.id, lambda seen: seen.notice is not None and wanted(seen.notice)
+    )
+
+
+async def test_an_idle_kernel_is_warned_snoozed_warned_and_released_once_its_process_is_off_the_device(
+    kernels: Jupyter, on_devices: Client, driver: Driver
+) -> None:
+    client = on_devices
+    kernel = await kernels.start("runai-half")
+    (workload,) = client.list()
+    await kernel.run("kept = 41")
+    pid = int(await kernel.value(PID))
+    driver.process(0, pid, 30 * GIB)
+    first = (await when(client, workload, lambda notice: notice.stage == 1)).notice
+    snoozed = client.snooze(workload.id).notice
+    assert first is not None and snoozed is not None and snoozed.snoozed is not None
+    again = (await when(client, workload, lambda notice: notice.stage == 1)).notice
+    assert again is not None and again.since == snoozed.snoozed and not again.can_snooze
+    # It is due, and its process is still there: the device is its own, and nobody else's.
+    due = await when(client, workload, lambda notice: f"process {pid} is still on device 0" in notice.message)
+    assert due.allocation is not None and due.allocation.devices[0].portion_milli == 500
+    assert client.preview(spec(gpu=2)).state == "pending"
+    driver.write(TWO_A100.replace(" 37 ", " 0 "))
+    released = await when(client, workload, lambda notice: "(freed: 0.5 of device 0" in notice.message)
+    assert released.state == "running"
+    assert released.allocation is not None and released.allocation.devices == ()
+    assert client.preview(spec(gpu=2)).state == "placed"
+    assert (int(await kernel.value(PID)), await kernel.value("kept + 1")) == (pid, "42")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -51,9 +50,8 @@ def entry(core: client.CoreV1Api, name: str, value: str) -> None:
 
 
 async def test_it_follows_and_finds_its_way_again_after_the_server_was_away(
-    cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.set_level(logging.INFO, "scheduler_core.kubernetes")
     core = client.CoreV1Api(cluster.api())
     for number in range(3):
         entry(core, f"there-{number}", "first")
@@ -83,6 +81,32 @@ async def test_it_follows_and_finds_its_way_again_after_the_server_was_away(
         await connection.close()
         for name in ("there-0", "new"):
             core.delete_namespaced_config_map(name, "default")
+
+
+async def test_where_what_it_missed_is_not_kept_any_more_it_lists_anew(
+    cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = client.CoreV1Api(cluster.api())
+    entry(core, "old", "first")
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    connection = await Connection.open()
+    reflection = Reflection(connection)
+    following = asyncio.ensure_future(reflection.reflector.run())
+    try:
+        await reflection.until(lambda seen: seen.keys() == {"default/old"})
+        following.cancel()
+        core.delete_namespaced_config_map("old", "default")
+        entry(core, "new", "second")
+        with cluster.without_api_server():
+            # A server that was started anew keeps no changes from before.
+            pass
+        following = asyncio.ensure_future(reflection.reflector.run())
+        await reflection.until(lambda seen: seen.keys() == {"default/new"})
+        assert reflection.told[-1] == {"default/old": None, "default/new": Entry(data={"value": "second"})}
+    finally:
+        following.cancel()
+        await connection.close()
+        client.CoreV1Api(cluster.api()).delete_namespaced_config_map("new", "default")
 
 
 async def test_what_may_not_be_read_is_said(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:

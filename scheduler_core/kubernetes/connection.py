@@ -31,6 +31,7 @@ from scheduler_core.errors import (
 Json: TypeAlias = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 """The whole object as we want it: what we set before and leave out now is removed, what others set is kept."""
 
@@ -188,4 +189,5 @@ def _refusal(status: int, content: bytes) -> RunaiError:
     except msgspec.MsgspecError:
         message = content[:200].decode(errors="replace")
     kind = _REFUSALS.get(status, EngineUnavailable if status >= 500 else EngineDefect)
-    return kind(f"The cluster refuses: {message or status}.".replace("..", "."))
+    said = message.rstrip(". \n") or f"status {status}"
+    return kind(f"The cluster refuses: {said}.")

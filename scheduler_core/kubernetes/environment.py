@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
-from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection, Json
+from scheduler_core.kubernetes.connection import MERGE_PATCH, STRATEGIC_PATCH, Connection, Json
 from scheduler_core.kubernetes.resources import API_VERSION, WORKLOADS
 
 _VARIABLE = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -34,8 +34,9 @@ class Environments:
         try:
             await self._connection.send("POST", self._path, secret)
         except Conflict:
-            # Of a submission with the same key that has not come to its end.
-            await self._connection.send("PUT", f"{self._path}/{name}", secret)
+            # Of a submission with the same key, which may just have said whose it is: that stays.
+            change: Json = {"data": {"$patch": "replace", **content}}
+            await self._connection.send("PATCH", f"{self._path}/{name}", change, STRATEGIC_PATCH)
 
     async def belongs(self, name: str, uid: str) -> None:
         """From now on it is deleted with its workload."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from scheduler_core.errors import Conflict, NotFound, RunaiError
+from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection, Json
 from scheduler_core.kubernetes.environment import Environments
 from scheduler_core.kubernetes.objects import (
@@ -28,6 +30,8 @@ from scheduler_core.kubernetes.resources import (
     WORKLOADS,
 )
 from scheduler_core.workload import WorkloadSpec
+
+_log = logging.getLogger(__name__)
 
 _PAGE = "500"
 _SLUG_LENGTH = 40
@@ -118,6 +122,8 @@ class Workloads:
             return read_workload(await self._connection.raw(WORKLOADS.path(self._namespace, name)))
         except NotFound:
             raise _not_there(name) from None
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"The workload {name} makes no sense: {error}.", "Submit it anew.") from error
 
     async def _with_key(self, key: str) -> GpuWorkload | None:
         found = await self._select(f"{KEY_LABEL}={key_digest(key)}")
@@ -128,7 +134,7 @@ class Workloads:
         query = {"labelSelector": selector, "limit": _PAGE}
         while True:
             page = msgspec.json.decode(await self._connection.raw(self.path, **query), type=_Listed)
-            found += (read_workload(item) for item in page.items)
+            found += _readable(page.items)
             if not page.metadata.next_page:
                 return tuple(found)
             query["continue"] = page.metadata.next_page
@@ -161,6 +167,15 @@ class Workloads:
         path = WORKLOADS.path(self._namespace, name)
         changed: Any = await self._connection.send("PATCH", path, change, MERGE_PATCH)
         return msgspec.convert(changed, GpuWorkload)
+
+
+def _readable(items: Iterable[Raw]) -> Iterator[GpuWorkload]:
+    """What somebody wrote by hand and makes no sense is left aside: it must not hide all others."""
+    for item in items:
+        try:
+            yield read_workload(item)
+        except msgspec.ValidationError as error:
+            _log.warning("A workload that makes no sense is left aside: %s", error)
 
 
 def _not_there(name: str) -> NotFound:

@@ -94,10 +94,14 @@ async def test_its_environment_is_in_no_object_but_a_secret_that_goes_with_it(
     assert len(await engine.list()) == 1
 
 
-async def test_the_same_key_is_the_same_workload_also_at_once(engine: KubernetesEngine) -> None:
+async def test_the_same_key_is_the_same_workload_also_at_once(
+    engine: KubernetesEngine, installed: ControlPlane, namespace: str
+) -> None:
     first, second, third = await asyncio.gather(*(engine.submit(asked(key="once")) for _ in range(3)))
     assert first.id == second.id == third.id == (await engine.submit(asked(key="once"))).id
     assert len(await engine.list()) == 1
+    (kept,) = client.CoreV1Api(installed.api()).list_namespaced_secret(namespace).items
+    assert [owner.name for owner in kept.metadata.owner_references] == [first.id]
 
 
 async def test_only_what_has_ended_is_deleted_and_it_comes_back(
@@ -140,6 +144,22 @@ async def test_what_is_wanted_of_a_workload_is_written_for_the_controller(
     for change in (engine.suspend, engine.resume):
         with pytest.raises(Conflict):
             await change(workload.id)
+
+
+async def test_one_that_makes_no_sense_hides_no_other(
+    engine: KubernetesEngine, custom: client.CustomObjectsApi, namespace: str
+) -> None:
+    workload = await engine.submit(asked())
+    spec = {"command": ["/bin/sleep"], "cwd": "/", "request": {"gpu": "0.5", "gpu_memory_mib": 5}}
+    body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "GpuWorkload", "metadata": {"name": "odd"}, "spec": spec}
+    custom.create_namespaced_custom_object(GROUP, VERSION, namespace, "gpuworkloads", body)
+    assert await engine.list() == (workload,)
+    async with aclosing(engine.watch()) as events:
+        first = await anext(events)
+        assert isinstance(first, EngineState)
+        assert first.workloads == (workload,)
+    with pytest.raises(InvalidRequest, match="The workload odd makes no sense: a GPU request takes one form"):
+        await engine.get("odd")
 
 
 async def test_each_change_is_an_event_and_none_is_missed(

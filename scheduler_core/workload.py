@@ -403,7 +403,7 @@ class EngineInfo(_Seen, frozen=True, kw_only=True):
     machine.
     """
 
-    kind: Literal["local"]
+    kind: Literal["local", "kubernetes"]
     protocol: int
     version: str
     host: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -30,12 +31,16 @@ from scheduler_core.errors import (
 Json: TypeAlias = dict[str, Any]
 
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 """The whole object as we want it: what we set before and leave out now is removed, what others set is kept."""
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _CONNECT_S = 5.0
 _ANSWER_S = 60.0
+_TOO_MANY = 429
+_TRIES = 5
+_LONGEST_RETRY_S = 5.0
 
 
 class Expired(Conflict):
@@ -51,7 +56,7 @@ _REFUSALS: Mapping[int, type[RunaiError]] = {
     410: Expired,
     413: TooLarge,
     422: InvalidRequest,
-    429: EngineUnavailable,
+    _TOO_MANY: EngineUnavailable,
 }
 
 
@@ -135,13 +140,8 @@ class Connection:
         content: str = "application/json",
         silent_s: float = _ANSWER_S,
     ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
-        headers = {"Accept": "application/json", "Content-Type": content}
-        url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=silent_s)
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-            answer = await self._client.rest_client.request(method, url, headers, body, _request_timeout=timeout)
-            async with answer.response as response:
+            async with await self._asked(method, path, query, body, content, silent_s) as response:
                 if response.status >= 400:
                     raise _refusal(response.status, await response.read())
                 yield response
@@ -149,11 +149,34 @@ class Connection:
             said = str(error) or type(error).__name__
             raise EngineUnavailable(f"The cluster at {self.server} does not answer: {said}.") from error
 
+    async def _asked(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None, content: str, silent_s: float
+    ) -> aiohttp.ClientResponse:
+        """The answer, asked for again where the API server has too much to do and says when it may be."""
+        url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=silent_s)
+        for tries_left in range(_TRIES - 1, -1, -1):
+            headers = {"Accept": "application/json", "Content-Type": content}
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+            answer = await self._client.rest_client.request(method, url, headers, body, _request_timeout=timeout)
+            response: aiohttp.ClientResponse = answer.response
+            if response.status != _TOO_MANY or not tries_left:
+                break
+            await response.read()
+            await asyncio.sleep(_retry_after(response))
+        return response
+
 
 def _namespace(path: str, context: str | None) -> str:
     contexts, active = list_kube_config_contexts(path)
     chosen = active if context is None else next(one for one in contexts if one["name"] == context)
     return chosen["context"].get("namespace") or "default"
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float:
+    """In seconds."""
+    said = response.headers.get("Retry-After", "")
+    return min(float(said), _LONGEST_RETRY_S) if said.isdecimal() else 1.0
 
 
 def _decoded(content: bytes) -> Any:
@@ -166,4 +189,5 @@ def _refusal(status: int, content: bytes) -> RunaiError:
     except msgspec.MsgspecError:
         message = content[:200].decode(errors="replace")
     kind = _REFUSALS.get(status, EngineUnavailable if status >= 500 else EngineDefect)
-    return kind(f"The cluster refuses: {message or status}.".replace("..", "."))
+    said = message.rstrip(". \n") or f"status {status}"
+    return kind(f"The cluster refuses: {said}.")

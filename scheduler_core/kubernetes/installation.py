@@ -61,10 +61,10 @@ async def uninstall(connection: Connection) -> None:
 async def workloads_there(connection: Connection) -> int:
     """How many workloads the cluster keeps, ended ones too."""
     try:
-        listed: Json = await connection.get(WORKLOADS.path())
+        listed: Json = await connection.get(WORKLOADS.path(), limit="1")
     except NotFound:
         return 0
-    return len(listed["items"])
+    return len(listed["items"]) + int(listed["metadata"].get("remainingItemCount", 0))
 
 
 async def _planned(connection: Connection, wanted: Json) -> Change:

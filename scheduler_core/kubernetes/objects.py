@@ -62,9 +62,6 @@ class Metadata(Struct, frozen=True, kw_only=True, rename="camel"):
     """What we read of an object's metadata."""
 
     name: str
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
     creation_timestamp: datetime
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}

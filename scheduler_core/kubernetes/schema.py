@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -22,6 +23,8 @@ _KEPT = (
     "maxItems",
     "required",
 )
+_SHARE = r"^0?\.([1-9][0-9]{0,2}|0[1-9][0-9]?|00[1-9])0*$"
+"""Whole thousandths of a device above 0 and below 1."""
 _OF_ENUM = {str: "string", int: "integer", bool: "boolean"}
 
 
@@ -40,6 +43,8 @@ def _structural(schema: Json, known: Json) -> Json:
     if "anyOf" in schema:
         return _one_of(schema["anyOf"], known)
     found: Json = {name: schema[name] for name in _KEPT if name in schema}
+    if "description" in found:
+        found["description"] = cleandoc(found["description"])
     if "enum" in found:
         found["type"] = _OF_ENUM[type(found["enum"][0])]
     if "exclusiveMinimum" in schema:
@@ -64,9 +69,9 @@ def _mapping(values: Any, known: Json) -> Json:
 
 
 def _one_of(choices: list[Json], known: Json) -> Json:
-    """A value that may be null, or a number that may be a text, as Kubernetes writes quantities."""
+    """A value that may be null, or devices: a whole number, or a share as a text, as Kubernetes writes quantities."""
     named = [choice for choice in choices if choice.get("type") != "null"]
     nullable: Json = {"nullable": True} if len(named) < len(choices) else {}
     if len(named) == 1:
         return _structural(named[0], known) | nullable
-    return {"x-kubernetes-int-or-string": True} | nullable
+    return {"x-kubernetes-int-or-string": True, "pattern": _SHARE} | nullable

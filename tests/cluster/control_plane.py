@@ -9,7 +9,8 @@ import socket
 import subprocess
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from kubernetes import client, config
@@ -35,7 +36,7 @@ class ControlPlane:
         self._programs = binaries()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tokens = {user: secrets.token_hex(16) for user in _USERS}
-        self._server = ""
+        self._port = _free_port()
 
     @property
     def kubeconfig(self) -> Path:
@@ -54,14 +55,24 @@ class ControlPlane:
     def stop(self) -> None:
         """End every process, the last that was started first."""
         for name in reversed(list(self._processes)):
-            process = self._processes.pop(name)
-            process.terminate()
-            try:
-                # The API server waits long for connections that others keep open; nothing of it is kept.
-                process.wait(1 if name == "kube-apiserver" else _STOPS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            self._end(name)
+
+    def _end(self, name: str) -> None:
+        process = self._processes.pop(name)
+        process.terminate()
+        try:
+            # The API server waits long for connections that others keep open; nothing of it is kept.
+            process.wait(1 if name == "kube-apiserver" else _STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    @contextmanager
+    def without_api_server(self) -> Iterator[None]:
+        """The API server is away meanwhile; what it kept stays."""
+        self._end("kube-apiserver")
+        yield
+        self._start_api_server()
 
     def api(self) -> client.ApiClient:
         """A client that may do everything."""
@@ -102,13 +113,11 @@ class ControlPlane:
         self._run("etcd", "--data-dir=etcd", "--name=one", "--initial-cluster=one=unix://peer:1", *flags, *_FORGETS)
 
     def _start_api_server(self) -> None:
-        port = _free_port()
-        self._server = f"https://127.0.0.1:{port}"
         self._run(
             "kube-apiserver",
             "--etcd-servers=unix://client:1",
             "--bind-address=127.0.0.1",
-            f"--secure-port={port}",
+            f"--secure-port={self._port}",
             "--cert-dir=certificates",
             "--token-auth-file=tokens.csv",
             "--anonymous-auth=false",
@@ -120,8 +129,9 @@ class ControlPlane:
             "--service-account-key-file=accounts.key",
             "--service-account-signing-key-file=accounts.key",
         )
-        certificate = self.folder / "certificates" / "apiserver.crt"
-        wait_until("the API server has a certificate", certificate.exists, self._check)
+        # It writes the key when the certificate is written.
+        key = self.folder / "certificates" / "apiserver.key"
+        wait_until("the API server has a certificate", key.exists, self._check)
         for user, token in self._tokens.items():
             name = user.removeprefix("system:")
             self._write_kubeconfig(self.folder / f"{name}.kubeconfig", user, token, "default")
@@ -160,7 +170,7 @@ class ControlPlane:
 
     def _write_kubeconfig(self, path: Path, user: str, token: str, namespace: str) -> Path:
         certificate = b64encode((self.folder / "certificates" / "apiserver.crt").read_bytes()).decode()
-        cluster = {"server": self._server, "certificate-authority-data": certificate}
+        cluster = {"server": f"https://127.0.0.1:{self._port}", "certificate-authority-data": certificate}
         content = {
             "apiVersion": "v1",
             "kind": "Config",

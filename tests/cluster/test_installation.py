@@ -88,8 +88,9 @@ def test_it_is_shown_done_once_and_taken_away(bare: ControlPlane) -> None:
     assert say(bare.kubeconfig, "install", "--yes").returncode == 0
 
     custom = client.CustomObjectsApi(bare.api())
-    custom.create_namespaced_custom_object(GROUP, VERSION, "default", "gpuworkloads", workload("one"))
-    assert "With them go 1 workload, and what runs of them." in say(bare.kubeconfig, "uninstall").stdout
+    for name in ("one", "two"):
+        custom.create_namespaced_custom_object(GROUP, VERSION, "default", "gpuworkloads", workload(name))
+    assert "With them go 2 workloads, and what runs of them." in say(bare.kubeconfig, "uninstall").stdout
     assert custom.get_namespaced_custom_object(GROUP, VERSION, "default", "gpuworkloads", "one")
     assert say(bare.kubeconfig, "uninstall", "--yes").returncode == 0
     assert say(bare.kubeconfig, "uninstall").stdout == "Nothing of ours is there.\n"
@@ -116,6 +117,8 @@ def test_a_listing_reads_well(installed: ControlPlane) -> None:
         ({"max_run_s": 0}, "should be greater than 0"),
         ({"wanted": "nothing"}, "Unsupported value"),
         ({"request": {"gpu": [1]}}, "must be of type"),
+        ({"request": {"gpu": "1.5"}}, "should match"),
+        ({"request": {"gpu": "0.0001"}}, "should match"),
     ],
 )
 def test_what_makes_no_sense_the_api_server_refuses(

@@ -714,7 +714,7 @@ export interface components {
          */
         readonly EngineInfo: {
             /** @enum {unknown} */
-            readonly kind: "local";
+            readonly kind: "kubernetes" | "local";
             readonly protocol: number;
             readonly version: string;
             readonly host: string;

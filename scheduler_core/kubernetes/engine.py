@@ -1,0 +1,198 @@
+"""The engine on a cluster, for one of its users: what is known is read from the API, what is asked is written to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from scheduler_core.errors import Conflict
+from scheduler_core.feed import Feed
+from scheduler_core.kubernetes.connection import Connection, Json
+from scheduler_core.kubernetes.objects import GpuWorkload, read_workload
+from scheduler_core.kubernetes.queues import Queues
+from scheduler_core.kubernetes.reflector import Reflector
+from scheduler_core.kubernetes.workloads import Workloads
+from scheduler_core.workload import (
+    EngineInfo,
+    EngineState,
+    Event,
+    QueueStatus,
+    TaskStatus,
+    Workload,
+    WorkloadChanged,
+    WorkloadDeleted,
+    WorkloadSpec,
+)
+
+_PROTOCOL = 1
+_REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+
+
+class KubernetesEngine:
+    """The workloads of one namespace; each `image` is what those run in that name none.
+
+    Every method raises as the port says, and `NotAllowed` where the cluster does not let this user.
+    """
+
+    def __init__(self, connection: Connection, user: str, image: str | None = None) -> None:
+        self._connection = connection
+        self._user = user
+        self._image = image
+        self._workloads = Workloads(connection, connection.namespace)
+        self._queues = Queues(connection)
+        self._shown_queues: tuple[QueueStatus, ...] = ()
+        self._feed = Feed(self._state)
+        self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
+        self._following: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, context: str | None = None, image: str | None = None) -> KubernetesEngine:
+        """With the credentials that this user has, in their namespace."""
+        connection = await Connection.open(context)
+        try:
+            review: Json = await connection.send(
+                "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", dict(_REVIEW)
+            )
+        except BaseException:
+            await connection.close()
+            raise
+        return cls(connection, review["status"]["userInfo"]["username"], image)
+
+    async def info(self) -> EngineInfo:
+        return self._info()
+
+    async def submit(self, spec: WorkloadSpec) -> Workload:
+        """Store a workload in the API; it waits there for the controller."""
+        await self._queues.check(spec.queue, self._connection.namespace)
+        return (await self._workloads.create(spec, self._image, self._user)).workload()
+
+    async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
+        return tuple(one.workload() for one in await self._workloads.list(deleted))
+
+    async def get(self, workload_id: str) -> Workload:
+        return (await self._workloads.get(workload_id)).workload()
+
+    async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
+        return (await self._workloads.get(workload_id)).task_statuses()
+
+    async def specification(self, workload_id: str) -> WorkloadSpec:
+        return await self._workloads.submission(workload_id)
+
+    async def stop(self, workload_id: str) -> Workload:
+        workload = await self.get(workload_id)
+        return workload if workload.has_ended else (await self._workloads.want(workload_id, "stopped")).workload()
+
+    async def suspend(self, workload_id: str) -> Workload:
+        await self._unended(workload_id)
+        return (await self._workloads.want(workload_id, "suspended")).workload()
+
+    async def resume(self, workload_id: str) -> Workload:
+        await self._unended(workload_id)
+        return (await self._workloads.want(workload_id, "running")).workload()
+
+    async def delete(self, workload_id: str, purge: bool = False) -> None:
+        if purge and await self._workloads.is_deleted(workload_id):
+            await self._workloads.purge(workload_id)
+            return
+        workload = await self.get(workload_id)
+        if not workload.has_ended:
+            raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
+        await (self._workloads.purge if purge else self._workloads.discard)(workload_id)
+
+    async def restore(self, workload_id: str) -> Workload:
+        return (await self._workloads.restore(workload_id)).workload()
+
+    async def queues(self) -> tuple[QueueStatus, ...]:
+        return await self._queues.statuses()
+
+    async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
+        """Events after `since` where this engine object still has them, else from a full state on."""
+        following = await self._follow()
+        events = self._feed.subscribe(since)
+        try:
+            while True:
+                upcoming = asyncio.ensure_future(anext(events))
+                await asyncio.wait((upcoming, following), return_when=asyncio.FIRST_COMPLETED)
+                if following.done():
+                    upcoming.cancel()
+                    following.result()
+                yield await upcoming
+        finally:
+            await events.aclose()
+
+    async def close(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait((self._following,))
+        await self._connection.close()
+
+    async def _follow(self) -> asyncio.Task[None]:
+        """Follow the workloads from now on, as long as they may be read.
+
+        Raises:
+            RunaiError: they may not.
+        """
+        if self._following is None or self._following.done():
+            self._shown_queues = await self._queues.statuses()
+            self._following = asyncio.ensure_future(self._reflector.run())
+        listed = asyncio.ensure_future(self._reflector.synced.wait())
+        await asyncio.wait((listed, self._following), return_when=asyncio.FIRST_COMPLETED)
+        listed.cancel()
+        if self._following.done():
+            self._following.result()
+        return self._following
+
+    async def _unended(self, workload_id: str) -> None:
+        workload = await self.get(workload_id)
+        if workload.has_ended:
+            raise Conflict(f"{workload.name} is {workload.state}.")
+
+    def _changed(self, changes: Mapping[str, GpuWorkload | None]) -> None:
+        for key, found in changes.items():
+            if found is None or found.is_deleted:
+                self._feed.publish(_gone(key.rpartition("/")[2]))
+            else:
+                self._feed.publish(_changed(found.workload()))
+
+    def _state(self, epoch: str, seq: int) -> EngineState:
+        seen = [one.workload() for one in self._reflector.records.values() if not one.is_deleted]
+        return EngineState(
+            epoch=epoch,
+            seq=seq,
+            info=self._info(),
+            devices=(),
+            queues=self._shown_queues,
+            workloads=tuple(sorted(seen, key=lambda workload: (workload.created, workload.id))),
+        )
+
+    def _info(self) -> EngineInfo:
+        return EngineInfo(
+            kind="kubernetes",
+            protocol=_PROTOCOL,
+            version=_version(),
+            host=self._connection.server,
+            user=self._user,
+            pid=0,
+            simulated=None,
+            notice="",
+            survives=("a restart of Jupyter", "a restart of this machine"),
+            shared=True,
+        )
+
+
+def _gone(name: str) -> Callable[[str, int], Event]:
+    return lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=name)
+
+
+def _changed(workload: Workload) -> Callable[[str, int], Event]:
+    return lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload)
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("jupyter-runai")
+    except PackageNotFoundError:
+        return "0"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     Device,
@@ -138,6 +139,10 @@ class Engine(Protocol):
 
         `InvalidRequest` for an end before its beginning, and for more steps than anybody can look at.
         """
+        ...
+
+    async def audit(self, query: AuditQuery = EVERYTHING) -> AuditPage:
+        """Who did what and when, as far as whoever asks may read it, oldest first unless asked otherwise."""
         ...
 
     async def simulate(self, devices: str | None) -> EngineInfo:

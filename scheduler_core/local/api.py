@@ -15,13 +15,14 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from scheduler_core.accounting.usage import UsageBy, UsageStep
+from scheduler_core.audit import AuditQuery
 from scheduler_core.errors import Conflict, EngineDefect, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.callers import Caller, Right
 from scheduler_core.local.output import OutputReader
 from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, Simulate, Submission
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
-from scheduler_core.requests import decoded
+from scheduler_core.requests import decoded, from_words
 from scheduler_core.workload import Scale, Step, WorkloadSpec
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (r"/v1/devices", DevicesHandler, known),
         (r"/v1/queues", QueuesHandler, known),
         (r"/v1/usage", UsageHandler, known),
+        (r"/v1/audit", AuditHandler, known),
         (r"/v1/workloads", WorkloadsHandler, known),
         (r"/v1/preview", PreviewHandler, known),
         (workload, WorkloadHandler, known),
@@ -139,6 +141,14 @@ class UsageHandler(Handler):
         self.answer(await self.service.usage(by, since / 1000, _number(until) / 1000 if until else None, step))
 
 
+class AuditHandler(Handler):
+    """Who did what, as the query says, as far as it is theirs to read."""
+
+    async def get(self) -> None:
+        asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        self.answer(await self.service.audit(from_words(asked, AuditQuery), self.caller))
+
+
 class WorkloadsHandler(Handler):
     """List and submit."""
 
@@ -169,7 +179,7 @@ class WorkloadHandler(Handler):
         self.answer(self.caller.shown(self.service.get(workload_id)))
 
     async def delete(self, workload_id: str) -> None:
-        await self.service.delete(workload_id, self.get_query_argument("purge", "0") == "1")
+        await self.service.delete(workload_id, self.get_query_argument("purge", "0") == "1", self.caller)
         self.set_status(204)
 
 
@@ -179,7 +189,7 @@ class SuspendHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.suspend(workload_id)))
+        self.answer(self.caller.shown(await self.service.suspend(workload_id, self.caller)))
 
 
 class ResumeHandler(Handler):
@@ -188,7 +198,7 @@ class ResumeHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.resume(workload_id)))
+        self.answer(self.caller.shown(await self.service.resume(workload_id, self.caller)))
 
 
 class ResizeHandler(Handler):
@@ -197,7 +207,7 @@ class ResizeHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        answer = await self.service.resize(workload_id, decoded(self.request.body, TaskRequest))
+        answer = await self.service.resize(workload_id, decoded(self.request.body, TaskRequest), self.caller)
         self.answer(self.caller.shown_resized(answer))
 
 
@@ -207,7 +217,7 @@ class ScaleHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        answer = await self.service.scale(workload_id, decoded(self.request.body, Scale))
+        answer = await self.service.scale(workload_id, decoded(self.request.body, Scale), self.caller)
         self.answer(self.caller.shown_resized(answer))
 
 
@@ -217,7 +227,7 @@ class RestoreHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.restore(workload_id)))
+        self.answer(self.caller.shown(await self.service.restore(workload_id, self.caller)))
 
 
 class StopHandler(Handler):
@@ -226,7 +236,7 @@ class StopHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.stop(workload_id)))
+        self.answer(self.caller.shown(await self.service.stop(workload_id, self.caller)))
 
 
 class SpecificationHandler(Handler):

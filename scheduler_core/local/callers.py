@@ -14,6 +14,7 @@ from tornado.httputil import HTTPServerRequest
 
 from scheduler_core.errors import NotAllowed
 from scheduler_core.local.accounts import Account, peer_of
+from scheduler_core.local.audit_log import Reader
 from scheduler_core.local.survival import user_name
 from scheduler_core.workload import EngineInfo, EngineState, Event, Resized, TaskStatus, Workload, WorkloadChanged
 
@@ -57,6 +58,10 @@ class Caller(Struct, frozen=True, kw_only=True):
         """
         if not self.is_administrator:
             raise NotAllowed(f"{self.name} is no administrator of this engine.", "Ask one.")
+
+    def reader(self) -> Reader | None:
+        """What they may read of the audit log; null is all of it."""
+        return None if self.is_administrator else Reader(self.name)
 
     def key(self, key: str | None) -> str | None:
         """A submission's key, of which every user has their own."""

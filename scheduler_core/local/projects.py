@@ -18,13 +18,16 @@ Without the file there is one project that deserves everything.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
+from scheduler_core.audit import ENGINE
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
+from scheduler_core.local.accounts import owner_of
 from scheduler_core.local.written import Written
 from scheduler_core.model import GpuQuota, HostQuota, Queue
 from scheduler_core.workload import DEFAULT_QUEUE
@@ -113,11 +116,15 @@ ONE_PROJECT = Projects(
 
 
 class ProjectsFile:
-    """An engine's file, be it there or not; `look` reads it again once it has changed, else what was valid goes on."""
+    """An engine's file, be it there or not; `look` reads it again once it has changed, else what was valid goes on.
+
+    `content` is what is in force of it, as it is written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.problem = ""
+        self.content: Mapping[str, Any] = {}
         self._seen = self._mark()
         try:
             self.projects = self._read()
@@ -137,6 +144,10 @@ class ProjectsFile:
             self.problem = f"{error.message} What was valid before goes on."
         return (self.projects, self.problem) != before
 
+    def owner(self) -> str:
+        """Whose the file is; the engine's where there is none."""
+        return owner_of(self._path) or ENGINE
+
     def _mark(self) -> tuple[int, int, int] | None:
         try:
             status = self._path.stat()
@@ -148,10 +159,13 @@ class ProjectsFile:
         try:
             text = self._path.read_text()
         except FileNotFoundError:
+            self.content = {}
             return ONE_PROJECT
         except (OSError, UnicodeDecodeError) as error:
             raise BadProjects(f"{self._path} cannot be read: {error}.") from None
-        return parse_projects(text, str(self._path))
+        projects = parse_projects(text, str(self._path))
+        self.content = tomllib.loads(text)
+        return projects
 
 
 def parse_projects(text: str, name: str = FILE) -> Projects:

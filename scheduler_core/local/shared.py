@@ -5,6 +5,7 @@ simulate = "2xA100-80GB"                    # left out: the machine's own device
 projects = "/etc/jupyter-runai/projects.toml"
 administrators = ["ana"]                    # beside root
 group = "gpu"                               # who may use it; left out: everybody
+audit_kept_days = 1096                      # how long it is known who did what; left out: so many days
 
 [watchdog]
 allowance_mib = 500
@@ -30,7 +31,7 @@ from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.local.callers import Users
 from scheduler_core.local.devices import parse_simulated
 from scheduler_core.local.paths import SHARED_DIRECTORY_VARIABLE, is_roots_alone, shared_directory
-from scheduler_core.local.settings import WatchdogSettings
+from scheduler_core.local.settings import KeptDays, WatchdogSettings
 from scheduler_core.local.sharing import HOOKS
 from scheduler_core.local.survival import user_name
 from scheduler_core.local.written import Written
@@ -55,6 +56,7 @@ class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     administrators: tuple[str, ...] = ()
     group: str | None = None
     watchdog: WatchdogSettings = WatchdogSettings()
+    audit_kept_days: KeptDays = 1096
     prices: Prices | None = None
 
     def callers(self) -> Users:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from scheduler_core.audit import AuditQuery
 from scheduler_core.errors import RunaiError
 from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest
@@ -33,6 +34,8 @@ async def answer(engine: LocalEngine, method: str, arguments: list[Any]) -> Any:
     if method in ("submit", "preview"):
         arguments[0] = msgspec.convert(arguments[0], WorkloadSpec)
         arguments[1:] = map(Path, arguments[1:])
+    if method == "audit":
+        arguments = [msgspec.convert(asked, AuditQuery) for asked in arguments]
     if method == "resize":
         arguments[1] = msgspec.convert(arguments[1], TaskRequest)
     return await getattr(engine, method)(*arguments)

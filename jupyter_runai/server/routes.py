@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from jupyter_runai.server import verbs
 
-Resource: TypeAlias = Literal["runai:workloads", "runai:devices", "runai:queues", "runai:engine"]
+Resource: TypeAlias = Literal["runai:workloads", "runai:devices", "runai:queues", "runai:audit", "runai:engine"]
 WORKLOADS: Resource = "runai:workloads"
 DEVICES: Resource = "runai:devices"
 QUEUES: Resource = "runai:queues"
+AUDIT: Resource = "runai:audit"
 ENGINE: Resource = "runai:engine"
 
 
@@ -51,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
     _look("devices", verbs.devices, DEVICES),
     _look("queues", verbs.queues, QUEUES),
     _look("usage", verbs.usage),
+    _look("audit", verbs.audit, AUDIT),
     _look("workloads", verbs.workloads),
     _change("workloads", verbs.submit, status=201),
     Route(method="POST", path="preview", verb=verbs.preview, resource=WORKLOADS, action="read"),

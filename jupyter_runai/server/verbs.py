@@ -18,6 +18,7 @@ from jupyter_runai.client.aio import joined
 from jupyter_runai.server import wire
 from jupyter_runai.surroundings import text_environment
 from scheduler_core.accounting.usage import Usage
+from scheduler_core.audit import AuditPage, AuditQuery
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import EngineInfo, Explanation, Resized, Scale, Workload, WorkloadSpec
@@ -58,6 +59,11 @@ async def workloads(context: Context, query: wire.Listed) -> wire.WorkloadList:
 async def usage(context: Context, query: wire.Accounted) -> Usage:
     """Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53)."""
     return await context.engine.usage(query.by, query.since, query.until, query.step)
+
+
+async def audit(context: Context, query: AuditQuery) -> AuditPage:
+    """Who did what and when, as far as the server's user may read it; `next` asks for what follows as `after`."""
+    return await context.engine.audit(query)
 
 
 async def submit(context: Context, body: WorkloadSpec, query: wire.Submitted) -> Workload:

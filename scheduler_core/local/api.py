@@ -245,7 +245,8 @@ class SpecificationHandler(Handler):
     rights = READS
 
     def get(self, workload_id: str) -> None:
-        self.answer(self.service.specification(workload_id))
+        workload = self.service.get(workload_id)
+        self.answer(self.caller.shown_specification(workload, self.service.specification(workload_id)))
 
 
 class ExplainHandler(Handler):

@@ -1,4 +1,4 @@
-"""The audit log of one engine: what its file of projects says is noted, questions are answered, what is old goes."""
+"""The audit log of one engine: what its files say is noted, questions are answered, what is old goes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from sqlite3 import Connection
 
-from scheduler_core.audit import AuditPage, AuditQuery
+from scheduler_core.audit import ENGINE, AuditPage, AuditQuery
 from scheduler_core.errors import RunaiError
 from scheduler_core.local import audit_log
+from scheduler_core.local.accounts import owner_of
 from scheduler_core.local.audit_log import Reader
-from scheduler_core.local.projects import FILE, ProjectsFile
 from scheduler_core.local.store import Store
 
 _log = logging.getLogger(__name__)
@@ -22,23 +23,22 @@ _FORGET_INTERVAL_S = 3600.0
 class Auditing:
     """Entries are kept for `kept_days`; what is done to workloads is noted with their records."""
 
-    def __init__(self, store: Store, projects: ProjectsFile, kept_days: int) -> None:
+    def __init__(self, store: Store, kept_days: int) -> None:
         self._store = store
-        self._projects = projects
         self._kept_ms = kept_days * audit_log.DAY_MS
-        self._noted: Mapping[str, object] | None = None
+        self._noted: dict[Path, Mapping[str, object]] = {}
 
-    async def note_projects(self) -> None:
-        """Note what the file of projects says, where that is something else than what was noted last."""
-        content, owner, now = self._projects.content, self._projects.owner(), time.time()
-        if content is self._noted:
+    async def note(self, file: Path, content: Mapping[str, object]) -> None:
+        """Note what is in force of a file, where that is something else than what was noted last."""
+        if content is self._noted.get(file):
             return
+        owner, now = owner_of(file) or ENGINE, time.time()
 
         def note(connection: Connection) -> None:
-            audit_log.configured(connection, FILE, content, now, owner)
+            audit_log.configured(connection, file.name, content, now, owner)
 
         await self._store.account(note)
-        self._noted = content
+        self._noted[file] = content
 
     async def audit(self, query: AuditQuery, reader: Reader | None) -> AuditPage:
         """What is asked for, as far as this `reader` may read it; all where that is null."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from scheduler_core.audit import ENGINE
 from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.local.acts import Act, counted
 from scheduler_core.local.book import Book
@@ -108,11 +109,11 @@ class Lifecycle:
             for allocation in allocations.values():
                 await self.runs.refresh(allocation)
 
-    async def stop(self, workload_id: str, user: str) -> Workload:
+    async def stop(self, workload_id: str, user: str = ENGINE) -> Workload:
         """End a workload: at once while it holds nothing, else by SIGTERM, its grace period and SIGKILL."""
         return await self.runs.tell_to_go(workload_id, _stopped, Act(action="stop", user=user))
 
-    async def suspend(self, workload_id: str, user: str) -> Workload:
+    async def suspend(self, workload_id: str, user: str = ENGINE) -> Workload:
         """Free what a workload holds and keep it: at once while it waits, else as `stop` does.
 
         Raises:
@@ -120,7 +121,7 @@ class Lifecycle:
         """
         return await self.runs.tell_to_go(workload_id, _suspended, Act(action="suspend", user=user))
 
-    async def resume(self, workload_id: str, user: str) -> Workload:
+    async def resume(self, workload_id: str, user: str = ENGINE) -> Workload:
         """Let a workload that is suspended, or on its way there, wait for its devices again.
 
         Raises:
@@ -128,7 +129,7 @@ class Lifecycle:
         """
         return await self._book.decide(workload_id, _resumed, Act(action="resume", user=user))
 
-    async def scale(self, workload_id: str, scale: Scale, user: str) -> Resized:
+    async def scale(self, workload_id: str, scale: Scale, user: str = ENGINE) -> Resized:
         """Change how many tasks a workload has: at once where what runs of it goes on as it is.
 
         Raises:

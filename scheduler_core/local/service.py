@@ -108,9 +108,10 @@ class Service:
         self._meter = Meter(self._book, self._store, simulated)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         named = None if shared is None else shared.projects
-        self._projects = ProjectsFile(directory / FILE if named is None else Path(named))
+        self._projects_file = directory / FILE if named is None else Path(named)
+        self._projects = ProjectsFile(self._projects_file)
         self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
-        self._auditing = Auditing(self._store, self._projects, settings.audit_kept_days)
+        self._auditing = Auditing(self._store, settings.audit_kept_days)
         self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
         self._scheduling = Scheduling(
             self._book,
@@ -124,7 +125,7 @@ class Service:
         self._resizing = Resizing(self._book, self._lifecycle, ladder, self._monitor.machine, self._projects)
         self._submitting: dict[str, asyncio.Future[Workload]] = {}
         self._is_shared = shared is not None
-        self.callers: Callers = OnlyUser() if shared is None else shared.callers()
+        self.callers: Callers = OnlyUser() if shared is None else shared.callers(lambda: self._projects.projects)
         self._user = user_name()
         self._found_at_start = (found_again, closed_to_users() if shared else "")
         self._shown_devices: tuple[Device, ...] = ()
@@ -136,7 +137,7 @@ class Service:
         await asyncio.to_thread(self._monitor.read)
         self._shown_devices = self.devices()
         await self._accounting.open()
-        await self._try(self._auditing.note_projects())
+        await self._try(self._auditing.note(self._projects_file, self._projects.projects.written))
         self._runs.adopt()
         self._runs.spawn(self._monitor.run())
         self._runs.spawn(self._scheduling.run())
@@ -366,7 +367,7 @@ class Service:
                 self._feed.publish(self._state)
                 self._scheduling.wake()
                 await self._try(self._accounting.note_projects())
-            await self._try(self._auditing.note_projects())
+            await self._try(self._auditing.note(self._projects_file, self._projects.projects.written))
 
     async def _forget_old(self) -> None:
         """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""

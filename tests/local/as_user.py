@@ -1,4 +1,4 @@
-"""One request to the engine by whoever runs this: `[method, arguments]` on standard input, the answer on output."""
+"""Requests to the engine by whoever runs this: each `[method, arguments]` on standard input, the answers on output."""
 
 from __future__ import annotations
 
@@ -42,12 +42,13 @@ async def answer(engine: LocalEngine, method: str, arguments: list[Any]) -> Any:
 
 
 async def main() -> None:
-    method, arguments = msgspec.json.decode(sys.stdin.buffer.read())
     engine = LocalEngine()
-    try:
-        told = {"answer": await answer(engine, method, arguments)}
-    except RunaiError as error:
-        told = {"error": error.record()}
+    told = []
+    for method, arguments in msgspec.json.decode(sys.stdin.buffer.read()):
+        try:
+            told.append({"answer": await answer(engine, method, arguments)})
+        except RunaiError as error:
+            told.append({"error": error.record()})
     sys.stdout.buffer.write(msgspec.json.encode(told, enc_hook=str))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol, get_args
 
 from msgspec.structs import replace
 
+from jupyter_runai import audit
 from jupyter_runai import option_types as types
 from jupyter_runai.parser import CommandParser, Parser, UsageError
 from jupyter_runai.reports.period import EXAMPLES
@@ -59,6 +60,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     parsers["delete"].add_argument("--purge", action="store_true", help="for good, with its files, at once")
     for verb in ("usage", "report"):
         _add_usage(parsers[verb])
+    audit.add_options(parsers["audit"])
     parsers["report"].add_argument("--format", choices=["table", "csv", "parquet", "html"], help="else by --output")
     parsers["report"].add_argument("-o", "--output", metavar="FILE", help="where to write it")
     for verb in ("policy show", "policy explain"):
@@ -280,6 +282,7 @@ VERBS = {
     "queues": "quota, fair share and use of each project",
     "usage": "who used what",
     "report": "the same as a table, CSV, Parquet or a page to mail",
+    "audit": "who did what, and when",
     "project list": "the same as queues",
     "policy show": "what each project says of work in it",
     "policy explain": "what holds for one's work in a project, and because of whom",

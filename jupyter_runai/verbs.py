@@ -8,10 +8,9 @@ from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 
-import msgspec
-
 from jupyter_runai import policies
 from jupyter_runai.answer import Answer
+from jupyter_runai.audit import audit
 from jupyter_runai.client import Client
 from jupyter_runai.command import preview, submit
 from jupyter_runai.description import described, description_text
@@ -19,6 +18,7 @@ from jupyter_runai.explanation import explanation_text
 from jupyter_runai.export import exported
 from jupyter_runai.options import VERBS, what_to_resize, with_amount
 from jupyter_runai.parser import Parser, UsageError
+from jupyter_runai.roles import roles_text
 from jupyter_runai.use import in_use, use_table
 from jupyter_runai.words import (
     asked,
@@ -44,9 +44,7 @@ _LONGEST_OUTPUT = 1_000_000
 def run_verb(client: Client, verb: str, options: Namespace) -> str:
     """The answer to one verb: a text of one line or several, or one JSON document."""
     answer = _VERBS[verb](client, options)
-    if not options.json:
-        return answer.text
-    return msgspec.json.format(msgspec.json.encode(answer.data), indent=2).decode()
+    return answer.json() if options.json else answer.text
 
 
 def _submit(client: Client, options: Namespace) -> Answer:
@@ -211,7 +209,7 @@ def _whoami(client: Client, options: Namespace) -> Answer:
     whose = "the engine of all users" if info.shared else "an engine of one's own"
     devices = f"simulated devices ({info.simulated})" if info.simulated else "this machine's devices"
     text = f"{info.user} on {info.host}: {whose}, with {devices}; {info.kind}, version {info.version}."
-    return Answer(text, info)
+    return Answer("\n".join([text, *roles_text(info)]), info)
 
 
 def _kernelspec(answer: str) -> Callable[[Client, Namespace], Answer]:
@@ -304,6 +302,7 @@ _VERBS: dict[str, Callable[[Client, Namespace], Answer]] = {
     "queues": _queues,
     "usage": _report("usage"),
     "report": _report("report"),
+    "audit": audit,
     "project list": _queues,
     "policy show": policies.show,
     "policy explain": policies.explain,

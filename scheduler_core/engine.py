@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
 from scheduler_core.policies.templates import Catalog
@@ -165,6 +166,10 @@ class Engine(Protocol):
 
     async def catalog(self) -> Catalog:
         """The templates and environments that this engine offers."""
+        ...
+
+    async def audit(self, query: AuditQuery = EVERYTHING) -> AuditPage:
+        """Who did what and when, as far as whoever asks may read it, oldest first unless asked otherwise."""
         ...
 
     async def simulate(self, devices: str | None) -> EngineInfo:

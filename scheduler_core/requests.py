@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -20,4 +21,16 @@ def decoded(content: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"The request is not valid: {error}.") from None
+
+
+def from_words(words: Mapping[str, str], kind: type[T]) -> T:
+    """The words of a query as a value of this kind.
+
+    Raises:
+        InvalidRequest: they are none; the message names the field.
+    """
+    try:
+        return msgspec.convert(words, kind, strict=False)
+    except msgspec.ValidationError as error:
         raise InvalidRequest(f"The request is not valid: {error}.") from None

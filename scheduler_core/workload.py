@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from scheduler_core.model import NON_PREEMPTIBLE_PRIORITY, TaskRequest, Verdict
+from scheduler_core.roles import Role
 
 Kind: TypeAlias = Literal["workspace", "training", "interactive", "inference"]
 State: TypeAlias = Literal[
@@ -400,7 +401,8 @@ class EngineInfo(_Seen, frozen=True, kw_only=True):
 
     `user` is who asks: the engine's only user, or one of those who share it (`shared`). `notice` is a sentence for
     people (no GPU here, a device that is lost); `survives` lists the restarts that running workloads outlive on this
-    machine.
+    machine. Of a shared engine `roles` are those of who asks in each project, and `administers` says whether they
+    are one of its administrators.
     """
 
     kind: Literal["local", "kubernetes"]
@@ -413,6 +415,8 @@ class EngineInfo(_Seen, frozen=True, kw_only=True):
     notice: str
     survives: tuple[str, ...]
     shared: bool = False
+    roles: dict[str, tuple[Role, ...]] = {}
+    administers: bool = False
 
 
 class SpecChange(_Seen, frozen=True, kw_only=True):

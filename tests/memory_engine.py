@@ -18,8 +18,10 @@ from scheduler_core.accounting.cells import cells
 from scheduler_core.accounting.holding import Entry
 from scheduler_core.accounting.timeline import intervals
 from scheduler_core.accounting.usage import STEP_MS, Usage, UsageBy, UsageStep, rows
+from scheduler_core.audit import EVERYTHING, AuditEntry, AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.feed import Feed
+from scheduler_core.local.acts import Act, asked, counted, evictions
 from scheduler_core.local.holding import entries_of
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Record, TaskId, by_workload, new_record, new_workload
@@ -95,6 +97,7 @@ class MemoryEngine:
         self._trash: dict[str, Record] = {}
         self._output: dict[TaskId, bytes] = {}
         self._held: list[Entry] = []
+        self._audit: list[AuditEntry] = []
         self._numbers = count(1)
         self._queues: tuple[QueueStatus, ...] = ()
         self._folder = Path(tempfile.mkdtemp(prefix="runai-"))
@@ -137,7 +140,7 @@ class MemoryEngine:
         results.mkdir()
         if inputs is not None:
             inputs.rename(results / "inputs")
-        self._show(new_record(spec, workload))
+        self._show(new_record(spec, workload), Act(action="submit", user="somebody"))
         self._plan()
         return workload
 
@@ -180,24 +183,25 @@ class MemoryEngine:
         record = self._find(workload_id)
         if record.workload.has_ended:
             return record.workload
+        act = Act(action="stop", user="somebody")
         if not any(record.alive()):
-            return self._show(stopped_where_it_waits(record, time.time(), "stopped while it waited"))
-        self._show(told_to_go(record, "stopped", "", time.time()))
+            return self._show(stopped_where_it_waits(record, time.time(), "stopped while it waited"), act)
+        self._show(told_to_go(record, "stopped", "", time.time()), act)
         return self._gone(workload_id)
 
     async def suspend(self, workload_id: str) -> Workload:
-        record = self._unended(workload_id)
+        record, act = self._unended(workload_id), Act(action="suspend", user="somebody")
         if record.workload.state == "pending":
-            return self._show(replace_workload(record, state="suspended", verdict=None))
+            return self._show(replace_workload(record, state="suspended", verdict=None), act)
         if record.workload.state == "suspended":
             return record.workload
-        self._show(told_to_go(record, "suspended", "", time.time()))
+        self._show(told_to_go(record, "suspended", "", time.time()), act)
         return self._gone(workload_id)
 
     async def resume(self, workload_id: str) -> Workload:
         record = self._unended(workload_id)
         if record.workload.state == "suspended":
-            self._show(replace_workload(record, state="pending"))
+            self._show(replace_workload(record, state="pending"), Act(action="resume", user="somebody"))
             self._plan()
         return self._known[workload_id].workload
 
@@ -207,6 +211,8 @@ class MemoryEngine:
     async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
         record = self._unended(workload_id)
         held, milli = record.workload.allocation, request.portion_milli
+        detail = f"{asked(record.spec.request)} to {asked(request)}"
+        act = Act(action="resize", user="somebody", detail=detail)
         reason = ""
         if held is not None and request != record.spec.request:
             device = held.devices[0]
@@ -217,8 +223,8 @@ class MemoryEngine:
                 reason = f"device {device.index} has no room for more now"
             else:
                 fresh = replace(held, devices=(replace(device, portion_milli=milli),))
-                return Resized(workload=self._show(resized(record, request, fresh)), applied="now")
-        workload = self._show(asking_for(record, request))
+                return Resized(workload=self._show(resized(record, request, fresh), act), applied="now")
+        workload = self._show(asking_for(record, request), act)
         self._plan()
         return Resized(workload=workload, applied="next_start" if reason else "now", reason=reason)
 
@@ -227,7 +233,7 @@ class MemoryEngine:
         if scale.min_tasks is not None and not record.spec.gang:
             raise InvalidRequest(f"{record.workload.name} is an array.")
         reason = scaling_obstacle(record, scale)
-        self._show(scaled(record, scale, time.time()))
+        self._show(scaled(record, scale, time.time()), Act(action="scale", user="somebody", detail=counted(scale)))
         for task, known in list(self._known[workload_id].alive()):
             if known.then is not None:
                 self._end(task, 143)
@@ -236,12 +242,15 @@ class MemoryEngine:
         return Resized(workload=workload, applied="next_start" if reason else "now", reason=reason)
 
     async def delete(self, workload_id: str, purge: bool = False) -> None:
-        if purge and self._trash.pop(workload_id, None) is not None:
+        act = Act(action="purge" if purge else "delete", user="somebody")
+        if purge and workload_id in self._trash:
+            self._tell(self._trash.pop(workload_id).workload, act)
             return
         workload = self._find(workload_id).workload
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.")
         record = self._known.pop(workload_id)
+        self._tell(workload, act)
         if not purge:
             self._trash[workload_id] = replace_workload(record, deleted=time.time())
         self._feed.publish(lambda epoch, seq: WorkloadDeleted(epoch=epoch, seq=seq, id=workload_id))
@@ -249,7 +258,10 @@ class MemoryEngine:
     async def restore(self, workload_id: str) -> Workload:
         if workload_id not in self._trash:
             raise NotFound(f"There is no deleted workload {workload_id!r}.")
-        return self._show(replace_workload(self._trash.pop(workload_id), deleted=None, restored=time.time()))
+        return self._show(
+            replace_workload(self._trash.pop(workload_id), deleted=None, restored=time.time()),
+            Act(action="restore", user="somebody"),
+        )
 
     async def specification(self, workload_id: str) -> WorkloadSpec:
         return replace(self._find(workload_id).spec, key=None)
@@ -318,6 +330,14 @@ class MemoryEngine:
     async def catalog(self) -> Catalog:
         return Catalog()
 
+    async def audit(self, query: AuditQuery = EVERYTHING) -> AuditPage:
+        found = [entry for entry in self._audit if query.finds(entry)]
+        if query.newest_first:
+            found.reverse()
+        at = 0 if not query.after else 1 + [str(entry.seq) for entry in found].index(query.after)
+        page = found[at : at + query.limit]
+        return AuditPage(tuple(page), str(page[-1].seq) if len(found) > at + query.limit else None)
+
     async def simulate(self, devices: str | None) -> EngineInfo:
         raise Conflict("An engine in memory has the devices that it has.")
 
@@ -346,13 +366,14 @@ class MemoryEngine:
         self._carry_out(made)
 
     def _carry_out(self, made: Plan) -> None:
-        for workload_id, evictions in by_workload(made.evictions).items():
+        for workload_id, evicted in by_workload(made.evictions).items():
             record, reason = self._known[workload_id], f"{made.evictions[0].action}: {made.evictions[0].reason}"
-            if len(evictions) == len(list(record.alive())):
-                self._show(told_to_go(record, "pending", reason, time.time()))
+            acts = evictions(evicted, len(record.tasks), lambda known: self._known[known].workload)
+            if len(evicted) == len(list(record.alive())):
+                self._show(told_to_go(record, "pending", reason, time.time()), *acts)
             else:
-                self._show(some_told_to_go(record, list(evictions), "pending", reason))
-            for index in evictions:
+                self._show(some_told_to_go(record, list(evicted), "pending", reason), *acts)
+            for index in evicted:
                 self._end(TaskId(workload_id, index), 143)
         for workload_id, binds in by_workload(made.binds).items():
             self._start(workload_id, {index: self._allocation(workload_id, bind) for index, bind in binds.items()})
@@ -401,8 +422,13 @@ class MemoryEngine:
         self._plan()
         return self._known[workload_id].workload
 
-    def _show(self, record: Record) -> Workload:
+    def _tell(self, workload: Workload, *acts: Act) -> None:
+        for act in acts:
+            self._audit.append(replace(act.entry(workload, time.time()), seq=len(self._audit) + 1))
+
+    def _show(self, record: Record, *acts: Act) -> Workload:
         workload = record.workload
+        self._tell(workload, *acts)
         self._held += entries_of(self._known.get(workload.id), record, time.time())
         self._known[workload.id] = record
         self._feed.publish(lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload))

@@ -8,9 +8,12 @@ from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from jupyter_runai.client.aio import AsyncClient, TaskOutput, joined
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.audit import EVERYTHING, AuditEntry, AuditQuery
 from scheduler_core.engine import Engine
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
@@ -169,6 +172,15 @@ class Client:
     def catalog(self) -> Catalog:
         """The templates and environments that the engine offers."""
         return self._runtime.run(self._engine.catalog())
+
+    def audit(self, query: AuditQuery = EVERYTHING) -> Iterator[AuditEntry]:
+        """Who did what and when: all that is asked for, a page at a time."""
+        while True:
+            page = self._runtime.run(self._engine.audit(query))
+            yield from page.entries
+            if page.next is None:
+                return
+            query = replace(query, after=page.next)
 
     def simulate(self, devices: str | None) -> EngineInfo:
         """Use simulated devices such as `2xA100-80GB`, or with null the machine's own."""

@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from jupyter_runai.server import verbs, workspaces
 
-Resource: TypeAlias = Literal["runai:workloads", "runai:devices", "runai:queues", "runai:engine"]
+Resource: TypeAlias = Literal["runai:workloads", "runai:devices", "runai:queues", "runai:audit", "runai:engine"]
 WORKLOADS: Resource = "runai:workloads"
 DEVICES: Resource = "runai:devices"
 QUEUES: Resource = "runai:queues"
+AUDIT: Resource = "runai:audit"
 ENGINE: Resource = "runai:engine"
 
 
@@ -55,6 +56,7 @@ ROUTES: tuple[Route, ...] = (
     _look("policy", verbs.policy, QUEUES),
     Route(method="POST", path="policy/check", verb=verbs.check_policies, resource=QUEUES, action="read"),
     _look("catalog", verbs.catalog),
+    _look("audit", verbs.audit, AUDIT),
     _look("workloads", verbs.workloads),
     _change("workloads", verbs.submit, status=201),
     Route(method="POST", path="preview", verb=verbs.preview, resource=WORKLOADS, action="read"),

@@ -19,6 +19,7 @@ from jupyter_runai.kernels.derived import derived_spec
 from jupyter_runai.server import wire
 from jupyter_runai.surroundings import text_environment
 from scheduler_core.accounting.usage import Usage
+from scheduler_core.audit import AuditPage, AuditQuery
 from scheduler_core.engine import Engine
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, Verdict
@@ -79,6 +80,11 @@ async def check_policies(context: Context, body: wire.PolicyText) -> PolicyCheck
 async def catalog(context: Context) -> Catalog:
     """The templates and environments that there are."""
     return await context.engine.catalog()
+
+
+async def audit(context: Context, query: AuditQuery) -> AuditPage:
+    """Who did what and when, as far as the server's user may read it; `next` asks for what follows as `after`."""
+    return await context.engine.audit(query)
 
 
 async def submit(context: Context, body: WorkloadSpec, query: wire.Submitted) -> Workload:

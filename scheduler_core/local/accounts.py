@@ -53,6 +53,15 @@ class Account(Struct, frozen=True):
         return [self.gid] if name is None else os.getgrouplist(name, self.gid)
 
 
+def owner_of(path: Path) -> str | None:
+    """The name of the user whose file this is, the number where there is no name; null where there is no file."""
+    try:
+        uid = path.stat().st_uid
+    except OSError:
+        return None
+    return _name_of(uid) or str(uid)
+
+
 def peer_of(connection: socket.socket) -> Account:
     """As whom the other side of a Unix socket's connection has opened it, or listens: the kernel's word."""
     _, uid, gid = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))

@@ -15,6 +15,7 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from scheduler_core.accounting.usage import UsageBy, UsageStep
+from scheduler_core.audit import AuditQuery
 from scheduler_core.errors import Conflict, EngineDefect, InvalidRequest, NotFound, RunaiError
 from scheduler_core.local.callers import Caller, Right
 from scheduler_core.local.output import OutputReader
@@ -22,7 +23,7 @@ from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PolicyText, Sim
 from scheduler_core.local.service import Service
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.clauses import PolicyCheck
-from scheduler_core.requests import decoded
+from scheduler_core.requests import decoded, from_words
 from scheduler_core.workload import DEFAULT_QUEUE, Kind, Scale, Step, WorkloadSpec
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (r"/v1/policy", PolicyHandler, known),
         (r"/v1/policy/check", PolicyCheckHandler, known),
         (r"/v1/catalog", CatalogHandler, known),
+        (r"/v1/audit", AuditHandler, known),
         (r"/v1/workloads", WorkloadsHandler, known),
         (r"/v1/preview", PreviewHandler, known),
         (workload, WorkloadHandler, known),
@@ -168,6 +170,14 @@ class CatalogHandler(Handler):
         self.answer(self.service.policies.catalog(self.caller.name))
 
 
+class AuditHandler(Handler):
+    """Who did what, as the query says, as far as it is theirs to read."""
+
+    async def get(self) -> None:
+        asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        self.answer(await self.service.audit(from_words(asked, AuditQuery), self.caller))
+
+
 class WorkloadsHandler(Handler):
     """List and submit."""
 
@@ -198,7 +208,7 @@ class WorkloadHandler(Handler):
         self.answer(self.caller.shown(self.service.get(workload_id)))
 
     async def delete(self, workload_id: str) -> None:
-        await self.service.delete(workload_id, self.get_query_argument("purge", "0") == "1")
+        await self.service.delete(workload_id, self.get_query_argument("purge", "0") == "1", self.caller)
         self.set_status(204)
 
 
@@ -208,7 +218,7 @@ class SuspendHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.suspend(workload_id)))
+        self.answer(self.caller.shown(await self.service.suspend(workload_id, self.caller)))
 
 
 class ResumeHandler(Handler):
@@ -217,7 +227,7 @@ class ResumeHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.resume(workload_id)))
+        self.answer(self.caller.shown(await self.service.resume(workload_id, self.caller)))
 
 
 class SnoozeHandler(Handler):
@@ -226,7 +236,7 @@ class SnoozeHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.rules.snooze(workload_id)))
+        self.answer(self.caller.shown(await self.service.rules.snooze(workload_id, self.caller.name)))
 
 
 class ResizeHandler(Handler):
@@ -235,7 +245,7 @@ class ResizeHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        answer = await self.service.resize(workload_id, decoded(self.request.body, TaskRequest))
+        answer = await self.service.resize(workload_id, decoded(self.request.body, TaskRequest), self.caller)
         self.answer(self.caller.shown_resized(answer))
 
 
@@ -245,7 +255,7 @@ class ScaleHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        answer = await self.service.scale(workload_id, decoded(self.request.body, Scale))
+        answer = await self.service.scale(workload_id, decoded(self.request.body, Scale), self.caller)
         self.answer(self.caller.shown_resized(answer))
 
 
@@ -255,7 +265,7 @@ class RestoreHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.restore(workload_id)))
+        self.answer(self.caller.shown(await self.service.restore(workload_id, self.caller)))
 
 
 class StopHandler(Handler):
@@ -264,7 +274,7 @@ class StopHandler(Handler):
     rights = DECIDES
 
     async def post(self, workload_id: str) -> None:
-        self.answer(self.caller.shown(await self.service.stop(workload_id)))
+        self.answer(self.caller.shown(await self.service.stop(workload_id, self.caller)))
 
 
 class SpecificationHandler(Handler):
@@ -273,7 +283,8 @@ class SpecificationHandler(Handler):
     rights = READS
 
     def get(self, workload_id: str) -> None:
-        self.answer(self.service.specification(workload_id))
+        workload = self.service.get(workload_id)
+        self.answer(self.caller.shown_specification(workload, self.service.specification(workload_id)))
 
 
 class ExplainHandler(Handler):

@@ -13,8 +13,10 @@ from weakref import WeakValueDictionary
 from msgspec.structs import replace
 
 from scheduler_core.accounting.holding import Entry
+from scheduler_core.audit import AuditEntry
 from scheduler_core.errors import EngineDefect, NotFound, RunaiError
 from scheduler_core.feed import Feed
+from scheduler_core.local.acts import Act, acted
 from scheduler_core.local.holding import entries_of
 from scheduler_core.local.interning import Interner
 from scheduler_core.local.records import Record, TaskId, TaskRecord
@@ -88,6 +90,10 @@ class Book:
         except KeyError:
             raise NotFound(f"There is no workload {workload_id!r}.", "See %runai list.") from None
 
+    def seen(self, workload_id: str) -> Workload | None:
+        """The same, null where there is none."""
+        return self._workloads.get(workload_id)
+
     def anywhere(self, workload_id: str) -> Workload:
         """What people see of this id, be it deleted.
 
@@ -133,17 +139,17 @@ class Book:
         """Whether a folder of this name belongs to a workload, be it deleted."""
         return workload_id in self._workloads or workload_id in self._trash
 
-    async def add(self, record: Record) -> None:
+    async def add(self, record: Record, *acts: Act) -> None:
         """A new workload; it exists from when this returns."""
         now = self._clock()
-        await self._store.put(record, now, entries_of(None, record, now))
+        await self._store.put(record, now, entries_of(None, record, now), acted(acts, record.workload, now))
         self._names[record.workload.name] += 1
         if record.spec.key:
             self._by_key[record.spec.key] = record.workload.id
         self._show(record)
 
-    async def decide(self, workload_id: str, change: Change) -> Workload:
-        """Change a workload by a decision of ours, which holds only if it could be written down.
+    async def decide(self, workload_id: str, change: Change, *acts: Act) -> Workload:
+        """Change a workload by a decision, which holds only if it could be written down; `acts` tell whose it is.
 
         A `change` that finds nothing to do gives the record back.
 
@@ -155,9 +161,10 @@ class Book:
             before, record = self._replace(workload_id, change)
             if record is before:
                 return record.workload
-            held = entries_of(before, record, self._clock())
+            now = self._clock()
+            held, told = entries_of(before, record, now), acted(acts if record != before else (), record.workload, now)
             try:
-                await self._put(before, record, held)
+                await self._put(before, record, held, told)
             except RunaiError:
                 if self._live.get(workload_id) is record:
                     self._set(before)
@@ -199,11 +206,11 @@ class Book:
             self._set(record)
         return before, record
 
-    async def _put(self, before: Record, record: Record, held: list[Entry]) -> None:
+    async def _put(self, before: Record, record: Record, held: list[Entry], told: Iterable[AuditEntry] = ()) -> None:
         moved = record.workload.state != before.workload.state
         unwritten = self._unwritten.pop(record.workload.id, [])
         try:
-            await self._store.put(record, self._clock() if moved else None, [*unwritten, *held])
+            await self._store.put(record, self._clock() if moved else None, [*unwritten, *held], told)
         except RunaiError:
             self._keep(record.workload.id, unwritten)
             raise
@@ -227,17 +234,17 @@ class Book:
             if workload_id in self._live and before.get(workload_id) != activities.get(workload_id):
                 self._show(self._live[workload_id])
 
-    async def discard(self, workload_id: str) -> Record:
+    async def discard(self, workload_id: str, *acts: Act) -> Record:
         """Take a workload out of everybody's sight; `restore` brings it back. Its key is free again."""
         before = self.get(workload_id)
         workload = replace(before.workload, deleted=time.time())
         record = replace(before, workload=workload, spec=replace(before.spec, key=None))
-        await self._store.put(record)
+        await self._store.put(record, told=acted(acts, workload, self._clock()))
         if self._forget(before):
             self._trash[workload_id] = self._interner.interned(workload)
         return record
 
-    async def restore(self, workload_id: str) -> Workload:
+    async def restore(self, workload_id: str, *acts: Act) -> Workload:
         """Bring a deleted workload back.
 
         Raises:
@@ -246,20 +253,20 @@ class Book:
         self._discarded(workload_id)
         known = self._store.read(workload_id)
         record = replace(known, workload=replace(known.workload, deleted=None, restored=time.time()))
-        await self._store.put(record)
+        await self._store.put(record, told=acted(acts, record.workload, self._clock()))
         if self._trash.pop(workload_id, None) is not None:
             self._names[record.workload.name] += 1
             self._show(record)
             self._settle(record)
         return record.workload
 
-    async def remove(self, workload_id: str, clear: Callable[[], None]) -> None:
+    async def remove(self, workload_id: str, clear: Callable[[], None], *acts: Act) -> None:
         """Clear away what a workload has left, deleted or not, and forget it; what is cut short can be done again."""
         if workload_id not in self._workloads:
             self._discarded(workload_id)
         record = self._store.read(workload_id)
         await asyncio.to_thread(clear)
-        await self._store.remove(workload_id)
+        await self._store.remove(workload_id, acted(acts, record.workload, self._clock()))
         self._trash.pop(workload_id, None)
         self._forget(record)
 

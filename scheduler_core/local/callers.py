@@ -6,6 +6,7 @@ import grp
 import hashlib
 import socket
 import time
+from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -14,8 +15,20 @@ from tornado.httputil import HTTPServerRequest
 
 from scheduler_core.errors import NotAllowed
 from scheduler_core.local.accounts import Account, peer_of
+from scheduler_core.local.audit_log import Reader
+from scheduler_core.local.projects import ONE_PROJECT, Projects
 from scheduler_core.local.survival import user_name
-from scheduler_core.workload import EngineInfo, EngineState, Event, Resized, TaskStatus, Workload, WorkloadChanged
+from scheduler_core.roles import Granted, Roles, worded
+from scheduler_core.workload import (
+    EngineInfo,
+    EngineState,
+    Event,
+    Resized,
+    TaskStatus,
+    Workload,
+    WorkloadChanged,
+    WorkloadSpec,
+)
 
 Right: TypeAlias = Literal["see", "read", "decide", "administer"]
 """See it; read what it says; decide on it (stop, suspend, delete ...); change the engine itself."""
@@ -25,29 +38,45 @@ _ROOT = 0
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """Somebody who asks; `account` is null in a private engine, whose user alone can reach it."""
+    """Somebody who asks; `account` is null in a private engine, whose user alone can reach it.
+
+    `administrators` are the engine's, `projects` what is in force of projects, and people's roles in them.
+    """
 
     name: str
     account: Account | None = None
     is_administrator: bool = False
+    administrators: tuple[str, ...] = ()
+    projects: Callable[[], Projects] = lambda: ONE_PROJECT
 
     def owns(self, workload: Workload) -> bool:
         return self.account is None or self.account.uid == workload.owner_uid
 
-    def check(self, right: Right, workload: Workload) -> None:
-        """Refuse what is not theirs: people decide on their own work and administrators on all, and read their own.
+    def may(self, granted: Granted, workload: Workload) -> bool:
+        """Whether it is theirs, or a role in its project grants this; root may all, and could anyway."""
+        return self.owns(workload) or self._is_root() or self._roles(workload.queue).lets(self.name, granted)
 
-        What others' work says is read by root alone, who could anyway.
+    def check(self, right: Right, workload: Workload) -> None:
+        """Refuse what is not theirs, unless a role in its project grants it; the engine's administrators decide on all.
 
         Raises:
-            NotAllowed: it is not theirs.
+            NotAllowed: it is not theirs; the message names the roles that it takes, the hint who has them.
         """
-        if right == "see" or self.owns(workload) or self._is_root():
+        if right not in ("decide", "read") or self.may(right, workload):
             return
-        if right == "read":
-            raise NotAllowed(f"{workload.name} is {workload.owner}'s: what it says is theirs to read.")
-        if not self.is_administrator:
-            raise NotAllowed(f"{workload.name} is {workload.owner}'s.", "Ask them, or an administrator.")
+        if right == "decide" and self.is_administrator:
+            return
+        raise self._refusal(right, workload)
+
+    def _refusal(self, right: Literal["decide", "read"], workload: Workload) -> NotAllowed:
+        what = {"decide": "to decide on it", "read": "to read what it says"}[right]
+        named = self._roles(workload.queue).named(right)
+        deciding = self.administrators if right == "decide" else ()
+        others = ", ".join(dict.fromkeys([*named, *deciding, "root"]))
+        return NotAllowed(
+            f"{workload.name} is {workload.owner}'s: {what} takes {worded(right)} in project {workload.queue}.",
+            f"Ask {workload.owner}, or who may: {others}.",
+        )
 
     def check_administers(self) -> None:
         """Refuse whoever is no administrator.
@@ -56,7 +85,15 @@ class Caller(Struct, frozen=True, kw_only=True):
             NotAllowed: they are none.
         """
         if not self.is_administrator:
-            raise NotAllowed(f"{self.name} is no administrator of this engine.", "Ask one.")
+            others = ", ".join([*self.administrators, "root"])
+            raise NotAllowed(f"{self.name} is no administrator of this engine.", f"Ask one: {others}.")
+
+    def reader(self) -> Reader | None:
+        """What they may read of the audit log; null is all of it."""
+        if self.is_administrator:
+            return None
+        roles = self.projects().roles.items()
+        return Reader(self.name, tuple(project for project, held in roles if held.lets(self.name, "audit")))
 
     def key(self, key: str | None) -> str | None:
         """A submission's key, of which every user has their own."""
@@ -66,7 +103,7 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     def shown(self, workload: Workload) -> Workload:
         """A workload without its report where that is not theirs: a traceback has code in it, and values."""
-        hidden = workload.report is not None and not (self.owns(workload) or self._is_root())
+        hidden = workload.report is not None and not self.may("read", workload)
         return replace(workload, report=None) if hidden else workload
 
     def shown_resized(self, answer: Resized) -> Resized:
@@ -79,12 +116,18 @@ class Caller(Struct, frozen=True, kw_only=True):
 
     def shown_tasks(self, workload: Workload, tasks: tuple[TaskStatus, ...]) -> tuple[TaskStatus, ...]:
         """Its tasks, in the same way."""
-        theirs = self.owns(workload) or self._is_root()
-        return tasks if theirs else tuple(replace(task, report=None) for task in tasks)
+        return tasks if self.may("read", workload) else tuple(replace(task, report=None) for task in tasks)
+
+    def shown_specification(self, workload: Workload, spec: WorkloadSpec) -> WorkloadSpec:
+        """What was submitted, without its environment where that is not theirs: it may hold secrets."""
+        return spec if self.owns(workload) or self._is_root() else replace(spec, env={})
 
     def shown_info(self, info: EngineInfo) -> EngineInfo:
-        """The engine, with their own name as the user's."""
-        return info if self.account is None else replace(info, user=self.name)
+        """The engine, with their own name as the user's, and their roles."""
+        if self.account is None:
+            return info
+        roles = {project: held.of(self.name) for project, held in self.projects().roles.items()}
+        return replace(info, user=self.name, roles=roles, administers=self.is_administrator)
 
     def shown_event(self, event: Event) -> Event:
         """An event, in the same way."""
@@ -95,6 +138,9 @@ class Caller(Struct, frozen=True, kw_only=True):
         if isinstance(event, WorkloadChanged):
             return replace(event, workload=self.shown(event.workload))
         return event
+
+    def _roles(self, project: str) -> Roles:
+        return self.projects().roles_in(project)
 
     def _is_root(self) -> bool:
         return self.account is not None and self.account.uid == _ROOT
@@ -125,7 +171,8 @@ class OnlyUser:
 class Users:
     """The callers of a shared engine: members of `group` (null: everybody), of whom some are `administrators`."""
 
-    def __init__(self, administrators: tuple[str, ...], group: str | None) -> None:
+    def __init__(self, administrators: tuple[str, ...], group: str | None, projects: Callable[[], Projects]) -> None:
+        self._projects = projects
         self._administrators = administrators
         self._group = group
         self._known: dict[Account, tuple[float, Caller]] = {}
@@ -146,7 +193,13 @@ class Users:
             raise NotAllowed(
                 f"{name} is not in the group {self._group}, which this engine is for.", "Ask its administrator."
             )
-        return Caller(name=name, account=account, is_administrator=administers)
+        return Caller(
+            name=name,
+            account=account,
+            is_administrator=administers,
+            administrators=self._administrators,
+            projects=self._projects,
+        )
 
 
 def _peer(request: HTTPServerRequest) -> Account:

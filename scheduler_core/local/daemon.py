@@ -120,7 +120,8 @@ def _opened(place: Place, simulate: str | None) -> Service:
     """The engine with the devices it is to have: those named now, else those it had."""
     before = Settings.read(place.directory)
     if place.shared is not None:
-        before = replace(before, watchdog=place.shared.watchdog, prices=place.shared.prices)
+        told = place.shared
+        before = replace(before, watchdog=told.watchdog, prices=told.prices, audit_kept_days=told.audit_kept_days)
         simulate = place.shared.simulate
     service = Service(place.directory, before, place.shared)
     if simulate == before.simulate or (simulate is None and place.shared is None):

@@ -12,15 +12,17 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
+from msgspec import structs
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.netutil import Resolver
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import (
     EngineDefect,
     EngineUnavailable,
@@ -190,6 +192,10 @@ class LocalEngine:
 
     async def catalog(self) -> Catalog:
         return await self._ask("GET", "catalog", Catalog)
+
+    async def audit(self, query: AuditQuery = EVERYTHING) -> AuditPage:
+        asked = {name: value for name, value in structs.asdict(query).items() if value != getattr(EVERYTHING, name)}
+        return await self._ask("GET", f"audit?{urlencode(asked)}", AuditPage)
 
     async def simulate(self, devices: str | None) -> EngineInfo:
         before = await self._ask("POST", "simulate", EngineInfo, Simulate(devices=devices))

@@ -13,6 +13,7 @@ from typing import Any
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.accounts import Account
+from scheduler_core.local.acts import Act
 from scheduler_core.local.book import Book, Change
 from scheduler_core.local.identity import Process, processes_of, signal_task
 from scheduler_core.local.ladder import Ladder
@@ -153,10 +154,10 @@ class Runs:
         except OSError:
             _log.exception("%s was to be told: %s", task, text)
 
-    async def tell_to_go(self, workload_id: str, change: Change) -> Workload:
+    async def tell_to_go(self, workload_id: str, change: Change, *acts: Act) -> Workload:
         """Write down that a workload, or some of its tasks, are to go, and tell their processes."""
         try:
-            return await self._book.decide(workload_id, change)
+            return await self._book.decide(workload_id, change, *acts)
         finally:
             # Also where it could not be written down and yet stands, since a fact was noted on top of it meanwhile.
             if workload_id in self._book:
@@ -260,11 +261,12 @@ class Runs:
         record = self._book.get(task.workload)
         if record.then is not None:
             return
+        act = Act(action="stop", detail=reason)
         if record.spec.gang:
-            await self.tell_to_go(task.workload, lambda known: told_to_go(known, "stopped", reason, time.time()))
+            await self.tell_to_go(task.workload, lambda known: told_to_go(known, "stopped", reason, time.time()), act)
         else:
             only = [task.index]
-            await self.tell_to_go(task.workload, lambda known: some_told_to_go(known, only, "failed", reason))
+            await self.tell_to_go(task.workload, lambda known: some_told_to_go(known, only, "failed", reason), act)
 
     async def _record_end(self, task: TaskId, supervisor: Process) -> None:
         outcome = self.folder(task).exit()

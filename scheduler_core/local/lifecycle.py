@@ -11,7 +11,9 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from scheduler_core.audit import ENGINE, AuditAction
 from scheduler_core.errors import Conflict, InvalidRequest
+from scheduler_core.local.acts import Act, counted
 from scheduler_core.local.book import Book
 from scheduler_core.local.following import Runs
 from scheduler_core.local.identity import Process, this_process
@@ -108,27 +110,27 @@ class Lifecycle:
             for allocation in allocations.values():
                 await self.runs.refresh(allocation)
 
-    async def stop(self, workload_id: str) -> Workload:
+    async def stop(self, workload_id: str, user: str = ENGINE) -> Workload:
         """End a workload: at once while it holds nothing, else by SIGTERM, its grace period and SIGKILL."""
-        return await self.runs.tell_to_go(workload_id, _stopped)
+        return await self.runs.tell_to_go(workload_id, _stopped, Act(action="stop", user=user))
 
-    async def suspend(self, workload_id: str) -> Workload:
+    async def suspend(self, workload_id: str, user: str = ENGINE) -> Workload:
         """Free what a workload holds and keep it: at once while it waits, else as `stop` does.
 
         Raises:
             Conflict: it has ended, or was told to.
         """
-        return await self.runs.tell_to_go(workload_id, _suspended)
+        return await self.runs.tell_to_go(workload_id, _suspended, Act(action="suspend", user=user))
 
-    async def resume(self, workload_id: str) -> Workload:
+    async def resume(self, workload_id: str, user: str = ENGINE) -> Workload:
         """Let a workload that is suspended, or on its way there, wait for its devices again.
 
         Raises:
             Conflict: it has ended, or was told to.
         """
-        return await self._book.decide(workload_id, _resumed)
+        return await self._book.decide(workload_id, _resumed, Act(action="resume", user=user))
 
-    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+    async def scale(self, workload_id: str, scale: Scale, user: str = ENGINE) -> Resized:
         """Change how many tasks a workload has: at once where what runs of it goes on as it is.
 
         Raises:
@@ -144,13 +146,14 @@ class Lifecycle:
             obstacle = scaling_obstacle(unended(known), scale)
             return scaled(known, scale, time.time())
 
-        workload = await self.runs.tell_to_go(workload_id, change)
+        act = Act(action="scale", user=user, detail=counted(scale))
+        workload = await self.runs.tell_to_go(workload_id, change, act)
         return Resized(workload=workload, applied="next_start" if obstacle else "now", reason=obstacle)
 
-    async def evict(self, workload_id: str, tasks: frozenset[int], reason: str) -> None:
+    async def evict(self, workload_id: str, tasks: frozenset[int], reason: str, *acts: Act) -> None:
         """Take these tasks of a workload off their devices for others; they wait again."""
         if workload_id in self._book:
-            await self.runs.tell_to_go(workload_id, lambda known: _evicted(known, tasks, reason))
+            await self.runs.tell_to_go(workload_id, lambda known: _evicted(known, tasks, reason), *acts)
 
     async def tell(self, workload_id: str, then: Ending, reason: str) -> None:
         """Tell what runs of a workload to go, for this reason; it becomes `then` when it has gone."""
@@ -159,12 +162,16 @@ class Lifecycle:
             goes_on = known.then is None and any(known.alive())
             return told_to_go(known, then, reason, time.time()) if goes_on else known
 
-        await self.runs.tell_to_go(workload_id, told)
+        action: AuditAction = "suspend" if then == "suspended" else "stop"
+        await self.runs.tell_to_go(workload_id, told, Act(action=action, detail=reason))
 
     async def release(self, workload_id: str, reason: str) -> None:
         """Take the devices of what runs, from which its processes have gone, and let it go on without them."""
         before = self._book.get(workload_id)
-        await self._book.decide(workload_id, lambda known: released(known, reason) if known.then is None else known)
+        act = Act(action="release", detail=reason)
+        await self._book.decide(
+            workload_id, lambda known: released(known, reason) if known.then is None else known, act
+        )
         for task, known in before.alive():
             await self.runs.free(task, known.allocation)
 

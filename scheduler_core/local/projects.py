@@ -10,7 +10,11 @@
     quota = 2.5            # devices it deserves; "unlimited"; left out: none
     limit = 4              # devices it may never exceed; left out: unlimited
     weight = 2             # its part of what nobody's quota needs; left out: 1
-    users = ["ana", "ben"] # left out: everybody
+    users = ["ana", "ben"] # its researchers; left out: everybody
+
+    [projects.vision.roles] # those of a department hold in its projects, those of [roles] in all
+    viewer = ["carl"]
+    manager = ["dora"]
 
 Without the file there is one project that deserves everything.
 """
@@ -27,6 +31,7 @@ from msgspec import Meta, Struct
 from scheduler_core.errors import InvalidRequest, NotAllowed
 from scheduler_core.local.watched import WatchedFile
 from scheduler_core.model import GpuQuota, HostQuota, Queue
+from scheduler_core.roles import Roles, worded
 from scheduler_core.workload import DEFAULT_QUEUE
 from scheduler_core.written import WrittenToml
 
@@ -53,6 +58,7 @@ class _Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory_limit_gib: Amount | None = None
     preempt_min_runtime_s: Amount | None = None
     reclaim_min_runtime_s: Amount | None = None
+    roles: Roles = Roles()
 
     def queue(self, name: str, parent: str | None) -> Queue:
         cores, gib = self.cpu_limit, self.memory_limit_gib
@@ -78,15 +84,28 @@ class _Project(_Share, frozen=True, kw_only=True, forbid_unknown_fields=True):
     department: str | None = None
     users: tuple[str, ...] | None = None
 
+    @property
+    def own_roles(self) -> Roles:
+        """Its roles; its users are researchers."""
+        return Roles(researcher=self.users).within(self.roles)
+
 
 class Projects(Struct, frozen=True, kw_only=True):
     """The queues as the planner takes them, who may submit to each leaf (null: everybody), and the leaf that is taken
     where a submission names none.
+
+    `roles` are those that people have in each leaf; `written` is the file's content, as it stands there.
     """
 
     queues: tuple[Queue, ...]
     users: Mapping[str, tuple[str, ...] | None]
     default: str | None
+    roles: Mapping[str, Roles] = {}
+    written: Mapping[str, Any] = {}
+
+    def roles_in(self, project: str) -> Roles:
+        """The roles that people have in a project, be it there no more."""
+        return self.roles.get(project, Roles())
 
     @property
     def departments(self) -> dict[str, str | None]:
@@ -109,12 +128,18 @@ class Projects(Struct, frozen=True, kw_only=True):
         members = self.users[chosen]
         if members is not None and user not in members:
             own = ", ".join(sorted(leaf for leaf, users in self.users.items() if users is None or user in users))
-            raise NotAllowed(f"{user} is no member of project {chosen}.", f"Choose one of: {own or 'none'}.")
+            raise NotAllowed(
+                f"{user} may not submit to project {chosen}: that takes {worded('submit')} there.",
+                f"{', '.join(members) or 'Nobody'} may. Choose one of: {own or 'none'}.",
+            )
         return chosen
 
 
 ONE_PROJECT = Projects(
-    queues=(Queue(name=DEFAULT_QUEUE, gpu=GpuQuota(quota=None)),), users={DEFAULT_QUEUE: None}, default=DEFAULT_QUEUE
+    queues=(Queue(name=DEFAULT_QUEUE, gpu=GpuQuota(quota=None)),),
+    users={DEFAULT_QUEUE: None},
+    default=DEFAULT_QUEUE,
+    roles={DEFAULT_QUEUE: Roles()},
 )
 
 
@@ -146,8 +171,9 @@ class _Parser:
         self._content = self._written.content
 
     def projects(self) -> Projects:
-        for key in self._content.keys() - {"default_project", "departments", "projects"}:
-            raise self._bad([key], f"{key!r} is no setting; there are default_project, departments and projects")
+        for key in self._content.keys() - {"default_project", "departments", "projects", "roles"}:
+            what = f"{key!r} is no setting; there are default_project, departments, projects and roles"
+            raise self._bad([key], what)
         departments = dict(self._tables("departments", _Department))
         projects = dict(self._tables("projects", _Project))
         if not projects:
@@ -160,14 +186,27 @@ class _Parser:
         default = self._content.get("default_project")
         if default is not None and default not in list(projects):
             raise self._bad(["default_project"], f"there is no project {default!r}")
+        roles = {name: self._roles(project, departments) for name, project in projects.items()}
         return Projects(
             queues=(
                 *(department.queue(name, None) for name, department in departments.items()),
                 *(project.queue(name, project.department) for name, project in projects.items()),
             ),
-            users={name: project.users for name, project in projects.items()},
+            users={name: None if held.researcher is None else held.named("submit") for name, held in roles.items()},
             default=next(iter(projects)) if default is None and len(projects) == 1 else default,
+            roles=roles,
+            written=self._content,
         )
+
+    def _roles(self, project: _Project, departments: Mapping[str, _Department]) -> Roles:
+        """The roles in a project, with those in its department and everywhere."""
+        everywhere = self._content.get("roles", {})
+        if not isinstance(everywhere, dict):
+            raise self._bad(["roles"], "'roles' is a table: write [roles]")
+        wider = self._written.fields(["roles"], everywhere, Roles)
+        if project.department is not None:
+            wider = departments[project.department].roles.within(wider)
+        return project.own_roles.within(wider)
 
     def _tables(self, kind: str, of: type[T]) -> Iterator[tuple[str, T]]:
         tables: Any = self._content.get(kind, {})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.local.acts import Act, asked
 from scheduler_core.local.book import Book
 from scheduler_core.local.devices import Sample
 from scheduler_core.local.ladder import Ladder
@@ -38,27 +39,28 @@ class Resizing:
         self._projects = projects
         self._one_at_a_time = asyncio.Lock()
 
-    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+    async def resize(self, workload_id: str, request: TaskRequest, user: str) -> Resized:
         """Change what each task of a workload asks for.
 
         Raises:
             Conflict: it has ended, or was told to.
         """
         async with self._one_at_a_time:
-            return await self._resize(workload_id, request)
+            return await self._resize(workload_id, request, user)
 
-    async def _resize(self, workload_id: str, request: TaskRequest) -> Resized:
+    async def _resize(self, workload_id: str, request: TaskRequest, user: str) -> Resized:
         record, obstacle = unended(self._book.get(workload_id)), ""
+        act = Act(action="resize", user=user, detail=f"{asked(record.spec.request)} to {asked(request)}")
         if any(record.alive()) and request != record.spec.request:
-            obstacle = await self._change_now(record, request)
+            obstacle = await self._change_now(record, request, act)
             if not obstacle:
                 return Resized(workload=self._book.workload(workload_id), applied="now")
-        workload = await self._book.decide(workload_id, lambda known: asking_for(unended(known), request))
+        workload = await self._book.decide(workload_id, lambda known: asking_for(unended(known), request), act)
         if workload.next_request is None:
             return Resized(workload=workload, applied="now")
         return Resized(workload=workload, applied="next_start", reason=obstacle)
 
-    async def _change_now(self, record: Record, request: TaskRequest) -> str:
+    async def _change_now(self, record: Record, request: TaskRequest, act: Act) -> str:
         """Change the share of a running task; the reason why that is impossible now, or empty."""
         task = record.tasks[0]
         allocation = task.allocation
@@ -73,10 +75,10 @@ class Resizing:
             if not await self._has_room(record, device.id, machine, request):
                 return f"device {device.index} has no room for more now"
             memory_mib = {known.id: known.memory_mib for known in machine.physical if known.id == device.id}
-            return await self._grow(record, fresh, request, memory_mib)
+            return await self._grow(record, fresh, request, memory_mib, act)
         if _used_mib(record, task, machine.samples) > fresh.devices[0].most_mib:
             return "it uses more device memory than that"
-        return await self._change(record, fresh, request)
+        return await self._change(record, fresh, request, act)
 
     async def _has_room(self, record: Record, device: str, machine: Machine, request: TaskRequest) -> bool:
         """Whether the planner would start, on this very device and now, work that asks for the difference."""
@@ -89,19 +91,19 @@ class Resizing:
         return any(bind.task == _EXTRA for bind in made.binds)
 
     async def _grow(
-        self, record: Record, fresh: Allocation, request: TaskRequest, memory_mib: Mapping[str, int]
+        self, record: Record, fresh: Allocation, request: TaskRequest, memory_mib: Mapping[str, int], act: Act
     ) -> str:
         """Book more first: another engine of this host may have been faster."""
         obstacle = "another engine of this host was faster"
 
         async def change() -> None:
             nonlocal obstacle
-            obstacle = await self._change(record, fresh, request)
+            obstacle = await self._change(record, fresh, request, act)
 
         await self._lifecycle.booked(record.workload.id, {0: fresh}, memory_mib, change)
         return obstacle
 
-    async def _change(self, record: Record, fresh: Allocation, request: TaskRequest) -> str:
+    async def _change(self, record: Record, fresh: Allocation, request: TaskRequest, act: Act) -> str:
         """Let what holds the share follow, then write it down; undone where that fails."""
         task, before = TaskId(record.workload.id, 0), record.tasks[0]
         if not await asyncio.to_thread(self._ladder.change, str(task), fresh):
@@ -112,7 +114,7 @@ class Resizing:
             obstacle = "it has changed or ended meanwhile"
         else:
             try:
-                await self._book.decide(task.workload, lambda known: resized(known, request, fresh))
+                await self._book.decide(task.workload, lambda known: resized(known, request, fresh), act)
             except RunaiError as error:
                 obstacle = f"it could not be written down: {error.message}"
         if obstacle and before.allocation is not None:

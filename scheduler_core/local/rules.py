@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, RunaiError
+from scheduler_core.local.acts import Act
 from scheduler_core.local.book import Book
 from scheduler_core.local.departures import Departures
 from scheduler_core.local.devices import Sample
@@ -55,7 +56,7 @@ class Rules:
             self._note_use(record, samples, memory_mib, now)
             await self._see_to(record, samples, memory_mib, now)
 
-    async def snooze(self, workload_id: str) -> Workload:
+    async def snooze(self, workload_id: str, user: str) -> Workload:
         """Let what counts as idle begin anew, once until it is used again.
 
         Raises:
@@ -73,7 +74,7 @@ class Rules:
             fresh = replace(notice, at=now, since=now, snoozed=now, acts_at=now + allowed, message=told, stage=0)
             return replace_workload(known, notice=fresh)
 
-        return await self._book.decide(workload_id, put_off)
+        return await self._book.decide(workload_id, put_off, Act(action="snooze", user=user))
 
     def check(self, workload_id: str, tasks: int | None = None, request: TaskRequest | None = None) -> None:
         """Refuse what would not be allowed of a workload that is there.

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from msgspec import structs
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.local.acts import evictions
 from scheduler_core.local.book import Book
 from scheduler_core.local.forecast import forecast
 from scheduler_core.local.lifecycle import Lifecycle
@@ -111,13 +112,13 @@ class Scheduling:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return
         self.queues = _queue_status(made, {queue.name: queue.parent for queue in queues})
-        binds, evictions = by_workload(made.binds), by_workload(made.evictions)
+        binds, evicted = by_workload(made.binds), by_workload(made.evictions)
         for verdict in made.verdicts:
             if verdict.workload not in binds:
                 self._book.note_verdict(verdict)
         for workload in self._loans.keep_calls(binds.keys()):
             await self._say(workload, "")
-        await asyncio.gather(*(self._evict(workload, of_it) for workload, of_it in evictions.items()))
+        await asyncio.gather(*(self._evict(workload, of_it) for workload, of_it in evicted.items()))
         asked = {record.workload.id: record.spec.request for record in records}
         await asyncio.gather(*(self._start(name, of_it, asked[name], machine) for name, of_it in binds.items()))
         if made.binds and any(verdict.state == "pending" for verdict in made.verdicts):
@@ -125,10 +126,13 @@ class Scheduling:
             self.wake()
         self._applied()
 
-    async def _evict(self, workload_id: str, evictions: Mapping[int, Eviction]) -> None:
-        first = next(iter(evictions.values()))
+    async def _evict(self, workload_id: str, evicted: Mapping[int, Eviction]) -> None:
+        if workload_id not in self._book:
+            return
+        first = next(iter(evicted.values()))
+        acts = evictions(evicted, self._book.workload(workload_id).tasks, self._book.seen)
         try:
-            await self._lifecycle.evict(workload_id, frozenset(evictions), f"{first.action}: {first.reason}")
+            await self._lifecycle.evict(workload_id, frozenset(evicted), f"{first.action}: {first.reason}", *acts)
         except RunaiError:
             _log.exception("%s could not be evicted", workload_id)
 

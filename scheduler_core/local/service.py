@@ -19,10 +19,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.audit import AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.feed import Feed
 from scheduler_core.local.accounting import Accounting
 from scheduler_core.local.activity import Activities
+from scheduler_core.local.acts import Act, asked
+from scheduler_core.local.auditing import Auditing
 from scheduler_core.local.book import Book
 from scheduler_core.local.callers import Caller, Callers, OnlyUser
 from scheduler_core.local.devices import Sample, open_devices, parse_simulated
@@ -111,12 +114,14 @@ class Service:
         self._activities = Activities(self._book, self._meter, simulated)
         self._monitor = Monitor(self._devices, ledger, self._lifecycle, self._look, self._machine_changed)
         named = None if shared is None else shared.projects
-        self._projects = ProjectsFile(directory / FILE if named is None else Path(named))
+        self._projects_file = directory / FILE if named is None else Path(named)
+        self._projects = ProjectsFile(self._projects_file)
         ruled = None if shared is None else shared.policies
         path = directory / POLICIES_FILE if ruled is None else Path(ruled)
         self.policies = EnginePolicies(path, self._projects, self._monitor.machine)
         self.rules = Rules(self._book, self._lifecycle, self.policies)
         self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
+        self._auditing = Auditing(self._store, settings.audit_kept_days)
         self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
         self._scheduling = Scheduling(
             self._book,
@@ -130,7 +135,7 @@ class Service:
         self._resizing = Resizing(self._book, self._lifecycle, ladder, self._monitor.machine, self._projects)
         self._submitting: dict[str, asyncio.Future[Workload]] = {}
         self._is_shared = shared is not None
-        self.callers: Callers = OnlyUser() if shared is None else shared.callers()
+        self.callers: Callers = OnlyUser() if shared is None else shared.callers(lambda: self._projects.projects)
         self._user = user_name()
         self._found_at_start = (found_again, closed_to_users() if shared else "")
         self._shown_devices: tuple[Device, ...] = ()
@@ -142,12 +147,14 @@ class Service:
         await asyncio.to_thread(self._monitor.read)
         self._shown_devices = self.devices()
         await self._accounting.open()
+        await self._try(self._auditing.note(self._projects_file, self._projects.projects.written))
         self._runs.adopt()
         self._runs.spawn(self._monitor.run())
         self._runs.spawn(self._scheduling.run())
         self._runs.spawn(self._forget_old())
         self._runs.spawn(self._watch_projects())
         self._runs.spawn(self._accounting.run())
+        self._runs.spawn(self._auditing.run())
         self._scheduling.wake()
 
     def close(self) -> None:
@@ -193,7 +200,7 @@ class Service:
         record = new_record(spec, workload, caller.account)
         try:
             await asyncio.to_thread(folder.make, record, inputs)
-            await self._book.add(record)
+            await self._book.add(record, Act(action="submit", user=caller.name, detail=_submitted(spec)))
         except OSError as error:
             folder.give_back_inputs(inputs)
             raise explained(error, folder.path) from error
@@ -225,55 +232,58 @@ class Service:
     def get(self, workload_id: str) -> Workload:
         return self._book.workload(workload_id)
 
-    async def stop(self, workload_id: str) -> Workload:
-        workload = await self._lifecycle.stop(workload_id)
+    async def stop(self, workload_id: str, caller: Caller) -> Workload:
+        workload = await self._lifecycle.stop(workload_id, caller.name)
         self._scheduling.wake()
         return workload
 
-    async def suspend(self, workload_id: str) -> Workload:
-        workload = await self._lifecycle.suspend(workload_id)
+    async def suspend(self, workload_id: str, caller: Caller) -> Workload:
+        workload = await self._lifecycle.suspend(workload_id, caller.name)
         self._scheduling.wake()
         return workload
 
-    async def resume(self, workload_id: str) -> Workload:
+    async def resume(self, workload_id: str, caller: Caller) -> Workload:
         self.rules.check(workload_id)
-        workload = await self._lifecycle.resume(workload_id)
+        workload = await self._lifecycle.resume(workload_id, caller.name)
         self._scheduling.wake()
         return workload
 
-    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+    async def resize(self, workload_id: str, request: TaskRequest, caller: Caller) -> Resized:
         request = self.rules.checked_request(workload_id, request)
-        answer = await self._resizing.resize(workload_id, request)
+        answer = await self._resizing.resize(workload_id, request, caller.name)
         self._scheduling.wake()
         return answer
 
-    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+    async def scale(self, workload_id: str, scale: Scale, caller: Caller) -> Resized:
         self.rules.check(workload_id, tasks=scale.tasks)
-        answer = await self._lifecycle.scale(workload_id, scale)
+        answer = await self._lifecycle.scale(workload_id, scale, caller.name)
         self._scheduling.wake()
         return answer
 
-    async def delete(self, workload_id: str, purge: bool = False) -> None:
+    async def delete(self, workload_id: str, purge: bool, caller: Caller) -> None:
         if purge and any(workload.id == workload_id for workload in self._book.trash()):
-            await self._purge(workload_id)
+            await self._purge(workload_id, Act(action="purge", user=caller.name))
             return
         workload = self.get(workload_id)
         if not workload.has_ended:
             raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
-        await (self._purge(workload_id) if purge else self._discard(workload_id))
+        if purge:
+            await self._purge(workload_id, Act(action="purge", user=caller.name))
+        else:
+            await self._discard(workload_id, Act(action="delete", user=caller.name))
 
-    async def _discard(self, workload_id: str) -> None:
+    async def _discard(self, workload_id: str, act: Act) -> None:
         # The copy beside the files as well: should the store be lost, what is deleted stays so, and its key free.
-        self._runs.keep(await self._book.discard(workload_id))
+        self._runs.keep(await self._book.discard(workload_id, act))
 
-    async def _purge(self, workload_id: str) -> None:
-        await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove)
+    async def _purge(self, workload_id: str, act: Act) -> None:
+        await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove, act)
 
     def deleted(self) -> tuple[Workload, ...]:
         return self._book.trash()
 
-    async def restore(self, workload_id: str) -> Workload:
-        workload = await self._book.restore(workload_id)
+    async def restore(self, workload_id: str, caller: Caller) -> Workload:
+        workload = await self._book.restore(workload_id, Act(action="restore", user=caller.name))
         self._runs.keep(self._book.get(workload_id))
         return workload
 
@@ -307,6 +317,9 @@ class Service:
 
     async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep) -> Usage:
         return await self._accounting.usage(by, since, until, step)
+
+    async def audit(self, query: AuditQuery, caller: Caller) -> AuditPage:
+        return await self._auditing.audit(query, caller.reader())
 
     def results(self, workload_id: str, index: int) -> Path:
         return self._runs.folder(self._task(workload_id, index)).results
@@ -374,6 +387,7 @@ class Service:
                 self._scheduling.wake()
             if projects:
                 await self._try(self._accounting.note_projects())
+            await self._try(self._auditing.note(self._projects_file, self._projects.projects.written))
 
     def _problems(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._projects.problem, self.policies.file.problem)))
@@ -383,10 +397,10 @@ class Service:
         while True:
             for workload in self.list():
                 if _is_old(workload) and workload.id in self._book:
-                    await self._try(self._discard(workload.id))
+                    await self._try(self._discard(workload.id, Act(action="delete", detail="it ended long ago")))
             for workload in self.deleted():
                 if workload.deleted is not None and workload.deleted + KEPT_DELETED_S < time.time():
-                    await self._try(self._purge(workload.id))
+                    await self._try(self._purge(workload.id, Act(action="purge", detail="it was deleted long ago")))
             await asyncio.sleep(_FORGET_INTERVAL_S)
 
     async def _try(self, clearing: Awaitable[None]) -> None:
@@ -504,6 +518,10 @@ def _is_old(workload: Workload) -> bool:
     kept_s = _KEPT_S if workload.delete_after_s is None else workload.delete_after_s
     since = workload.ended if workload.restored is None else workload.restored
     return since is not None and since + kept_s < time.time()
+
+
+def _submitted(spec: WorkloadSpec) -> str:
+    return f"{spec.kind}, {asked(spec.request)}" + (f", {spec.tasks} tasks" if spec.tasks > 1 else "")
 
 
 def _check(spec: WorkloadSpec) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,6 +14,9 @@ from scheduler_core.errors import EngineUnavailable
 
 _FILE = "settings.json"
 _IDENTITY_FILE = "engine-id"
+
+
+KeptDays: TypeAlias = Annotated[int, Meta(ge=1, le=36_525)]
 
 
 class WatchdogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,11 +35,13 @@ class WatchdogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`simulate` describes simulated devices such as `2xA100-80GB`; null takes the machine's own.
 
-    Of a task's output that has grown beyond `output_mib` the first half goes. `prices` are shown in reports.
+    The audit log has the last `audit_kept_days`. Of a task's output that has grown beyond `output_mib` the first half
+    goes. `prices` are shown in reports.
     """
 
     simulate: str | None = None
     watchdog: WatchdogSettings = WatchdogSettings()
+    audit_kept_days: KeptDays = 1096
     output_mib: Annotated[int, Meta(ge=4)] = 256
     prices: Prices | None = None
 

@@ -6,6 +6,7 @@ projects = "/etc/jupyter-runai/projects.toml"
 policies = "/etc/jupyter-runai/policies.yaml"
 administrators = ["ana"]                    # beside root
 group = "gpu"                               # who may use it; left out: everybody
+audit_kept_days = 1096                      # how long it is known who did what; left out: so many days
 
 [watchdog]
 allowance_mib = 500
@@ -20,7 +21,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +32,8 @@ from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.local.callers import Users
 from scheduler_core.local.devices import parse_simulated
 from scheduler_core.local.paths import SHARED_DIRECTORY_VARIABLE, is_roots_alone, shared_directory
-from scheduler_core.local.settings import WatchdogSettings
+from scheduler_core.local.projects import Projects
+from scheduler_core.local.settings import KeptDays, WatchdogSettings
 from scheduler_core.local.sharing import HOOKS
 from scheduler_core.local.survival import user_name
 from scheduler_core.written import WrittenToml
@@ -58,10 +60,11 @@ class SharedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     administrators: tuple[str, ...] = ()
     group: str | None = None
     watchdog: WatchdogSettings = WatchdogSettings()
+    audit_kept_days: KeptDays = 1096
     prices: Prices | None = None
 
-    def callers(self) -> Users:
-        return Users(self.administrators, self.group)
+    def callers(self, projects: Callable[[], Projects]) -> Users:
+        return Users(self.administrators, self.group, projects)
 
     def make_folders(self) -> tuple[Path, Path]:
         """Make and open the engine's folder and that of its socket, as far as others need to pass.

@@ -22,8 +22,9 @@ import msgspec
 from msgspec import Struct
 
 from scheduler_core.accounting.holding import Entry
+from scheduler_core.audit import AuditEntry
 from scheduler_core.errors import EngineUnavailable, NotFound, StorageFull
-from scheduler_core.local import usage_log, usage_sums
+from scheduler_core.local import audit_log, usage_log, usage_sums
 from scheduler_core.local.records import Record, decode_record
 from scheduler_core.workload import Measurement
 
@@ -49,6 +50,7 @@ _MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     """,
     usage_log.SCHEMA + usage_sums.SCHEMA,
+    audit_log.SCHEMA,
 )
 """Each brings a store one version on; a store's version is how many it has seen."""
 
@@ -69,11 +71,13 @@ class _Put(Struct):
     record: Record
     transition_at: float | None
     held: Iterable[Entry]
+    told: Iterable[AuditEntry]
     done: Future[None]
 
 
 class _Remove(Struct):
     workload_id: str
+    told: Iterable[AuditEntry]
     done: Future[None]
 
 
@@ -132,20 +136,26 @@ class Store:
                 self._insert(record)
         self._unrestored.unlink(missing_ok=True)
 
-    async def put(self, record: Record, transition_at: float | None = None, held: Iterable[Entry] = ()) -> None:
+    async def put(
+        self,
+        record: Record,
+        transition_at: float | None = None,
+        held: Iterable[Entry] = (),
+        told: Iterable[AuditEntry] = (),
+    ) -> None:
         """Insert or replace a record; `transition_at` also notes its state as a transition at that time.
 
-        `held` says what it holds from now on, where that is something else than before.
+        `held` says what it holds from now on, where that is something else than before, `told` who has decided so.
 
         Raises:
             StorageFull: no space left; nothing was changed.
         """
-        write = _Put(record, transition_at, held, Future())
+        write = _Put(record, transition_at, held, told, Future())
         self._writes.put(write)
         await asyncio.wrap_future(write.done)
 
-    async def remove(self, workload_id: str) -> None:
-        write = _Remove(workload_id, Future())
+    async def remove(self, workload_id: str, told: Iterable[AuditEntry] = ()) -> None:
+        write = _Remove(workload_id, told, Future())
         self._writes.put(write)
         await asyncio.wrap_future(write.done)
 
@@ -258,6 +268,7 @@ class Store:
             self._connection.execute("DELETE FROM measurements WHERE workload = ?", (write.workload_id,))
             self._connection.execute("DELETE FROM workloads WHERE id = ?", (write.workload_id,))
             self._connection.execute("DELETE FROM transitions WHERE workload = ?", (write.workload_id,))
+            audit_log.append(self._connection, write.told)
             return
         workload = write.record.workload
         self._insert(write.record)
@@ -267,6 +278,7 @@ class Store:
                 (workload.id, write.transition_at, workload.state),
             )
         usage_log.append(self._connection, write.held)
+        audit_log.append(self._connection, write.told)
 
     def _measure(self, write: _Measure) -> None:
         marks = ", ".join("?" * (len(_MEASURED) + 2))
@@ -321,9 +333,9 @@ def _sound(path: Path) -> sqlite3.Connection | None:
 
 
 def _checked(connection: sqlite3.Connection) -> list[str]:
-    """The tables without which there is no engine; those of the accounts of years would take many seconds."""
+    """The tables without which there is no engine; those of years would take many seconds."""
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    return [name for (name,) in tables if name not in usage_sums.TABLES]
+    return [name for (name,) in tables if name not in (*usage_sums.TABLES, *audit_log.TABLES)]
 
 
 def _unrestored(path: Path) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
+from scheduler_core.audit import ENGINE
 from scheduler_core.workload import Notice, Workload
 from tests.helpers import spec, until
 from tests.kernels.conftest import offer
@@ -72,3 +73,5 @@ async def test_an_idle_kernel_is_warned_snoozed_warned_and_released_once_its_pro
     assert released.allocation is not None and released.allocation.devices == ()
     assert client.preview(spec(gpu=2)).state == "placed"
     assert (int(await kernel.value(PID)), await kernel.value("kept + 1")) == (pid, "42")
+    done = {(entry.action, entry.user) for entry in client.audit()}
+    assert {("snooze", workload.owner), ("release", ENGINE)} <= done

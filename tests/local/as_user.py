@@ -1,4 +1,4 @@
-"""One request to the engine by whoever runs this: `[method, arguments]` on standard input, the answer on output."""
+"""Requests to the engine by whoever runs this: each `[method, arguments]` on standard input, the answers on output."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from scheduler_core.audit import AuditQuery
 from scheduler_core.errors import RunaiError
 from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest
@@ -33,18 +34,21 @@ async def answer(engine: LocalEngine, method: str, arguments: list[Any]) -> Any:
     if method in ("submit", "preview"):
         arguments[0] = msgspec.convert(arguments[0], WorkloadSpec)
         arguments[1:] = map(Path, arguments[1:])
+    if method == "audit":
+        arguments = [msgspec.convert(asked, AuditQuery) for asked in arguments]
     if method == "resize":
         arguments[1] = msgspec.convert(arguments[1], TaskRequest)
     return await getattr(engine, method)(*arguments)
 
 
 async def main() -> None:
-    method, arguments = msgspec.json.decode(sys.stdin.buffer.read())
     engine = LocalEngine()
-    try:
-        told = {"answer": await answer(engine, method, arguments)}
-    except RunaiError as error:
-        told = {"error": error.record()}
+    told = []
+    for method, arguments in msgspec.json.decode(sys.stdin.buffer.read()):
+        try:
+            told.append({"answer": await answer(engine, method, arguments)})
+        except RunaiError as error:
+            told.append({"error": error.record()})
     sys.stdout.buffer.write(msgspec.json.encode(told, enc_hook=str))
 
 

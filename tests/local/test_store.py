@@ -84,7 +84,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simu
     with closing(sqlite3.connect(path)) as store, store:
         store.executescript(
             "DROP TABLE holdings; DROP TABLE deserved; DROP TABLE measured; DROP TABLE subjects; DROP TABLE places;"
-            "DROP TABLE usage; DROP TABLE summed;"
+            "DROP TABLE usage; DROP TABLE summed; DROP TABLE audit; DROP TABLE configured;"
             "DROP TABLE measurements; DROP INDEX transitions_by_workload; PRAGMA user_version = 1;"
             "INSERT INTO transitions(workload, at, state) VALUES ('gone', 0, 'failed');"
         )
@@ -92,7 +92,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simu
     assert [known.id for known in again.list()] == [workload.id]
     again.delete(workload.id, purge=True)
     with closing(sqlite3.connect(path)) as store:
-        assert store.execute("PRAGMA user_version").fetchone() == (4,)
+        assert store.execute("PRAGMA user_version").fetchone() == (5,)
         assert store.execute("SELECT count(*) FROM transitions").fetchone() == (0,)
     again.close()
 

@@ -58,13 +58,18 @@ class User:
 
     def ask(self, kind: type[T], method: str, *arguments: Any) -> T:
         """What the engine answers this user to a method of the port, raised where that is an error."""
-        agent = Path(self._path.split(":")[0]) / "tests" / "local" / _AGENT.name
-        done = self.run(str(agent), stdin=msgspec.json.encode([method, arguments], enc_hook=str))
-        assert done.returncode == 0, done.stderr.decode()
-        told = msgspec.json.decode(done.stdout, type=Answer)
+        (told,) = self.ask_all((method, *arguments))
         if told.error is not None:
             raise error_from_record(told.error)
         return msgspec.json.decode(told.answer, type=kind)
+
+    def ask_all(self, *asked: tuple[Any, ...]) -> list[Answer]:
+        """What the engine answers to several methods, each with its arguments, one after the other."""
+        agent = Path(self._path.split(":")[0]) / "tests" / "local" / _AGENT.name
+        calls = [(method, arguments) for method, *arguments in asked]
+        done = self.run(str(agent), stdin=msgspec.json.encode(calls, enc_hook=str))
+        assert done.returncode == 0, done.stderr.decode()
+        return msgspec.json.decode(done.stdout, type=list[Answer])
 
     def spec(self, code: str = "print('hello')", **fields: Any) -> WorkloadSpec:
         """A workload that runs this code in this user's Python."""

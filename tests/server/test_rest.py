@@ -65,6 +65,22 @@ async def test_a_workload_is_suspended_and_resumed(jp_fetch: Any, simulated: obj
         assert json.loads(answer.body)["state"] == state
 
 
+async def test_who_did_what_is_answered_in_pages(jp_fetch: Any, simulated: object) -> None:
+    engine = AsyncClient().engine
+    waiting = await engine.submit(spec(gpu=5))
+    for verb in ("suspend", "resume", "stop"):
+        await jp_fetch(BASE, "workloads", waiting.id, verb, method="POST", body="")
+    asked: dict[str, Any] = {"workload": waiting.id, "limit": 3, "newest_first": "true"}
+    first = await get(jp_fetch, "audit", **asked)
+    rest = await get(jp_fetch, "audit", **asked, after=first["next"])
+    assert [entry["action"] for entry in first["entries"]] == ["stop", "resume", "suspend"]
+    assert ([entry["action"] for entry in rest["entries"]], rest["next"]) == (["submit"], None)
+    assert {entry["user"] for entry in first["entries"]} == {waiting.owner}
+    for wrong in ({"limit": 0}, {"action": "dance"}, {"after": "x"}):
+        with pytest.raises(HTTPClientError, match="400"):
+            await get(jp_fetch, "audit", **wrong)
+
+
 async def test_a_workload_is_resized(jp_fetch: Any, simulated: object) -> None:
     workload = await AsyncClient().engine.submit(spec(gpu=2, priority=25))
     answer = await jp_fetch(BASE, "workloads", workload.id, "resize", method="POST", body='{"gpu": "0.5"}')

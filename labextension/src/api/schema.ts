@@ -164,6 +164,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/audit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Who did what and when, as far as the server's user may read it; `next` asks for what follows as `after`.
+         * @description Asks the authoriser for `read` on `runai:audit`.
+         */
+        readonly get: operations["audit"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/workloads": {
         readonly parameters: {
             readonly query?: never;
@@ -710,7 +730,8 @@ export interface components {
          *
          *     `user` is who asks: the engine's only user, or one of those who share it (`shared`). `notice` is a sentence for
          *     people (no GPU here, a device that is lost); `survives` lists the restarts that running workloads outlive on this
-         *     machine.
+         *     machine. Of a shared engine `roles` are those of who asks in each project, and `administers` says whether they
+         *     are one of its administrators.
          */
         readonly EngineInfo: {
             /** @enum {unknown} */
@@ -725,6 +746,12 @@ export interface components {
             readonly survives: readonly string[];
             /** @default false */
             readonly shared: boolean;
+            /** @default {} */
+            readonly roles: {
+                readonly [key: string]: readonly ("administrator" | "manager" | "researcher" | "viewer")[];
+            };
+            /** @default false */
+            readonly administers: boolean;
         };
         /**
          * Device
@@ -1302,6 +1329,49 @@ export interface components {
             readonly folder: string | null;
         };
         /**
+         * AuditPage
+         * @description Entries in their order; `next` goes on behind the last as `after`, null where there are no more.
+         */
+        readonly AuditPage: {
+            readonly entries: readonly components["schemas"]["AuditEntry"][];
+            /** @default null */
+            readonly next: string | null;
+        };
+        /**
+         * AuditEntry
+         * @description One thing that was done, as it stands for as long as it is kept.
+         *
+         *     `seq` numbers the entries of a log, `at` is in seconds since the epoch. `user` is who asked, `(engine)` where nobody
+         *     did, and for `configure` the owner of the file. `workload` (an id), `name`, `owner` and `project` are what it was
+         *     done to, as that was at the time; those that begin with `for_` say for whose sake a workload was evicted. What does
+         *     not apply is empty.
+         */
+        readonly AuditEntry: {
+            readonly seq: number;
+            readonly at: number;
+            readonly user: string;
+            /** @enum {unknown} */
+            readonly action: "configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "snooze" | "stop" | "submit" | "suspend";
+            /** @default  */
+            readonly workload: string;
+            /** @default  */
+            readonly name: string;
+            /** @default  */
+            readonly owner: string;
+            /** @default  */
+            readonly project: string;
+            /** @default  */
+            readonly for_workload: string;
+            /** @default  */
+            readonly for_name: string;
+            /** @default  */
+            readonly for_owner: string;
+            /** @default  */
+            readonly for_project: string;
+            /** @default  */
+            readonly detail: string;
+        };
+        /**
          * WorkloadList
          * @description All workloads, oldest first.
          */
@@ -1809,6 +1879,99 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Catalog"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly audit: {
+        readonly parameters: {
+            readonly query?: {
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly since?: number;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly until?: number | null;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly user?: string | null;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly workload?: string | null;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly project?: string | null;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly action?: ("configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "snooze" | "stop" | "submit" | "suspend") | null;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly newest_first?: boolean;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly limit?: number;
+                /**
+                 * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
+                 *
+                 *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
+                 *     answered at once, those behind the mark `after` that an earlier page ended with.
+                 */
+                readonly after?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AuditPage"];
                 };
             };
             /** @description A refusal. */

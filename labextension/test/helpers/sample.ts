@@ -114,6 +114,8 @@ export function info(changes: Partial<IEngineInfo> = {}): IEngineInfo {
     simulated: null,
     notice: '',
     survives: [],
+    roles: {},
+    administers: false,
     ...changes
   };
 }

@@ -17,7 +17,10 @@ ENGINE: Resource = "runai:engine"
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A method of a path, the verb that answers it, and what an authoriser is asked: may they read or write this?"""
+    """A method of a path, the verb that answers it, and what an authoriser is asked: may they read or write this?
+
+    `media` is the type of what it answers.
+    """
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -25,6 +28,7 @@ class Route(Struct, frozen=True, kw_only=True):
     resource: Resource
     action: Literal["read", "write"]
     status: int = 200
+    media: str = "application/json"
 
     @property
     def name(self) -> str:
@@ -40,6 +44,10 @@ def _look(path: str, verb: Callable[..., Awaitable[Any]], resource: Resource = W
     return Route(method="GET", path=path, verb=verb, resource=resource, action="read")
 
 
+def _text(path: str, verb: Callable[..., Awaitable[Any]], media: str) -> Route:
+    return Route(method="GET", path=path, verb=verb, resource=WORKLOADS, action="read", media=media)
+
+
 def _change(path: str, verb: Callable[..., Awaitable[Any]], resource: Resource = WORKLOADS, status: int = 200) -> Route:
     return Route(method="POST", path=path, verb=verb, resource=resource, action="write", status=status)
 
@@ -51,6 +59,8 @@ ROUTES: tuple[Route, ...] = (
     _look("devices", verbs.devices, DEVICES),
     _look("queues", verbs.queues, QUEUES),
     _look("usage", verbs.usage),
+    _text("report.csv", verbs.report_csv, "text/csv"),
+    _text("report.html", verbs.report_html, "text/html"),
     _look("workloads", verbs.workloads),
     _change("workloads", verbs.submit, status=201),
     Route(method="POST", path="preview", verb=verbs.preview, resource=WORKLOADS, action="read"),
@@ -67,7 +77,7 @@ ROUTES: tuple[Route, ...] = (
     _look(f"{_ONE}/tasks", verbs.tasks),
     _look(f"{_ONE}/measurements", verbs.measurements),
     _look(f"{_ONE}/results", verbs.results),
-    _look(f"{_ONE}/logs", verbs.logs),
+    _text(f"{_ONE}/logs", verbs.logs, "text/plain"),
     _look("submission-schema.json", verbs.submission_schema),
     _look("openapi.json", verbs.interface, ENGINE),
 )

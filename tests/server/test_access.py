@@ -72,7 +72,7 @@ async def refusal(jp_fetch: Any, route: Route, **options: Any) -> dict[str, Any]
 
 
 def test_every_route_is_tried() -> None:
-    assert len(ROUTES) == 24
+    assert len(ROUTES) == 26
     assert {route.action for route in ROUTES if route.method != "GET" and route.path != "preview"} == {"write"}
 
 

@@ -1,3 +1,4 @@
+import { analyticsPlugin } from './plugins/analytics';
 import { commandsPlugin } from './plugins/commands';
 import { detailsPlugin } from './plugins/details';
 import { logPlugin } from './plugins/log';
@@ -15,6 +16,7 @@ export default [
   logPlugin,
   detailsPlugin,
   tablePlugin,
+  analyticsPlugin,
   submitPlugin,
   statusPlugin,
   commandsPlugin

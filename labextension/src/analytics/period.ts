@@ -51,14 +51,6 @@ export function stepOf(seconds: number): Step {
   return seconds <= BY_HOURS ? 'hour' : 'day';
 }
 
-/** A day as its field has it: "2026-11-01". */
-export function dayOf(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return [date.getFullYear(), date.getMonth() + 1, date.getDate()]
-    .map(part => String(part).padStart(2, '0'))
-    .join('-');
-}
-
 function midnight(seconds: number, days: number): number {
   const date = new Date(seconds * 1000);
   date.setDate(date.getDate() + days);

@@ -3,8 +3,8 @@ import type { JSX } from 'react';
 
 import { GROUPS, PERIODS } from '../../analytics/choice';
 import type { Group, IChoice, Period } from '../../analytics/choice';
-import { dayOf } from '../../analytics/period';
 import type { ISpan } from '../../analytics/period';
+import { formatDay } from '../../format/time';
 import type { IRequests } from '../../tokens';
 
 /** What the toolbar shows and does. */
@@ -80,7 +80,7 @@ function Days(props: IAnalyticsToolbarProps): JSX.Element {
       <input
         type="date"
         value={choice[name]}
-        max={dayOf(now)}
+        max={formatDay(now)}
         aria-invalid={span === null}
         onChange={({ currentTarget }) => {
           choose({ ...choice, [name]: currentTarget.value });
@@ -124,7 +124,7 @@ function Downloads(props: IAnalyticsToolbarProps): JSX.Element | null {
 
 /** A custom period begins as the days that were shown before. */
 function withPeriod(choice: IChoice, period: Period, now: number): IChoice {
-  const today = dayOf(now);
+  const today = formatDay(now);
   return {
     ...choice,
     period,

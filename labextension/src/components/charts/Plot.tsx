@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'react';
 import type { JSX } from 'react';
 import UPlot from 'uplot';
 
-import { formatClock, formatDate } from '../../format/time';
+import { formatClock, formatDay } from '../../format/time';
 
 /** How high a plot is, in pixels. */
 const HEIGHT = 150;
@@ -11,11 +11,14 @@ const HEIGHT = 150;
 const STEPS = [
   ...[1, 2, 5, 10, 30],
   ...[1, 2, 5, 10, 30].map(minutes => minutes * 60),
-  ...[1, 2, 6, 24, 48, 168, 720].map(hours => hours * 3600)
+  ...[1, 2, 6, 24, 48, 72, 168, 336, 720].map(hours => hours * 3600)
 ];
 
-/** How much room a mark of time needs, in pixels. */
+/** How much room a mark of time needs, and one of a day, in pixels. */
 const MARK_WIDTH = 110;
+const DAY_WIDTH = 75;
+
+const DAY_S = 86_400;
 
 /** How a line is drawn. */
 export interface ILook {
@@ -112,10 +115,12 @@ function options(
       {
         ...axis,
         incrs: STEPS,
-        space: MARK_WIDTH,
+        size: 30,
+        space: (_, __, first, last) =>
+          last - first > 3 * DAY_S ? DAY_WIDTH : MARK_WIDTH,
         values: (_, marks, __, ___, step) =>
           marks.map(mark =>
-            step < 86_400 ? formatClock(mark * 1000) : formatDate(mark)
+            step < DAY_S ? formatClock(mark * 1000) : formatDay(mark)
           )
       },
       { ...axis, size: 64, values: (_, marks) => marks.map(format) }

@@ -7,6 +7,7 @@ from datetime import datetime
 
 _AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[hdw])")
 _SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
+WEEK_S = _SECONDS["w"]
 EXAMPLES = "7d, 2026-11-01 or 2026-11-01T09:30"
 
 

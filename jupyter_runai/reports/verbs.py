@@ -7,13 +7,11 @@ from pathlib import Path
 
 from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
+from jupyter_runai.reports.steps import steps_of
 from jupyter_runai.reports.table import UsageTable
 from jupyter_runai.reports.text import text
-from scheduler_core.accounting.usage import Usage, UsageStep
+from scheduler_core.accounting.usage import Usage
 from scheduler_core.errors import InvalidRequest
-
-_DAY_S = 86400.0
-_BY_HOURS_S = 4 * _DAY_S
 
 
 def usage(client: Client, options: Namespace) -> Answer:
@@ -54,7 +52,5 @@ def _content(client: Client, found: UsageTable, kind: str) -> bytes:
 
 
 def _over_time(client: Client, usage: Usage) -> Usage:
-    """The same by steps of which a page can show one beside the other."""
-    step: UsageStep = "hour" if usage.until - usage.since <= _BY_HOURS_S else "day"
-    begin = max(usage.since, min((row.at for row in usage.rows), default=usage.since))
+    begin, step = steps_of(usage)
     return client.usage(usage.by, begin, usage.until, step)

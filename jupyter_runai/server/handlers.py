@@ -55,12 +55,12 @@ class Handler(APIHandler):
         except msgspec.ValidationError as error:
             raise InvalidRequest(f"The request is not valid: {error}.") from None
 
-    async def send(self, text: TextStream) -> None:
+    async def send(self, text: TextStream, media: str) -> None:
         """Send text as it comes, no faster than it is taken."""
         async with aclosing(text.pieces) as pieces:
             # What cannot be read is refused before anything is sent.
             piece = await anext(pieces, b"")
-            kind = "text/plain; charset=utf-8"
+            kind = f"{media}; charset=utf-8"
             self.set_header("Content-Type", kind)
             if text.saved_as is not None:
                 self.set_header("Content-Disposition", f'attachment; filename="{text.saved_as}"')
@@ -141,7 +141,7 @@ def _method(route: Route) -> Any:
             arguments["query"] = handler.query(types["query"])
         answer = await route.verb(handler.context, *path, **arguments)
         if isinstance(answer, TextStream):
-            await handler.send(answer)
+            await handler.send(answer, route.media)
             return
         handler.set_status(route.status)
         await handler.finish(None if answer is None else msgspec.json.encode(answer))

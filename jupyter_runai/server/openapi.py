@@ -123,9 +123,9 @@ def _answer(route: Route, schemas: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     kind = route.signature["return"]
     answer: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
     if kind is TextStream:
-        answer["content"] = {"text/plain": {"schema": {"type": "string"}}}
+        answer["content"] = {route.media: {"schema": {"type": "string"}}}
     elif kind is not type(None):
-        answer["content"] = {"application/json": {"schema": schemas.get(kind, {"type": "object"})}}
+        answer["content"] = {route.media: {"schema": schemas.get(kind, {"type": "object"})}}
     return answer
 
 

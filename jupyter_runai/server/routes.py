@@ -18,7 +18,10 @@ ENGINE: Resource = "runai:engine"
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A method of a path, the verb that answers it, and what an authoriser is asked: may they read or write this?"""
+    """A method of a path, the verb that answers it, and what an authoriser is asked: may they read or write this?
+
+    `media` is the type of what it answers.
+    """
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -26,6 +29,7 @@ class Route(Struct, frozen=True, kw_only=True):
     resource: Resource
     action: Literal["read", "write"]
     status: int = 200
+    media: str = "application/json"
 
     @property
     def name(self) -> str:
@@ -39,6 +43,10 @@ class Route(Struct, frozen=True, kw_only=True):
 
 def _look(path: str, verb: Callable[..., Awaitable[Any]], resource: Resource = WORKLOADS) -> Route:
     return Route(method="GET", path=path, verb=verb, resource=resource, action="read")
+
+
+def _text(path: str, verb: Callable[..., Awaitable[Any]], media: str) -> Route:
+    return Route(method="GET", path=path, verb=verb, resource=WORKLOADS, action="read", media=media)
 
 
 def _change(path: str, verb: Callable[..., Awaitable[Any]], resource: Resource = WORKLOADS, status: int = 200) -> Route:
@@ -57,6 +65,8 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="policy/check", verb=verbs.check_policies, resource=QUEUES, action="read"),
     _look("catalog", verbs.catalog),
     _look("audit", verbs.audit, AUDIT),
+    _text("report.csv", verbs.report_csv, "text/csv"),
+    _text("report.html", verbs.report_html, "text/html"),
     _look("workloads", verbs.workloads),
     _change("workloads", verbs.submit, status=201),
     Route(method="POST", path="preview", verb=verbs.preview, resource=WORKLOADS, action="read"),
@@ -74,7 +84,7 @@ ROUTES: tuple[Route, ...] = (
     _look(f"{_ONE}/tasks", verbs.tasks),
     _look(f"{_ONE}/measurements", verbs.measurements),
     _look(f"{_ONE}/results", verbs.results),
-    _look(f"{_ONE}/logs", verbs.logs),
+    _text(f"{_ONE}/logs", verbs.logs, "text/plain"),
     _look("leases", verbs.leases),
     _change("kernelspecs", verbs.lease_kernel, status=201),
     _look("workspaces", workspaces.workspaces),

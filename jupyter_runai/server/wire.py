@@ -155,6 +155,14 @@ class PolicyText(Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
+class Reported(Struct, frozen=True):
+    """Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said."""
+
+    by: UsageBy = "project"
+    since: Time | None = None
+    until: Time | None = None
+
+
 class TextStream(NamedTuple):
     """Text that is sent as it comes; `saved_as` is the name of the file that a browser makes of it."""
 

@@ -8,6 +8,9 @@ export namespace CommandIDs {
   /** Show all workloads in a table. */
   export const openTable = 'runai:open-table';
 
+  /** Show who used what. */
+  export const openAnalytics = 'runai:open-analytics';
+
   /** Show all about a workload: the one given, else one that the user chooses. */
   export const openDetails = 'runai:open-details';
 
@@ -53,6 +56,26 @@ export const EXAMPLE_DEVICES = '2xA100-80GB';
 
 /** The schema of commands without arguments. */
 export const NO_ARGS = { type: 'object', properties: {} } satisfies JSONObject;
+
+/** The schema of the command that shows who used what. */
+export const ANALYTICS_ARGS = {
+  type: 'object',
+  properties: {
+    period: {
+      enum: ['today', 'week', 'month', 'custom'],
+      description: 'The time that it is about'
+    },
+    from: {
+      type: 'string',
+      description: 'The first day of a custom period, such as 2026-11-01'
+    },
+    to: { type: 'string', description: 'Its last day' },
+    by: {
+      enum: ['project', 'user', 'workload', 'device'],
+      description: 'By what use is told apart'
+    }
+  }
+} satisfies JSONObject;
 
 /** The schema of commands for one workload. */
 export const WORKLOAD_ARGS = {

@@ -1,5 +1,6 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
+import chartSvg from '../style/icons/chart.svg';
 import gpuSvg from '../style/icons/gpu.svg';
 import pauseSvg from '../style/icons/pause.svg';
 
@@ -13,4 +14,10 @@ export const gpuIcon = new LabIcon({
 export const pauseIcon = new LabIcon({
   name: 'jupyter-runai:pause',
   svgstr: pauseSvg
+});
+
+/** Three bars: who used what. */
+export const chartIcon = new LabIcon({
+  name: 'jupyter-runai:chart',
+  svgstr: chartSvg
 });

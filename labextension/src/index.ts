@@ -1,3 +1,4 @@
+import { analyticsPlugin } from './plugins/analytics';
 import { cellsPlugin } from './plugins/cells';
 import { commandsPlugin } from './plugins/commands';
 import { detailsPlugin } from './plugins/details';
@@ -19,6 +20,7 @@ export default [
   logPlugin,
   detailsPlugin,
   tablePlugin,
+  analyticsPlugin,
   submitPlugin,
   statusPlugin,
   cellsPlugin,

@@ -56,6 +56,8 @@ export type IRequests = Pick<
   | 'tasks'
   | 'measurements'
   | 'logUrl'
+  | 'usage'
+  | 'reportUrl'
   | 'preview'
   | 'submit'
   | 'submissionSchema'

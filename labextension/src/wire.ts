@@ -80,6 +80,12 @@ export type IKernelSpecName = Schemas['KernelSpecName'];
 /** What a workload used in one step of time. */
 export type IMeasurement = Schemas['Measurement'];
 
+/** Who used what: sums, in all or by steps. */
+export type IUsage = Schemas['Usage'];
+
+/** What one group used in one step. */
+export type IUsageRow = Schemas['UsageRow'];
+
 /** Who holds a share of a device. */
 export type IHolder = Schemas['Holder'];
 

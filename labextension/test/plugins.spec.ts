@@ -6,6 +6,7 @@ import plugins from '../src/index';
 import { CommandIDs } from '../src/commands';
 import { EngineError } from '../src/model/api';
 import { EngineModel } from '../src/model/engineModel';
+import { analyticsPlugin } from '../src/plugins/analytics';
 import { cellsPlugin } from '../src/plugins/cells';
 import { commandsPlugin } from '../src/plugins/commands';
 import { leasePlugin } from '../src/plugins/lease';
@@ -16,6 +17,7 @@ import { detailsPlugin } from '../src/plugins/details';
 import { submitPlugin } from '../src/plugins/submit';
 import { statusPlugin } from '../src/plugins/status';
 import { tablePlugin } from '../src/plugins/table';
+import type { AnalyticsWidget } from '../src/widgets/analytics';
 import type { TableWidget } from '../src/widgets/table';
 import { FakeApp } from './helpers/fakeApp';
 import { liveModel } from './helpers/fakeModel';
@@ -153,6 +155,7 @@ describe('the plugins', () => {
       void tablePlugin.activate(app.frontEnd, model, null, null, null);
       void detailsPlugin.activate(app.frontEnd, model, null, null);
       void submitPlugin.activate(app.frontEnd, model, null, null, null);
+      void analyticsPlugin.activate(app.frontEnd, model, null, null);
       void commandsPlugin.activate(app.frontEnd, model, null, palette);
       void cellsPlugin.activate(app.frontEnd, model, notebooks, null);
       void leasePlugin.activate(app.frontEnd, model, notebooks, null, null);
@@ -290,6 +293,19 @@ describe('the plugins', () => {
       expect(app.activated).toBe('jp-runai-table');
       expect(shown().tableLayout.order[0]).toBe('state');
       expect(shown().tableLayout.sizing).toEqual({ name: 99 });
+    });
+  });
+
+  describe('the analytics', () => {
+    it('are shown once, and of what a command asks for', async () => {
+      void analyticsPlugin.activate(app.frontEnd, model, null, null);
+      await app.commands.execute(CommandIDs.openAnalytics, { by: 'user' });
+      const widget = app.added[0]?.widget as MainAreaWidget<AnalyticsWidget>;
+      expect(widget.content.choice).toMatchObject({ by: 'user' });
+      await app.commands.execute(CommandIDs.openAnalytics);
+      expect(widget.content.choice).toMatchObject({ by: 'user' });
+      expect(app.added).toHaveLength(1);
+      expect(app.activated).toBe('jp-runai-analytics');
     });
   });
 

@@ -57,7 +57,7 @@ async def test_answers_are_as_it_says(jp_fetch: Any) -> None:
     workload = await engine.submit(spec(gpu=2))
     checked = 0
     for route in ROUTES:
-        if route.method != "GET" or route.path.endswith("/logs"):
+        if route.method != "GET" or route.media != "application/json":
             continue
         answer = await jp_fetch(BASE, route.path.replace("{workload_id}", workload.id))
         content = operation(document, route)["responses"][str(answer.code)]["content"]

@@ -48,9 +48,17 @@ class Lab:
 
 
 @pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """`make lab`, with a token that the browser knows and without opening one."""
+def lab_folder() -> Iterator[Path]:
+    """Where the lab lives; a test may put something there before it starts."""
     folder = Path(tempfile.mkdtemp(prefix="runai-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def lab(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """`make lab`, with a token that the browser knows and without opening one."""
+    folder = lab_folder
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     process = subprocess.Popen(
         ["make", "lab", f"LAB={folder}", "LAB_OPTIONS=--no-browser --ServerApp.port=0 --IdentityProvider.token=test"],
@@ -73,7 +81,6 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
         stop_everything()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSX } from 'react';
 
+import { chartIcon } from '../icons';
 import type { IArrangement } from '../panel/arrangement';
 import type { IEngineModel } from '../tokens';
 import type { IActions } from './actions';
@@ -46,6 +47,7 @@ export function Panel(props: IPanelProps): JSX.Element {
           {info?.simulated ? trans.__('GPU (simulated)') : trans.__('GPU')}
         </h2>
         <Indicator connection={connection} trans={trans} />
+        <AnalyticsButton open={actions.openAnalytics} trans={trans} />
       </div>
       {info === null || connection.problem !== null ? (
         <NoEngine connection={connection} trans={trans} />
@@ -81,5 +83,25 @@ export function Panel(props: IPanelProps): JSX.Element {
       )}
       <Announcer model={model} trans={trans} />
     </div>
+  );
+}
+
+interface IAnalyticsButtonProps {
+  readonly open: () => void;
+  readonly trans: TranslationBundle;
+}
+
+function AnalyticsButton(props: IAnalyticsButtonProps): JSX.Element {
+  const name = props.trans.__('GPU analytics');
+  return (
+    <button
+      type="button"
+      className="jp-Runai-iconButton"
+      aria-label={name}
+      title={name}
+      onClick={props.open}
+    >
+      <chartIcon.react tag={null} width="16px" height="16px" />
+    </button>
   );
 }

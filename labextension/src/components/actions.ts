@@ -8,6 +8,9 @@ export interface IActions {
   /** Show all workloads. */
   openTable(): void;
 
+  /** Show who used what. */
+  openAnalytics(): void;
+
   /** Submit a workload through a dialog. */
   submit(): void;
 

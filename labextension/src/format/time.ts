@@ -33,9 +33,15 @@ export function waited(workload: IWorkload, now: number): number {
 /** A day and a time of day, from seconds since the epoch, so that figures below each other align: "2026-01-02 10:41". */
 export function formatDate(seconds: number): string {
   const date = new Date(seconds * 1000);
-  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
   const time = [date.getHours(), date.getMinutes()];
-  return `${day.map(pad).join('-')} ${time.map(pad).join(':')}`;
+  return `${formatDay(seconds)} ${time.map(pad).join(':')}`;
+}
+
+/** A day, from seconds since the epoch: "2026-01-02". */
+export function formatDay(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()];
+  return day.map(pad).join('-');
 }
 
 /** A time of day, from milliseconds since the epoch. */

@@ -10,6 +10,7 @@ import type {
   IScale,
   ITaskRequest,
   ITaskStatus,
+  IUsage,
   IVerdict,
   IWorkload,
   IWorkloadSpec
@@ -114,6 +115,26 @@ export class EngineApi {
     const query = { step, since };
     const answer = await this._client.call('get', path, { ...of(id), query });
     return answer.measurements;
+  }
+
+  /** Who used what in [since, until), in seconds since the epoch; until null up to now. */
+  usage(
+    by: IUsage['by'],
+    { since, until }: { since: number; until: number | null },
+    step: IUsage['step']
+  ): Promise<IUsage> {
+    const query = { by, since, ...(until !== null && { until }), step };
+    return this._client.call('get', '/usage', { query });
+  }
+
+  /** Where a report on the same can be downloaded. */
+  reportUrl(
+    by: IUsage['by'],
+    { since, until }: { since: number; until: number | null },
+    kind: 'csv' | 'html'
+  ): string {
+    const query = { by, since, ...(until !== null && { until }) };
+    return this._client.url(`/report.${kind}`, query);
   }
 
   /** Where a task's whole log can be downloaded. */

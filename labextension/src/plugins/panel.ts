@@ -51,6 +51,9 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
         openTable: () => {
           void commands.execute(CommandIDs.openTable);
         },
+        openAnalytics: () => {
+          void commands.execute(CommandIDs.openAnalytics);
+        },
         submit: () => {
           void commands.execute(CommandIDs.newWorkload);
         },

@@ -75,6 +75,8 @@ export class FakeModel implements IEngineModel {
     tasks: unanswered<'tasks'>(),
     measurements: unanswered<'measurements'>(),
     logUrl: jest.fn(id => `logs/${id}`),
+    usage: unanswered<'usage'>(),
+    reportUrl: jest.fn((by, _, kind) => `report.${kind}?by=${by}`),
     preview: unanswered<'preview'>(),
     submit: unanswered<'submit'>(),
     submissionSchema: unanswered<'submissionSchema'>()

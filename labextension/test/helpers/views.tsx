@@ -15,6 +15,7 @@ export function fakeActions(): jest.Mocked<IActions> {
   return {
     openDetails: jest.fn(),
     openTable: jest.fn(),
+    openAnalytics: jest.fn(),
     submit: jest.fn(),
     stop: jest.fn(),
     suspend: jest.fn(),

@@ -1,22 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { useEffect, useRef } from 'react';
+import { useMemo } from 'react';
 import type { JSX } from 'react';
-import UPlot from 'uplot';
 
-import { formatClock, formatDate } from '../../format/time';
+import { formatDate } from '../../format/time';
+import { Plot } from '../charts/Plot';
+import type { ILook } from '../charts/Plot';
 
-/** How high a chart is, in pixels. */
-const HEIGHT = 150;
-
-/** How far apart the marks of time may be, in seconds. */
-const STEPS = [
-  ...[1, 2, 5, 10, 30],
-  ...[1, 2, 5, 10, 30].map(minutes => minutes * 60),
-  ...[1, 2, 6, 24, 48, 168, 720].map(hours => hours * 3600)
-];
-
-/** How much room a mark of time needs, in pixels. */
-const MARK_WIDTH = 110;
+/** How its line is drawn. */
+const LOOKS: readonly ILook[] = [{ colour: '--jp-brand-color1', fill: 15 }];
 
 /** How many rows the table for screen readers has: the newest. */
 const ROWS = 30;
@@ -39,7 +30,8 @@ export interface IChartProps {
 
 /** A line over time, with a table of the same figures for those who do not see it. */
 export function Chart(props: IChartProps): JSX.Element {
-  const { title, times, values, format, trans } = props;
+  const { title, times, values, format, least, trans } = props;
+  const lines = useMemo(() => [values], [values]);
   const known = values.filter(value => value !== null);
   const latest = known.at(-1);
   const rows = times
@@ -59,7 +51,15 @@ export function Chart(props: IChartProps): JSX.Element {
               )}
         </span>
       </figcaption>
-      {known.length === 0 ? null : <Plot {...props} />}
+      {known.length === 0 ? null : (
+        <Plot
+          times={times}
+          lines={lines}
+          looks={LOOKS}
+          format={format}
+          least={least}
+        />
+      )}
       <table className="jp-Runai-hidden">
         <caption>{title}</caption>
         <thead>
@@ -79,85 +79,4 @@ export function Chart(props: IChartProps): JSX.Element {
       </table>
     </figure>
   );
-}
-
-function Plot(props: IChartProps): JSX.Element {
-  const { times, values, format, least } = props;
-  const node = useRef<HTMLDivElement>(null);
-  const plot = useRef<UPlot | null>(null);
-  useEffect(() => {
-    if (node.current === null) {
-      return;
-    }
-    const made = new UPlot(
-      options(node.current, format, least),
-      [[], []],
-      node.current
-    );
-    plot.current = made;
-    const observer = new ResizeObserver(([entry]) => {
-      const width = Math.floor(entry?.contentRect.width ?? 0);
-      if (width > 0 && width !== made.width) {
-        made.setSize({ width, height: HEIGHT });
-      }
-    });
-    observer.observe(node.current);
-    return () => {
-      observer.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [format, least]);
-  useEffect(() => {
-    plot.current?.setData([[...times], [...values]]);
-  }, [times, values, format, least]);
-  return <div ref={node} aria-hidden="true" />;
-}
-
-function options(
-  node: HTMLElement,
-  format: (value: number) => string,
-  least: number
-): UPlot.Options {
-  const style = getComputedStyle(node);
-  // Asked whenever it is drawn: the theme may have changed.
-  const colour = (name: string) => (): string =>
-    style.getPropertyValue(name).trim();
-  const axis: UPlot.Axis = {
-    stroke: colour('--jp-ui-font-color2'),
-    grid: { stroke: colour('--jp-border-color2'), width: 1 },
-    ticks: { show: false },
-    font: `11px ${style.fontFamily}`
-  };
-  return {
-    width: Math.max(200, node.clientWidth),
-    height: HEIGHT,
-    legend: { show: false },
-    cursor: { show: false },
-    scales: {
-      y: { range: (_, __, most) => [0, Math.max(most, least) * 1.05] }
-    },
-    axes: [
-      {
-        ...axis,
-        incrs: STEPS,
-        space: MARK_WIDTH,
-        values: (_, marks, __, ___, step) =>
-          marks.map(mark =>
-            step < 86_400 ? formatClock(mark * 1000) : formatDate(mark)
-          )
-      },
-      { ...axis, size: 64, values: (_, marks) => marks.map(format) }
-    ],
-    series: [
-      {},
-      {
-        stroke: colour('--jp-brand-color1'),
-        fill: () =>
-          `color-mix(in srgb, ${colour('--jp-brand-color1')()} 15%, transparent)`,
-        width: 1.5,
-        points: { show: false }
-      }
-    ]
-  };
 }

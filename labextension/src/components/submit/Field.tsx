@@ -14,6 +14,9 @@ export interface IFieldProps {
 
   /** What is wrong with it; null where nothing is. */
   readonly problem: string | null;
+
+  /** What its values are called, where they have names of their own. */
+  readonly names?: Readonly<Record<string, string>>;
   readonly change: (value: string) => void;
 }
 

@@ -1,0 +1,88 @@
+import { ILayoutRestorer } from '@jupyterlab/application';
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { IChoice } from '../analytics/choice';
+import { ANALYTICS_ARGS, CommandIDs } from '../commands';
+import { toJson } from '../json';
+import { IEngineModel } from '../tokens';
+import type { AnalyticsWidget } from '../widgets/analytics';
+
+type AnalyticsTracker = WidgetTracker<MainAreaWidget<AnalyticsWidget>>;
+
+/** Who used what, in the main area, restored with what was chosen. */
+export const analyticsPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-runai:analytics',
+  description: 'Shows who used what, what waited, and what it cost.',
+  autoStart: true,
+  requires: [IEngineModel],
+  optional: [ITranslator, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    model: IEngineModel,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_runai');
+    const tracker: AnalyticsTracker = new WidgetTracker({
+      namespace: 'runai-analytics'
+    });
+    app.commands.addCommand(CommandIDs.openAnalytics, {
+      label: trans.__('Show GPU Analytics'),
+      caption: trans.__('Who used what, what waited, and what it cost'),
+      describedBy: { args: ANALYTICS_ARGS },
+      execute: async args => {
+        const known = tracker.currentWidget;
+        const { choiceOf } = await import('../analytics/choice');
+        if (known === null) {
+          await open(app, model, tracker, choiceOf(args), trans);
+          return;
+        }
+        if (Object.keys(args).length > 0) {
+          known.content.choose(choiceOf(args));
+        }
+        app.shell.activateById(known.id);
+      }
+    });
+    void restorer?.restore(tracker, {
+      command: CommandIDs.openAnalytics,
+      args: ({ content }) => toJson(content.choice),
+      name: () => 'analytics'
+    });
+  }
+};
+
+async function open(
+  app: JupyterFrontEnd,
+  model: IEngineModel,
+  tracker: AnalyticsTracker,
+  choice: IChoice,
+  trans: TranslationBundle
+): Promise<void> {
+  const { AnalyticsWidget } = await import('../widgets/analytics');
+  const content = new AnalyticsWidget({
+    model,
+    choice,
+    trans,
+    openDetails: workload => {
+      void app.commands.execute(CommandIDs.openDetails, { workload });
+    },
+    submit: () => {
+      void app.commands.execute(CommandIDs.newWorkload);
+    }
+  });
+  const widget = new MainAreaWidget({ content });
+  widget.id = 'jp-runai-analytics';
+  widget.toolbar.hide();
+  content.choiceChanged.connect(() => {
+    void tracker.save(widget);
+  });
+  app.shell.add(widget, 'main');
+  app.shell.activateById(widget.id);
+  await tracker.add(widget);
+}

@@ -75,6 +75,8 @@ def test_a_kernel_takes_a_gpu_changes_its_share_and_gives_it_back(lab: Lab, page
     shoot(page, "release")
     page.get_by_role("dialog").get_by_role("button", name="Release GPU").click()
     expect(lease(page)).to_have_accessible_name("GPU of this kernel: suspended")
+    # JupyterLab says that the kernel has gone, and comes back by itself.
+    page.get_by_role("dialog").get_by_role("button", name="Ok").click()
     assert [holder for device in client.devices() for holder in device.holders] == []
     choose(page, "Resume")
     expect(lease(page)).to_have_accessible_name(re.compile("0.5 GPU"))

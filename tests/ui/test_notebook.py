@@ -113,7 +113,7 @@ def test_a_cell_is_run_on_a_gpu_from_its_menu(lab: Lab, page: Page) -> None:
     assert cell.locator(".cm-content").inner_text().count("%%runai") == 1
 
 
-def test_what_runs_is_listed_and_shut_down(lab: Lab, page: Page) -> None:
+def test_what_runs_is_listed_and_opened(lab: Lab, page: Page) -> None:
     client = Client()
     first = client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="first", grace_s=0))
     client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="second", grace_s=0))
@@ -125,14 +125,6 @@ def test_what_runs_is_listed_and_shut_down(lab: Lab, page: Page) -> None:
     shoot(page, "running-panel")
     section.get_by_text("first").click()
     expect(page.locator(".jp-Runai-details:visible").get_by_role("heading", name="first")).to_be_visible()
-    item = section.locator(".jp-RunningSessions-item").filter(has_text="first")
-    item.hover()
-    item.get_by_role("button", name="Stop").click()
-    expect(section.get_by_text("first")).to_have_count(0)
-    assert client.find(first.id).has_ended
-    section.get_by_role("button", name="Stop All").click()
-    page.get_by_role("dialog").get_by_role("button", name="Stop All").click()
-    expect(section.get_by_text("second")).to_have_count(0)
 
 
 def test_news_of_my_workloads_are_told(lab: Lab, page: Page) -> None:

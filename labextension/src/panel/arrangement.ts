@@ -64,12 +64,14 @@ export function sized(
   id: SectionId,
   height: number | null
 ): IArrangement {
-  const heights = { ...arrangement.heights };
-  if (height === null) {
-    delete heights[id];
-  } else {
-    heights[id] = Math.max(LOWEST, Math.round(height));
-  }
+  const others = Object.entries(arrangement.heights).filter(
+    ([other]) => other !== id
+  );
+  const own =
+    height === null ? [] : [[id, Math.max(LOWEST, Math.round(height))]];
+  const heights = Object.fromEntries([...others, ...own]) as Partial<
+    Record<SectionId, number>
+  >;
   return { ...arrangement, heights };
 }
 

@@ -16,7 +16,9 @@ export class PanelWidget extends ReactWidget {
     const { model, actions, trans } = options;
     void options.arrangement.then(arrangement => {
       this._arrangement = arrangement;
-      this.update();
+      if (this.isAttached) {
+        this.update();
+      }
     });
     this._arrange = options.arrange;
     this._model = model;

@@ -19,7 +19,7 @@ IN_LAB := RUNAI_ENGINE_DIR="$(LAB)/engine" JUPYTER_CONFIG_DIR="$(LAB)/config" JU
 NEWS := $(LAB)/config/lab/user-settings/@jupyterlab/apputils-extension
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab demo test test-cluster test-long lint types unit bench wheel clean
+.PHONY: help lab demo test test-cluster test-long lint types browser unit bench screenshots wheel clean
 
 help:
 	@echo "make lab    JupyterLab with the panel and the demo notebook"
@@ -28,6 +28,7 @@ help:
 	@echo "make test-cluster  tests on a real Kubernetes control plane (built once, a quarter of an hour)"
 	@echo "make test-long  crash, soak and property tests at full size (an hour or two)"
 	@echo "make bench  the benchmarks"
+	@echo "make screenshots  the pictures of the documentation, in docs/images/"
 	@echo "make wheel  the package, in dist/"
 
 $(NOW)/build: | $(NOW)
@@ -122,6 +123,11 @@ bench: $(NOW)/linked
 	  echo "▸ $$file"; python $$file || exit 1; done
 	@if [ -n "$(OPENB)" ]; then echo "▸ benchmarks/openb.py"; python benchmarks/openb.py "$(OPENB)"; else \
 	  echo "benchmarks/openb.py is left out: give the folder of the trace, make bench OPENB=FOLDER"; fi
+
+screenshots: $(NOW)/linked browser
+	@mkdir -p docs/images $(NOW)/shots
+	RUNAI_SCREENSHOTS=$(NOW)/shots pytest -q tests/ui/test_accessible.py tests/ui/test_panel.py::test_the_demo_notebook_runs_beside_the_panel
+	@for name in running table-light table-dark; do cp $(NOW)/shots/$$name.png docs/images/; done
 
 wheel: $(NOW)/linked
 	pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

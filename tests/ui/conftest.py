@@ -107,3 +107,12 @@ def _open(page: Page, url: str) -> None:
 @stamina.retry(on=AssertionError, attempts=100, timeout=30)
 def until_projects(client: Client, *names: str) -> None:
     assert set(names) <= {queue.name for queue in client.queues()}
+
+
+def turn_dark(page: Page) -> None:
+    """Change to the dark theme."""
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).click()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    expect(page.locator("#jupyterlab-splash")).to_be_hidden()

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
 from tests.notebook.cells import run_cells
-from tests.ui.conftest import Lab
+from tests.ui.conftest import Lab, turn_dark
 from tests.ui.shots import shoot
 
 
@@ -70,12 +70,8 @@ def test_what_waits_says_why_and_both_themes_show_it(lab: Lab, page: Page) -> No
     page.keyboard.press("Enter")
     expect(panel.get_by_text(verdict.message)).to_be_visible()
     shoot(page, "waiting")
-    page.get_by_text("Settings", exact=True).click()
-    page.get_by_text("Theme", exact=True).click()
-    page.get_by_text("JupyterLab Dark", exact=True).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    turn_dark(page)
     expect(panel.get_by_text(verdict.message)).to_be_visible()
-    expect(page.locator("#jupyterlab-splash")).to_be_hidden()
     shoot(page, "dark")
     client.stop(holder.id)
     expect(panel.locator('.jp-Runai-workload[data-state="completed"]')).to_contain_text("waiting")

@@ -178,6 +178,8 @@ export function factWord(name: string, trans: TranslationBundle): string {
       return trans.__('held in the project');
     case 'free_whole_devices':
       return trans.__('whole devices free');
+    case 'pool':
+      return trans.__('pool');
     case 'largest_free_share':
       return trans.__('largest free share');
     default:

@@ -11,13 +11,18 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
 from scheduler_core.errors import InvalidRequest, NotAllowed, NotFound
+from scheduler_core.policies.templates import Environment
 
 PREFIX = "runai-"
 _PROVISIONER = "runai"
 
 
-def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_prefix: bool) -> Path:
-    """Write the kernelspec of this Python and this profile, for the user or for this environment; its folder.
+def install_spec(
+    profile: str, display_name: str, config: dict[str, Any], sys_prefix: bool, environment: Environment
+) -> Path:
+    """Write the kernelspec of this profile, for the user or for this Python's own environment; its folder.
+
+    It is one of this Python, or of the interpreter and with the variables of an `environment`.
 
     Raises:
         InvalidRequest: this Python has no ipykernel.
@@ -30,7 +35,9 @@ def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_pr
             f"{sys.executable} has no ipykernel, which kernels are made of.", "Install it: pip install ipykernel"
         ) from None
     spec: dict[str, Any] = get_kernel_dict()
-    spec["argv"][0] = sys.executable
+    spec["argv"][0] = environment.python or sys.executable
+    if environment.variables:
+        spec["env"] = {**spec.get("env", {}), **environment.variables}
     spec["display_name"] = display_name
     spec["metadata"] = {
         **spec.get("metadata", {}),

@@ -14,11 +14,12 @@ from scheduler_core.errors import InvalidRequest, NotAllowed, NotFound
 from scheduler_core.policies.templates import Environment
 
 PREFIX = "runai-"
+HERE = Environment(name="")
 _PROVISIONER = "runai"
 
 
 def install_spec(
-    profile: str, display_name: str, config: dict[str, Any], sys_prefix: bool, environment: Environment
+    profile: str, display_name: str, config: dict[str, Any], sys_prefix: bool, environment: Environment = HERE
 ) -> Path:
     """Write the kernelspec of this profile, for the user or for this Python's own environment; its folder.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
-from jupyter_runai.kernels.specs import install_spec, installed_specs, provisioner_config, remove_spec
+from jupyter_runai.kernels.specs import HERE, install_spec, installed_specs, provisioner_config, remove_spec
 from jupyter_runai.parser import UsageError
 from jupyter_runai.specification import Asked
 from jupyter_runai.templates import with_template
@@ -33,7 +33,7 @@ def install_kernelspec(client: Client, options: Namespace) -> Answer:
     if options.preemptible:
         config["preemptible"] = True
     name = options.name or f"Python {sys.version_info.major} ({_amount(config)})"
-    chosen = asked.environment if isinstance(asked.environment, Environment) else Environment(name="")
+    chosen = asked.environment if isinstance(asked.environment, Environment) else HERE
     folder = install_spec(options.profile, name, config, options.sys_prefix, chosen)
     data = {"profile": options.profile, "name": name, "folder": str(folder)}
     return Answer(f"The launcher offers {name!r} now. Its kernelspec: {folder}", data)

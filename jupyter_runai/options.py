@@ -159,7 +159,9 @@ def _add_usage(parser: Parser) -> None:
 
 def _add_kernelspec(parser: Parser) -> None:
     parser.add_argument("--profile", type=types.name, required=True, help="its name, such as half")
-    _add_amount(parser, required=True)
+    _add_amount(parser)
+    parser.add_argument("--template", metavar="NAME", help="for the amount and the project where they are not said")
+    parser.add_argument("--environment", metavar="NAME", help="its interpreter and variables")
     parser.add_argument("-p", "--project", help="whose quota it takes")
     parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
     parser.add_argument("--name", metavar="TEXT", help="what the launcher shows")

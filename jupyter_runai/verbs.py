@@ -216,7 +216,7 @@ def _kernelspec(answer: str) -> Callable[[Client, Namespace], Answer]:
     def run(client: Client, options: Namespace) -> Answer:
         from jupyter_runai.kernels import verbs  # noqa: PLC0415 (the others do without what it needs)
 
-        said: Answer = getattr(verbs, answer)(options)
+        said: Answer = getattr(verbs, answer)(client, options)
         return said
 
     return run

@@ -12,25 +12,31 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
 from scheduler_core.errors import InvalidRequest, NotAllowed, NotFound
+from scheduler_core.policies.templates import Environment
 
 PREFIX = "runai-"
 WORKSPACE_PREFIX = "workspace-"
+HERE = Environment(name="")
 _PROVISIONER = "runai"
 
 
-def install_spec(profile: str, display_name: str, config: dict[str, Any], sys_prefix: bool) -> Path:
-    """Write the kernelspec of this Python and this profile, for the user or for this environment; its folder.
+def install_spec(
+    profile: str, display_name: str, config: dict[str, Any], sys_prefix: bool, environment: Environment = HERE
+) -> Path:
+    """Write the kernelspec of this profile, for the user or for this Python's own environment; its folder.
+
+    It is one of this Python, or of the interpreter and with the variables of an `environment`.
 
     Raises:
         InvalidRequest: this Python has no ipykernel.
         NotAllowed: the folder cannot be written.
     """
-    spec = leased(own_spec(), display_name, config)
+    spec = leased(own_spec(environment), display_name, config)
     return write_spec(KernelSpecManager(), PREFIX + profile, spec, sys.prefix if sys_prefix else None)
 
 
-def own_spec() -> dict[str, Any]:
-    """The kernelspec of this Python, as it is without a lease.
+def own_spec(environment: Environment = HERE) -> dict[str, Any]:
+    """The kernelspec of this Python, or of an `environment`, as it is without a lease.
 
     Raises:
         InvalidRequest: it has no ipykernel.
@@ -42,7 +48,9 @@ def own_spec() -> dict[str, Any]:
             f"{sys.executable} has no ipykernel, which kernels are made of.", "Install it: pip install ipykernel"
         ) from None
     spec: dict[str, Any] = get_kernel_dict()
-    spec["argv"][0] = sys.executable
+    spec["argv"][0] = environment.python or sys.executable
+    if environment.variables:
+        spec["env"] = {**spec.get("env", {}), **environment.variables}
     return spec
 
 

@@ -7,25 +7,46 @@ from argparse import Namespace
 from typing import Any
 
 from jupyter_runai.answer import Answer
-from jupyter_runai.kernels.specs import amount_words, install_spec, installed_specs, provisioner_config, remove_profile
+from jupyter_runai.client import Client
+from jupyter_runai.kernels.specs import (
+    HERE,
+    amount_words,
+    install_spec,
+    installed_specs,
+    provisioner_config,
+    remove_profile,
+)
+from jupyter_runai.parser import UsageError
+from jupyter_runai.specification import Asked
+from jupyter_runai.templates import with_template
 from jupyter_runai.words import table
+from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE
 
 
-def install_kernelspec(options: Namespace) -> Answer:
-    """Offer kernels of this Python on a share of a device."""
-    config: dict[str, Any] = {"gpu": str(options.gpu)} if options.gpu else {"gpu_memory_mib": options.gpu_memory}
-    if options.project:
-        config["project"] = options.project
+def install_kernelspec(client: Client, options: Namespace) -> Answer:
+    """Offer kernels of this Python, or of an environment, on a share of a device.
+
+    Raises:
+        UsageError: neither the line nor a template says how much.
+    """
+    given = {name: getattr(options, name) for name in ("gpu", "gpu_memory", "project", "template", "environment")}
+    asked = with_template(client, Asked(**given))
+    if not asked.gpu and not asked.gpu_memory:
+        raise UsageError("kernelspec install needs an amount.", "Say it: --gpu 0.5, or a --template that has one.")
+    config: dict[str, Any] = {"gpu": str(asked.gpu)} if asked.gpu else {"gpu_memory_mib": asked.gpu_memory}
+    if asked.project:
+        config["project"] = asked.project
     if options.preemptible:
         config["preemptible"] = True
     name = options.name or f"Python {sys.version_info.major} ({amount_words(config)})"
-    folder = install_spec(options.profile, name, config, options.sys_prefix)
+    chosen = asked.environment if isinstance(asked.environment, Environment) else HERE
+    folder = install_spec(options.profile, name, config, options.sys_prefix, chosen)
     data = {"profile": options.profile, "name": name, "folder": str(folder)}
     return Answer(f"The launcher offers {name!r} now. Its kernelspec: {folder}", data)
 
 
-def list_kernelspecs(options: Namespace) -> Answer:
+def list_kernelspecs(client: Client, options: Namespace) -> Answer:
     """The kernelspecs of leased kernels."""
     rows, data = [], []
     for profile, spec in installed_specs().items():
@@ -36,7 +57,7 @@ def list_kernelspecs(options: Namespace) -> Answer:
     return Answer(table(header, rows) if rows else "No kernel asks for a device yet.", data)
 
 
-def remove_kernelspec(options: Namespace) -> Answer:
+def remove_kernelspec(client: Client, options: Namespace) -> Answer:
     """Offer such kernels no longer; those that run go on."""
     folder = remove_profile(options.profile)
     data = {"profile": options.profile, "folder": str(folder)}

@@ -46,7 +46,7 @@ class EnginePolicies:
         self._projects = projects
         self._machine = machine
         self._known: dict[tuple[str, Kind], Policy] = {}
-        self._made_of: object = None
+        self._made_of: tuple[object, object] = None, None
 
     @property
     def grace_s(self) -> float:
@@ -59,9 +59,9 @@ class EnginePolicies:
 
     def of(self, project: str, kind: Kind) -> Policy:
         """What holds for this kind of work in a project."""
-        made_of = self.file.content, self._projects.projects
-        if made_of != self._made_of:
-            self._known, self._made_of = {}, made_of
+        policies, projects = self._made_of
+        if policies is not self.file.content or projects is not self._projects.projects:
+            self._known, self._made_of = {}, (self.file.content, self._projects.projects)
         key = project, kind
         if key not in self._known:
             self._known[key] = policy_in(self.file.content, self._projects, project, kind)

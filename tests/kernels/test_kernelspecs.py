@@ -45,6 +45,22 @@ def test_install_writes_what_the_provisioner_reads(data: Path) -> None:
     assert config == {"gpu_memory_mib": 20480, "project": "vision", "preemptible": True}
 
 
+def test_a_template_and_an_environment_are_written_into_the_kernelspec(data: Path, simulated: Path) -> None:
+    (simulated / "policies.yaml").write_text(
+        "templates: {small: {gpu: 0.25, project: default, environment: torch}}\n"
+        "environments: {torch: {python: /opt/torch/bin/python, variables: {OMP_NUM_THREADS: 4}}}\n"
+    )
+    assert say("install", "--profile", "small", "--template", "small").returncode == 0
+    spec = written(data, "small")
+    assert (spec["argv"][0], spec["env"]) == ("/opt/torch/bin/python", {"OMP_NUM_THREADS": "4"})
+    assert spec["metadata"]["kernel_provisioner"]["config"] == {"gpu": "0.25", "project": "default"}
+    said = say("install", "--profile", "none", "--environment", "torch")
+    assert (said.returncode, said.stderr) == (
+        2,
+        "kernelspec install needs an amount. Say it: --gpu 0.5, or a --template that has one.\n",
+    )
+
+
 def test_list_and_remove(data: Path) -> None:
     assert say("list").stdout == "No kernel asks for a device yet.\n"
     for words in (("two", "--gpu", "2"), ("half", "--gpu", "0.5"), ("memory", "--gpu-memory", "20G")):

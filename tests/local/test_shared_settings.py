@@ -17,7 +17,7 @@ from scheduler_core.local.shared import BadConfiguration, SharedSettings, parse_
     [
         ("directory = ", "engine.toml is not TOML: Invalid value (at end of document)."),
         ("\ndirectories = '/x'\n", "engine.toml, line 2: 'directories' is no setting; did you mean directory?"),
-        ("colour = 'red'\n", "line 1: 'colour' is no setting; there are directory, simulate, projects, administrators"),
+        ("colour = 'red'\n", "line 1: 'colour' is no setting; there are directory, simulate, projects, policies"),
         ("directory = 'here'\n", "line 1: directory: an absolute path, not 'here'."),
         ("directory = 1\n", "line 1: directory: expected `str`, got `int`."),
         ("\n\nprojects = '/nowhere/projects.toml'\n", "line 3: there is no file /nowhere/projects.toml."),

@@ -6,10 +6,8 @@ A verb's signature is its interface: what of the path, the `query` and the `body
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jupyter_runai.client.aio import joined
-from jupyter_runai.reports.period import WEEK_S
-from jupyter_runai.reports.steps import steps_of
-from jupyter_runai.reports.table import UsageTable
 from jupyter_runai.server import wire
 from jupyter_runai.surroundings import text_environment
 from scheduler_core.accounting.usage import Usage
@@ -63,19 +58,6 @@ async def workloads(context: Context, query: wire.Listed) -> wire.WorkloadList:
 async def usage(context: Context, query: wire.Accounted) -> Usage:
     """Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53)."""
     return await context.engine.usage(query.by, query.since, query.until, query.step)
-
-
-async def report_csv(context: Context, query: wire.Reported) -> wire.TextStream:
-    """Who used what as a table of hours, to save as a file."""
-    return _file(UsageTable(await _reported(context, query)).csv(), query, "csv")
-
-
-async def report_html(context: Context, query: wire.Reported) -> wire.TextStream:
-    """Who used what as a page that needs nothing else, to save as a file."""
-    found = await _reported(context, query)
-    begin, step = steps_of(found)
-    over_time = await context.engine.usage(found.by, begin, found.until, step)
-    return _file(UsageTable(found).html(over_time), query, "html")
 
 
 async def submit(context: Context, body: WorkloadSpec, query: wire.Submitted) -> Workload:
@@ -182,19 +164,6 @@ async def interface(context: Context) -> dict[str, Any]:
 
 def _in_folder(context: Context, spec: WorkloadSpec) -> WorkloadSpec:
     return replace(spec, cwd=str(context.root / spec.cwd))
-
-
-async def _reported(context: Context, asked: wire.Reported) -> Usage:
-    since = max(0.0, time.time() - WEEK_S) if asked.since is None else asked.since
-    return await context.engine.usage(asked.by, since, asked.until)
-
-
-def _file(content: str, asked: wire.Reported, suffix: str) -> wire.TextStream:
-    return wire.TextStream(_pieces(content), saved_as=f"gpu-usage-by-{asked.by}-{date.today()}.{suffix}")
-
-
-async def _pieces(content: str) -> AsyncGenerator[bytes, None]:
-    yield content.encode()
 
 
 async def _output(engine: Engine, workload_id: str, asked: wire.LogRange) -> AsyncGenerator[bytes, None]:

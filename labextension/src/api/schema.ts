@@ -84,26 +84,6 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/usage": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        /**
-         * Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53).
-         * @description Asks the authoriser for `read` on `runai:workloads`.
-         */
-        readonly get: operations["usage"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
     readonly "/report.csv": {
         readonly parameters: {
             readonly query?: never;
@@ -136,6 +116,26 @@ export interface paths {
          * @description Asks the authoriser for `read` on `runai:workloads`.
          */
         readonly get: operations["report_html"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/usage": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53).
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["usage"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -1280,44 +1280,6 @@ export interface operations {
             };
         };
     };
-    readonly usage: {
-        readonly parameters: {
-            readonly query?: {
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
-                readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
-                readonly since?: number;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
-                readonly until?: number | null;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
-                readonly step?: "all" | "day" | "hour" | "minute";
-            };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description OK */
-            readonly 200: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["Usage"];
-                };
-            };
-            /** @description A refusal. */
-            readonly default: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["ErrorRecord"];
-                };
-            };
-        };
-    };
     readonly report_csv: {
         readonly parameters: {
             readonly query?: {
@@ -1377,6 +1339,44 @@ export interface operations {
                 };
                 content: {
                     readonly "text/html": string;
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly usage: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly since?: number;
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly until?: number | null;
+                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly step?: "all" | "day" | "hour" | "minute";
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Usage"];
                 };
             };
             /** @description A refusal. */

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias, get_type_hints
 
 from msgspec import Struct
 
-from jupyter_runai.server import verbs, workspaces
+from jupyter_runai.server import reports, verbs, workspaces
 
 Resource: TypeAlias = Literal["runai:workloads", "runai:devices", "runai:queues", "runai:audit", "runai:engine"]
 WORKLOADS: Resource = "runai:workloads"
@@ -60,13 +60,13 @@ ROUTES: tuple[Route, ...] = (
     _change("simulate", verbs.simulate, ENGINE),
     _look("devices", verbs.devices, DEVICES),
     _look("queues", verbs.queues, QUEUES),
+    _text("report.csv", reports.report_csv, "text/csv"),
+    _text("report.html", reports.report_html, "text/html"),
     _look("usage", verbs.usage),
     _look("policy", verbs.policy, QUEUES),
     Route(method="POST", path="policy/check", verb=verbs.check_policies, resource=QUEUES, action="read"),
     _look("catalog", verbs.catalog),
     _look("audit", verbs.audit, AUDIT),
-    _text("report.csv", verbs.report_csv, "text/csv"),
-    _text("report.html", verbs.report_html, "text/html"),
     _look("workloads", verbs.workloads),
     _change("workloads", verbs.submit, status=201),
     Route(method="POST", path="preview", verb=verbs.preview, resource=WORKLOADS, action="read"),

@@ -6,10 +6,8 @@ A verb's signature is its interface: what of the path, the `query` and the `body
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,6 @@ from msgspec.structs import replace
 
 from jupyter_runai.client.aio import joined
 from jupyter_runai.kernels.derived import derived_spec
-from jupyter_runai.reports.period import WEEK_S
-from jupyter_runai.reports.steps import steps_of
-from jupyter_runai.reports.table import UsageTable
 from jupyter_runai.server import wire
 from jupyter_runai.surroundings import text_environment
 from scheduler_core.accounting.usage import Usage
@@ -90,19 +85,6 @@ async def catalog(context: Context) -> Catalog:
 async def audit(context: Context, query: AuditQuery) -> AuditPage:
     """Who did what and when, as far as the server's user may read it; `next` asks for what follows as `after`."""
     return await context.engine.audit(query)
-
-
-async def report_csv(context: Context, query: wire.Reported) -> wire.TextStream:
-    """Who used what as a table of hours, to save as a file."""
-    return _file(UsageTable(await _reported(context, query)).csv(), query, "csv")
-
-
-async def report_html(context: Context, query: wire.Reported) -> wire.TextStream:
-    """Who used what as a page that needs nothing else, to save as a file."""
-    found = await _reported(context, query)
-    begin, step = steps_of(found)
-    over_time = await context.engine.usage(found.by, begin, found.until, step)
-    return _file(UsageTable(found).html(over_time), query, "html")
 
 
 async def submit(context: Context, body: WorkloadSpec, query: wire.Submitted) -> Workload:
@@ -240,19 +222,6 @@ async def interface(context: Context) -> dict[str, Any]:
 
 def _in_folder(context: Context, spec: WorkloadSpec) -> WorkloadSpec:
     return replace(spec, cwd=str(context.root / spec.cwd))
-
-
-async def _reported(context: Context, asked: wire.Reported) -> Usage:
-    since = max(0.0, time.time() - WEEK_S) if asked.since is None else asked.since
-    return await context.engine.usage(asked.by, since, asked.until)
-
-
-def _file(content: str, asked: wire.Reported, suffix: str) -> wire.TextStream:
-    return wire.TextStream(_pieces(content), saved_as=f"gpu-usage-by-{asked.by}-{date.today()}.{suffix}")
-
-
-async def _pieces(content: str) -> AsyncGenerator[bytes, None]:
-    yield content.encode()
 
 
 async def _output(engine: Engine, workload_id: str, asked: wire.LogRange) -> AsyncGenerator[bytes, None]:

@@ -84,6 +84,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/report.csv": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Who used what as a table of hours, to save as a file.
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["report_csv"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/report.html": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Who used what as a page that needs nothing else, to save as a file.
+         * @description Asks the authoriser for `read` on `runai:workloads`.
+         */
+        readonly get: operations["report_html"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/usage": {
         readonly parameters: {
             readonly query?: never;
@@ -176,46 +216,6 @@ export interface paths {
          * @description Asks the authoriser for `read` on `runai:audit`.
          */
         readonly get: operations["audit"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
-    readonly "/report.csv": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        /**
-         * Who used what as a table of hours, to save as a file.
-         * @description Asks the authoriser for `read` on `runai:workloads`.
-         */
-        readonly get: operations["report_csv"];
-        readonly put?: never;
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
-    readonly "/report.html": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        /**
-         * Who used what as a page that needs nothing else, to save as a file.
-         * @description Asks the authoriser for `read` on `runai:workloads`.
-         */
-        readonly get: operations["report_html"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -1798,6 +1798,78 @@ export interface operations {
             };
         };
     };
+    readonly report_csv: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
+                readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
+                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
+                readonly since?: number | null;
+                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
+                readonly until?: number | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/csv": string;
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly report_html: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
+                readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
+                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
+                readonly since?: number | null;
+                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
+                readonly until?: number | null;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/html": string;
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
     readonly usage: {
         readonly parameters: {
             readonly query?: {
@@ -2012,78 +2084,6 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AuditPage"];
-                };
-            };
-            /** @description A refusal. */
-            readonly default: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["ErrorRecord"];
-                };
-            };
-        };
-    };
-    readonly report_csv: {
-        readonly parameters: {
-            readonly query?: {
-                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
-                readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
-                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
-                readonly since?: number | null;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
-                readonly until?: number | null;
-            };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description OK */
-            readonly 200: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "text/csv": string;
-                };
-            };
-            /** @description A refusal. */
-            readonly default: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["ErrorRecord"];
-                };
-            };
-        };
-    };
-    readonly report_html: {
-        readonly parameters: {
-            readonly query?: {
-                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
-                readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
-                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
-                readonly since?: number | null;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch: the last seven days, where nothing is said. */
-                readonly until?: number | null;
-            };
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description OK */
-            readonly 200: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "text/html": string;
                 };
             };
             /** @description A refusal. */

@@ -57,26 +57,6 @@ export const EXAMPLE_DEVICES = '2xA100-80GB';
 /** The schema of commands without arguments. */
 export const NO_ARGS = { type: 'object', properties: {} } satisfies JSONObject;
 
-/** The schema of the command that shows who used what. */
-export const ANALYTICS_ARGS = {
-  type: 'object',
-  properties: {
-    period: {
-      enum: ['today', 'week', 'month', 'custom'],
-      description: 'The time that it is about'
-    },
-    from: {
-      type: 'string',
-      description: 'The first day of a custom period, such as 2026-11-01'
-    },
-    to: { type: 'string', description: 'Its last day' },
-    by: {
-      enum: ['project', 'user', 'workload', 'device'],
-      description: 'By what use is told apart'
-    }
-  }
-} satisfies JSONObject;
-
 /** The schema of commands for one workload. */
 export const WORKLOAD_ARGS = {
   type: 'object',
@@ -117,26 +97,6 @@ export const NEW_ARGS = {
     command: {
       type: 'string',
       description: 'The command line that the dialog begins with'
-    }
-  }
-} satisfies JSONObject;
-
-/** The schema of the command that runs a cell as a workload. */
-export const RUN_CELL_ARGS = {
-  type: 'object',
-  properties: {
-    gpu: {
-      type: 'string',
-      description:
-        'A share such as 0.5, whole devices such as 2, or auto; with any of these nothing is asked'
-    },
-    workers: {
-      type: 'string',
-      description: 'So many tasks, or at least and at most so many: 2:8'
-    },
-    detach: {
-      type: 'boolean',
-      description: 'Whether the next cell goes on at once'
     }
   }
 } satisfies JSONObject;

@@ -6,12 +6,33 @@ import type {
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { JSONObject } from '@lumino/coreutils';
 
 import type { IChoice } from '../analytics/choice';
-import { ANALYTICS_ARGS, CommandIDs } from '../commands';
+import { CommandIDs } from '../commands';
 import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { AnalyticsWidget } from '../widgets/analytics';
+
+/** The schema of the command. */
+const ANALYTICS_ARGS = {
+  type: 'object',
+  properties: {
+    period: {
+      enum: ['today', 'week', 'month', 'custom'],
+      description: 'The time that it is about'
+    },
+    from: {
+      type: 'string',
+      description: 'The first day of a custom period, such as 2026-11-01'
+    },
+    to: { type: 'string', description: 'Its last day' },
+    by: {
+      enum: ['project', 'user', 'workload', 'device'],
+      description: 'By what use is told apart'
+    }
+  }
+} satisfies JSONObject;
 
 type AnalyticsTracker = WidgetTracker<MainAreaWidget<AnalyticsWidget>>;
 

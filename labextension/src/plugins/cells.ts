@@ -4,12 +4,32 @@ import type {
 } from '@jupyterlab/application';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
+import type { JSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import type { IRunLine } from '../cells/runLine';
-import { CommandIDs, RUN_CELL_ARGS } from '../commands';
+import { CommandIDs } from '../commands';
 import { gpuIcon } from '../icons';
 import { IEngineModel } from '../tokens';
+
+/** The schema of the command that runs a cell as a workload. */
+const RUN_CELL_ARGS = {
+  type: 'object',
+  properties: {
+    gpu: {
+      type: 'string',
+      description:
+        'A share such as 0.5, whole devices such as 2, or auto; with any of these nothing is asked'
+    },
+    workers: {
+      type: 'string',
+      description: 'So many tasks, or at least and at most so many: 2:8'
+    },
+    detach: {
+      type: 'boolean',
+      description: 'Whether the next cell goes on at once'
+    }
+  }
+} satisfies JSONObject;
 
 /** What a first cell is asked to run on. */
 const USUAL: IRunLine = {

@@ -5,13 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
-import secrets
 import socket
-import stat
-import time
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,14 +15,14 @@ from msgspec.structs import replace
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import AuditPage, AuditQuery
-from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
+from scheduler_core.errors import Conflict, NotFound, RunaiError
 from scheduler_core.feed import Feed
 from scheduler_core.local.accounting import Accounting
 from scheduler_core.local.activity import Activities
-from scheduler_core.local.acts import Act, asked
 from scheduler_core.local.auditing import Auditing
 from scheduler_core.local.book import Book
 from scheduler_core.local.callers import Caller, Callers, OnlyUser
+from scheduler_core.local.clearing import Clearing
 from scheduler_core.local.devices import Sample, open_devices, parse_simulated
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
@@ -39,25 +34,23 @@ from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.policies import EnginePolicies
 from scheduler_core.local.processes import memory_of_tasks
 from scheduler_core.local.projects import FILE, ProjectsFile
-from scheduler_core.local.protocol import PROTOCOL, STAGING, Submission
-from scheduler_core.local.records import Record, TaskId, new_record, new_workload
+from scheduler_core.local.protocol import PROTOCOL, STAGING
+from scheduler_core.local.records import TaskId
+from scheduler_core.local.recovery import find_again
 from scheduler_core.local.resizing import Resizing
 from scheduler_core.local.rules import Rules
-from scheduler_core.local.runs import RunFolder, explained, remove_tree
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
 from scheduler_core.local.shared import SharedSettings, closed_to_users, open_to_all
-from scheduler_core.local.sharing import handed_on
 from scheduler_core.local.snapshot import show_devices
 from scheduler_core.local.store import Store
+from scheduler_core.local.submitting import Submitting
 from scheduler_core.local.survival import survived_restarts, user_name
 from scheduler_core.local.tasks import task_statuses
 from scheduler_core.local.watchdog import Watchdog
-from scheduler_core.model import TaskRequest, Verdict
-from scheduler_core.policies.admission import Admitted
+from scheduler_core.model import TaskRequest
 from scheduler_core.policies.file import FILE as POLICIES_FILE
 from scheduler_core.workload import (
-    KEPT_DELETED_S,
     Device,
     DevicesChanged,
     EngineInfo,
@@ -76,10 +69,6 @@ from scheduler_core.workload import (
 )
 
 _log = logging.getLogger(__name__)
-_STAGING_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_OLDEST_STAGING_S = 24 * 3600.0
-_KEPT_S = 14 * 24 * 3600.0
-_FORGET_INTERVAL_S = 5.0
 _LOOK_AT_PROJECTS_S = 1.0
 
 
@@ -100,7 +89,7 @@ class Service:
         engine_id = settings.engine_id(directory)
         self._devices = open_devices(settings.simulate, engine_id)
         self._store = Store(self._folder / "store.sqlite")
-        found_again = _find_again(self._store, workloads)
+        found_again = find_again(self._store, workloads)
         self._feed = Feed(self._state)
         self._book = Book(self._store, self._feed)
         # An MPS server serves one user at a time: those of a shared engine would wait for each other.
@@ -133,7 +122,10 @@ class Service:
             self._publish,
         )
         self._resizing = Resizing(self._book, self._lifecycle, ladder, self._monitor.machine, self._projects)
-        self._submitting: dict[str, asyncio.Future[Workload]] = {}
+        self.submitting = Submitting(
+            self._book, self._runs, self._scheduling, self._projects, self.policies, self._staging, simulated
+        )
+        self.clearing = Clearing(self._book, self._runs, workloads, self._staging)
         self._is_shared = shared is not None
         self.callers: Callers = OnlyUser() if shared is None else shared.callers(lambda: self._projects.projects)
         self._user = user_name()
@@ -143,7 +135,7 @@ class Service:
 
     async def start(self) -> None:
         """Take up what an earlier run left, and begin to plan."""
-        self._clean()
+        self.clearing.clear_half_made()
         await asyncio.to_thread(self._monitor.read)
         self._shown_devices = self.devices()
         await self._accounting.open()
@@ -151,7 +143,7 @@ class Service:
         self._runs.adopt()
         self._runs.spawn(self._monitor.run())
         self._runs.spawn(self._scheduling.run())
-        self._runs.spawn(self._forget_old())
+        self._runs.spawn(self.clearing.run())
         self._runs.spawn(self._watch_projects())
         self._runs.spawn(self._accounting.run())
         self._runs.spawn(self._auditing.run())
@@ -175,53 +167,6 @@ class Service:
             survives=survived_restarts(self._is_shared),
             shared=self._is_shared,
         )
-
-    async def submit(self, submission: Submission, caller: Caller) -> Workload:
-        """Store a workload of this caller, or answer with the one that its key has stored before."""
-        key = caller.key(submission.spec.key)
-        submission = replace(submission, spec=replace(submission.spec, key=key))
-        known = self._book.by_key(key)
-        if known is not None:
-            return known
-        if key is None:
-            return await asyncio.shield(asyncio.ensure_future(self._store_new(submission, caller)))
-        if key not in self._submitting:
-            self._submitting[key] = asyncio.ensure_future(self._store_new(submission, caller))
-            self._submitting[key].add_done_callback(lambda _: self._submitting.pop(key))
-        # A caller that goes away, or an engine that leaves, must not undo what may be on disk already.
-        return await asyncio.shield(self._submitting[key])
-
-    async def _store_new(self, submission: Submission, caller: Caller) -> Workload:
-        spec = self._checked(replace(submission.spec, env=handed_on(submission.spec.env)), caller).spec
-        name = spec.name or self._book.free_name(spec.name_hint)
-        workload = new_workload(spec, self._new_id(), name, caller.name, self._simulated, caller.account)
-        folder = self._runs.new_folder(workload.id, caller.account)
-        inputs = self._staged(submission.inputs)
-        record = new_record(spec, workload, caller.account)
-        try:
-            await asyncio.to_thread(folder.make, record, inputs)
-            await self._book.add(record, Act(action="submit", user=caller.name, detail=_submitted(spec)))
-        except OSError as error:
-            folder.give_back_inputs(inputs)
-            raise explained(error, folder.path) from error
-        except RunaiError:
-            folder.give_back_inputs(inputs)
-            raise
-        self._scheduling.wake()
-        return workload
-
-    async def preview(self, spec: WorkloadSpec, caller: Caller) -> Verdict:
-        taken = self._checked(spec, caller)
-        verdict = await self._scheduling.preview(taken.spec)
-        return replace(verdict, facts={**verdict.facts, "policy": taken.notes}) if taken.notes else verdict
-
-    def _checked(self, spec: WorkloadSpec, caller: Caller) -> Admitted:
-        """The submission with its project and what its policy adds, when it is one that can be carried out."""
-        _check(spec)
-        # Where the engine is not the caller, only the run itself can see what they may enter.
-        if caller.account is None and not os.path.isdir(spec.cwd):  # noqa: PTH112 (Path.is_dir raises on a long name)
-            raise InvalidRequest(f"The working directory {spec.cwd} does not exist.")
-        return self.policies.admitted(replace(spec, queue=self._projects.projects.leaf(spec.queue, caller.name)))
 
     def __contains__(self, workload_id: str) -> bool:
         return workload_id in self._book
@@ -260,32 +205,8 @@ class Service:
         self._scheduling.wake()
         return answer
 
-    async def delete(self, workload_id: str, purge: bool, caller: Caller) -> None:
-        if purge and any(workload.id == workload_id for workload in self._book.trash()):
-            await self._purge(workload_id, Act(action="purge", user=caller.name))
-            return
-        workload = self.get(workload_id)
-        if not workload.has_ended:
-            raise Conflict(f"{workload.name} has not ended.", f"Stop it first: %runai stop {workload.name}")
-        if purge:
-            await self._purge(workload_id, Act(action="purge", user=caller.name))
-        else:
-            await self._discard(workload_id, Act(action="delete", user=caller.name))
-
-    async def _discard(self, workload_id: str, act: Act) -> None:
-        # The copy beside the files as well: should the store be lost, what is deleted stays so, and its key free.
-        self._runs.keep(await self._book.discard(workload_id, act))
-
-    async def _purge(self, workload_id: str, act: Act) -> None:
-        await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove, act)
-
     def deleted(self) -> tuple[Workload, ...]:
         return self._book.trash()
-
-    async def restore(self, workload_id: str, caller: Caller) -> Workload:
-        workload = await self._book.restore(workload_id, Act(action="restore", user=caller.name))
-        self._runs.keep(self._book.get(workload_id))
-        return workload
 
     def anywhere(self, workload_id: str) -> Workload:
         """A workload, be it deleted."""
@@ -392,23 +313,12 @@ class Service:
     def _problems(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._projects.problem, self.policies.file.problem)))
 
-    async def _forget_old(self) -> None:
-        """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""
-        while True:
-            for workload in self.list():
-                if _is_old(workload) and workload.id in self._book:
-                    await self._try(self._discard(workload.id, Act(action="delete", detail="it ended long ago")))
-            for workload in self.deleted():
-                if workload.deleted is not None and workload.deleted + KEPT_DELETED_S < time.time():
-                    await self._try(self._purge(workload.id, Act(action="purge", detail="it was deleted long ago")))
-            await asyncio.sleep(_FORGET_INTERVAL_S)
-
-    async def _try(self, clearing: Awaitable[None]) -> None:
-        """What cannot be cleared away now, such as on a full disk, is tried again the next time."""
+    async def _try(self, noting: Awaitable[None]) -> None:
+        """What cannot be noted now, such as on a full disk, is noted the next time."""
         try:
-            await clearing
+            await noting
         except RunaiError as error:
-            _log.warning("A workload that is old could not be cleared away: %s", error)
+            _log.warning("What is written in the files of the engine could not be noted: %s", error)
 
     def _ledger_folder(self) -> Path:
         """Of what is simulated no other engine need know, and nobody may write it."""
@@ -417,34 +327,6 @@ class Service:
         alone = self._folder / "host"
         alone.mkdir(mode=0o700, exist_ok=True)
         return alone / "ledger"
-
-    def _new_id(self) -> str:
-        while True:
-            identifier = secrets.token_hex(4)
-            if not self._book.has_files(identifier):
-                return identifier
-
-    def _staged(self, token: str | None) -> Path | None:
-        if token is None:
-            return None
-        path = self._staging / token
-        if not _STAGING_TOKEN.fullmatch(token) or not path.is_dir() or path.is_symlink():
-            raise InvalidRequest("The workload's inputs were not staged with this engine.")
-        return path
-
-    def _clean(self) -> None:
-        """Remove what a crash left half-made: folders of no workload, and inputs nobody submitted."""
-        for folder in (self._folder / "workloads").iterdir():
-            if not self._book.has_files(folder.name):
-                remove_tree(folder)
-        for folder in self._staging.iterdir():
-            with suppress(OSError):
-                status = folder.lstat()
-                if status.st_mtime < time.time() - _OLDEST_STAGING_S:
-                    if stat.S_ISDIR(status.st_mode):
-                        remove_tree(folder)
-                    else:
-                        folder.unlink()
 
     def _state(self, epoch: str, seq: int) -> EngineState:
         return EngineState(
@@ -481,57 +363,6 @@ class Service:
         if queues != self._shown_queues:
             self._shown_queues = queues
             self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
-
-
-def _find_again(store: Store, folder: Path) -> str:
-    """Where the store was damaged, fill it from the folders of the workloads; the sentence that tells people."""
-    if store.damaged is None:
-        return ""
-    found, unknown = [], store.damaged.with_name(f"{store.damaged.name}.workloads")
-    for path in sorted(folder.iterdir()):
-        record = RunFolder(path).kept()
-        if record is not None:
-            found.append(record)
-        else:
-            # Nobody knows any more whose it is; what belongs to no workload would be cleared away.
-            unknown.mkdir(mode=0o700, exist_ok=True)
-            path.rename(unknown / path.name)
-    store.restore(_with_keys_of_their_own(found))
-    told = f"The engine's store was damaged and lies in {store.damaged}; {len(found)} workloads were found again."
-    _log.error("%s", told)
-    return told
-
-
-def _with_keys_of_their_own(records: Iterable[Record]) -> list[Record]:
-    """The records, a key only where it is the newest's: one that was just deleted may still claim it."""
-    taken: set[str | None] = set()
-    kept = []
-    for record in sorted(records, key=lambda record: record.workload.created, reverse=True):
-        key = None if record.spec.key in taken else record.spec.key
-        taken.add(key)
-        kept.append(replace(record, spec=replace(record.spec, key=key)))
-    return kept
-
-
-def _is_old(workload: Workload) -> bool:
-    """Whether a workload has ended so long ago that it is deleted."""
-    kept_s = _KEPT_S if workload.delete_after_s is None else workload.delete_after_s
-    since = workload.ended if workload.restored is None else workload.restored
-    return since is not None and since + kept_s < time.time()
-
-
-def _submitted(spec: WorkloadSpec) -> str:
-    return f"{spec.kind}, {asked(spec.request)}" + (f", {spec.tasks} tasks" if spec.tasks > 1 else "")
-
-
-def _check(spec: WorkloadSpec) -> None:
-    words = [spec.cwd, *spec.command, *spec.env, *spec.env.values()]
-    if any("\0" in word for word in words):
-        raise InvalidRequest("An argument or a variable holds a NUL character.")
-    if any(not name or "=" in name for name in spec.env):
-        raise InvalidRequest("A variable's name is empty or holds '='.")
-    if not Path(spec.cwd).is_absolute():
-        raise InvalidRequest(f"The working directory {spec.cwd} is not an absolute path.")
 
 
 @cache

@@ -106,8 +106,8 @@ class Service:
         self._projects_file = directory / FILE if named is None else Path(named)
         self._projects = ProjectsFile(self._projects_file)
         ruled = None if shared is None else shared.policies
-        path = directory / POLICIES_FILE if ruled is None else Path(ruled)
-        self.policies = EnginePolicies(path, self._projects, self._monitor.machine)
+        self._policies_file = directory / POLICIES_FILE if ruled is None else Path(ruled)
+        self.policies = EnginePolicies(self._policies_file, self._projects, self._monitor.machine)
         self.rules = Rules(self._book, self._lifecycle, self.policies)
         self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
         self._auditing = Auditing(self._store, settings.audit_kept_days)
@@ -139,7 +139,7 @@ class Service:
         await asyncio.to_thread(self._monitor.read)
         self._shown_devices = self.devices()
         await self._accounting.open()
-        await self._try(self._auditing.note(self._projects_file, self._projects.projects.written))
+        await self._note_files()
         self._runs.adopt()
         self._runs.spawn(self._monitor.run())
         self._runs.spawn(self._scheduling.run())
@@ -308,10 +308,14 @@ class Service:
                 self._scheduling.wake()
             if projects:
                 await self._try(self._accounting.note_projects())
-            await self._try(self._auditing.note(self._projects_file, self._projects.projects.written))
+            await self._note_files()
 
     def _problems(self) -> tuple[str, ...]:
         return tuple(filter(None, (self._projects.problem, self.policies.file.problem)))
+
+    async def _note_files(self) -> None:
+        await self._try(self._auditing.note(self._projects_file, self._projects.projects.written))
+        await self._try(self._auditing.note(self._policies_file, self.policies.file.content.written))
 
     async def _try(self, noting: Awaitable[None]) -> None:
         """What cannot be noted now, such as on a full disk, is noted the next time."""

@@ -47,12 +47,16 @@ class BadPolicies(InvalidRequest):
 
 
 class Policies(Struct, frozen=True, kw_only=True):
-    """All that a file says; work that breaks a rule which came after it has `grace_s` seconds."""
+    """All that a file says; work that breaks a rule which came after it has `grace_s` seconds.
+
+    `written` is the file's content, as it stands there.
+    """
 
     layers: Mapping[Key, tuple[Layer, ...]] = {}
     templates: Mapping[str, Template] = {}
     environments: Mapping[str, Environment] = {}
     grace_s: float = _GRACE_S
+    written: Mapping[str, Any] = {}
 
     def of(self, project: str, department: str | None, kind: Kind) -> Policy:
         """What holds for this kind in a project of this department."""
@@ -129,6 +133,7 @@ class _Parser:
             environments=self._environments(settings.environments),
             templates=self._templates(settings),
             grace_s=_GRACE_S if settings.grace is None else self._time(["grace"], settings.grace),
+            written=self._written.content,
         )
         self._check_layers(policies)
         return policies

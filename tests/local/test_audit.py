@@ -54,6 +54,11 @@ def test_what_a_file_of_projects_says_anew_is_told_table_by_table(client: Client
     ]
 
 
+def test_what_a_file_of_policies_says_anew_is_told(client: Client, simulated: Path) -> None:
+    (simulated / "policies.yaml").write_text("cluster:\n  rules:\n    gpu: {max: 0.5}\n")
+    assert configured(client, 1) == ["policies.yaml: cluster.rules: added: gpu.max 0.5"]
+
+
 def until_noticed(client: Client) -> None:
     while not client.info().notice:
         pass

@@ -41,6 +41,9 @@ export namespace CommandIDs {
   /** Let suspended workloads wait again: those given, else one that the user chooses. */
   export const resumeWorkload = 'runai:resume-workload';
 
+  /** Put off what a rule is to do to idle workloads: those given, else one that the user chooses. */
+  export const snoozeWorkload = 'runai:snooze-workload';
+
   /** Delete ended workloads: those given, else one that the user chooses. */
   export const deleteWorkload = 'runai:delete-workload';
 

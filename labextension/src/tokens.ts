@@ -46,6 +46,7 @@ export type IRequests = Pick<
   | 'stop'
   | 'suspend'
   | 'resume'
+  | 'snooze'
   | 'delete'
   | 'restore'
   | 'resize'

@@ -8,6 +8,7 @@ import { CommandIDs, WORKLOADS_ARGS, workloadsOf } from './commands';
 import {
   hasEnded,
   isResumable,
+  isSnoozable,
   isStoppable,
   isSuspendable
 } from './model/workloads';
@@ -33,7 +34,7 @@ interface IVerb {
   readonly then?: (outcome: IOutcome) => void;
 }
 
-/** Add the commands for what can be done to workloads: stop, suspend, resume, delete. */
+/** Add the commands for what can be done to workloads: stop, suspend, resume, put off, delete. */
 export function addVerbs(
   commands: CommandRegistry,
   model: IEngineModel,
@@ -103,6 +104,15 @@ function verbs(model: IEngineModel, trans: TranslationBundle): IVerb[] {
       labelOf: name => trans.__('Resume %1', name),
       isFor: isResumable,
       act: id => model.requests.resume(id)
+    },
+    {
+      command: CommandIDs.snoozeWorkload,
+      label: trans.__('Let a GPU Workload Be Idle for Longer…'),
+      caption: trans.__('Put off, once, what a rule is to do to it'),
+      question: trans.__('Let which workload be idle for longer?'),
+      labelOf: name => trans.__('Let %1 be idle for longer', name),
+      isFor: isSnoozable,
+      act: id => model.requests.snooze(id)
     },
     {
       command: CommandIDs.deleteWorkload,

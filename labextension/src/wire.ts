@@ -31,6 +31,9 @@ export type IScale = Schemas['Scale'];
 /** The planner's last word on a workload. */
 export type IVerdict = Schemas['Verdict'];
 
+/** What a rule is to do to a workload, or has done. */
+export type INotice = Schemas['Notice'];
+
 /** A verdict with its queue's figures and what would let the workload start. */
 export type IExplanation = Schemas['Explanation'];
 

@@ -3,7 +3,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { newsOf } from '../src/news/news';
 import { NewsTeller } from '../src/news/teller';
 import type { IWorkload } from '../src/wire';
-import { verdict, workload } from './helpers/sample';
+import { verdict, warning, workload } from './helpers/sample';
 import { trans } from './helpers/views';
 
 const WAITING = workload({ state: 'pending', started: null });
@@ -46,6 +46,16 @@ describe('what is news', () => {
     expect(kind(workload(), workload({ state: 'suspending' }))).toBeNull();
   });
 
+  it('is a warning of a rule, and what it did, not that it was put off', () => {
+    const warned = workload({ notice: warning() });
+    expect(kind(workload(), warned)).toBe('warned');
+    expect(kind(warned, warned)).toBeNull();
+    const putOff = warning({ stage: 0, message: 'put off', snoozed: 2900 });
+    expect(kind(warned, workload({ notice: putOff }))).toBeNull();
+    const done = warning({ acts_at: null, message: 'idle for 1 h: released' });
+    expect(kind(warned, workload({ notice: done }))).toBe('warned');
+  });
+
   it('is the end of long work, and each failure', () => {
     const ended = (at: number) =>
       workload({ state: 'completed', started: 1000, ended: at });
@@ -69,12 +79,13 @@ describe('what is news', () => {
 describe('telling news', () => {
   const open = jest.fn();
   const openAll = jest.fn();
+  const snooze = jest.fn();
   let teller: NewsTeller;
 
   beforeEach(() => {
     Notification.dismiss();
     jest.clearAllMocks();
-    teller = new NewsTeller({ open, openAll, trans });
+    teller = new NewsTeller({ open, openAll, snooze, trans });
   });
 
   function told(): readonly string[] {
@@ -91,6 +102,25 @@ describe('telling news', () => {
     expect(action?.label).toBe('Why?');
     action?.callback(new MouseEvent('click'));
     expect(open).toHaveBeenCalledWith('w1');
+  });
+
+  it('lets what is warned of be put off, once', () => {
+    const warned = workload({ notice: warning() });
+    teller.tell({ kind: 'warned', workload: warned });
+    expect(told()).toEqual([
+      'digits-1: idle for 30 min: its device is released in 30 min.'
+    ]);
+    const [putOff] =
+      Notification.manager.notifications[0]?.options.actions ?? [];
+    expect(putOff?.label).toBe('Not yet');
+    putOff?.callback(new MouseEvent('click'));
+    expect(snooze).toHaveBeenCalledWith('w1');
+    Notification.dismiss();
+    const again = workload({ notice: warning({ snoozed: 2900 }) });
+    teller.tell({ kind: 'warned', workload: again });
+    expect(Notification.manager.notifications[0]?.options.actions).toHaveLength(
+      1
+    );
   });
 
   it('sums up a hundred that end at once', () => {

@@ -191,6 +191,7 @@ describe('the plugins', () => {
     it.each([
       [CommandIDs.suspendWorkload, 'suspended'],
       [CommandIDs.resumeWorkload, 'resumed'],
+      [CommandIDs.snoozeWorkload, 'snoozed'],
       [CommandIDs.deleteWorkload, 'deleted']
     ] as const)('%s is for as many as it names', async (id, did) => {
       await app.commands.execute(id, { workloads: ['w1', 'w2'] });

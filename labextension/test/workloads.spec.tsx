@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 
 import { FIRST_CELL, SECOND_CELL } from '../src/components/FirstSteps';
 import { liveModel } from './helpers/fakeModel';
-import { verdict, workload } from './helpers/sample';
+import { verdict, warning, workload } from './helpers/sample';
 import { fakeActions, frame, showPanel } from './helpers/views';
 
 describe('workloads', () => {
@@ -37,6 +37,21 @@ describe('workloads', () => {
     expect(rows[1]).toHaveTextContent(/big2.*waiting · 3rd · fragmented/);
     expect(rows[2]).toHaveTextContent(/done0\.50:31completed/);
     expect(screen.getByText('1 active · 1 waiting')).toBeVisible();
+  });
+
+  it('say what a rule is to do to them, which can be put off once', async () => {
+    const doing = fakeActions();
+    const warned = workload({ notice: warning() });
+    const putOff = workload({
+      id: 'w5',
+      name: 'late',
+      notice: warning({ snoozed: 2900, message: 'idle again' })
+    });
+    showPanel(liveModel({ workloads: [warned, putOff] }), doing);
+    expect(screen.getByText(/idle for 30 min/)).toBeVisible();
+    expect(screen.getByText('idle again')).toBeVisible();
+    await userEvent.click(screen.getByRole('button', { name: /Not yet/ }));
+    expect(doing.snooze).toHaveBeenCalledWith(warned);
   });
 
   it('tell the whole story of waiting when asked', async () => {

@@ -2,7 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSX } from 'react';
 
 import type { IEngineModel, ILogFollower } from '../tokens';
-import type { IActions } from './actions';
+import type { WorkloadActions } from './actions';
 import { useChanges, useNow } from './hooks';
 import { LogOutput } from './LogOutput';
 import { WorkloadHead } from './WorkloadHead';
@@ -17,7 +17,7 @@ export interface ILogViewProps {
   /** The log, followed. */
   readonly follower: ILogFollower;
 
-  readonly actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+  readonly actions: WorkloadActions;
   readonly trans: TranslationBundle;
 
   /** Whether somebody can see it. */

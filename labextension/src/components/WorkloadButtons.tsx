@@ -12,12 +12,12 @@ import {
   isSuspended
 } from '../model/workloads';
 import type { IWorkload } from '../wire';
-import type { IActions } from './actions';
+import type { WorkloadActions } from './actions';
 
 /** What the buttons need. */
 export interface IWorkloadButtonProps {
   readonly workload: IWorkload;
-  readonly actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+  readonly actions: WorkloadActions;
   readonly trans: TranslationBundle;
 }
 

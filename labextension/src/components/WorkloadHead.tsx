@@ -5,13 +5,13 @@ import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
 import { detailLine, stateGlyph, stateWord } from '../format/words';
 import type { IWorkload } from '../wire';
-import type { IActions } from './actions';
+import type { WorkloadActions } from './actions';
 import { StopButton, SuspendButton } from './WorkloadButtons';
 
 /** What the line shows. */
 export interface IWorkloadHeadProps {
   readonly workload: IWorkload;
-  readonly actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+  readonly actions: WorkloadActions;
   readonly trans: TranslationBundle;
 
   /** The time in seconds. */

@@ -9,6 +9,7 @@ import { detailLine, stateGlyph, stateWord } from '../format/words';
 import { isWaiting } from '../model/workloads';
 import type { IWorkload } from '../wire';
 import type { IActions } from './actions';
+import { Notice } from './Notice';
 import { StopButton, SuspendButton } from './WorkloadButtons';
 
 /** What is shown of a workload. */
@@ -60,6 +61,7 @@ export const WorkloadRow = memo(function WorkloadRow(
         <StopButton workload={workload} actions={actions} trans={trans} />
       </div>
       <Detail workload={workload} trans={trans} />
+      <Notice workload={workload} actions={actions} trans={trans} />
     </li>
   );
 });

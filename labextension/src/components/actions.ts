@@ -23,12 +23,21 @@ export interface IActions {
   /** Let the suspended workload wait again. */
   resume(workload: IWorkload): void;
 
+  /** Put off what a rule is to do to the workload. */
+  snooze(workload: IWorkload): void;
+
   /** Change to simulated devices, or with null to the machine's own. */
   simulate(devices: string | null): void;
 
   /** Put a text on the clipboard. */
   copy(text: string): void;
 }
+
+/** What people can do with a workload wherever it is shown. */
+export type WorkloadActions = Pick<
+  IActions,
+  'stop' | 'suspend' | 'resume' | 'snooze'
+>;
 
 /** What people can do from the table, by the workloads' ids. */
 export interface ITableActions {

@@ -61,6 +61,11 @@ export class EngineApi {
     return this._client.call('post', '/workloads/{workload_id}/resume', of(id));
   }
 
+  /** Let an idle workload be idle for longer. */
+  snooze(id: string): Promise<IWorkload> {
+    return this._client.call('post', '/workloads/{workload_id}/snooze', of(id));
+  }
+
   /** Change what each task asks for. */
   resize(id: string, body: ITaskRequest): Promise<IResized> {
     const path = '/workloads/{workload_id}/resize';

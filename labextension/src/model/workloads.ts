@@ -41,6 +41,16 @@ export function isResumable(workload: IWorkload): boolean {
   return isStoppable(workload) && workload.state === 'suspended';
 }
 
+/** Whether what a rule is to do to an idle workload can be put off. */
+export function isSnoozable({ notice }: IWorkload): boolean {
+  return (
+    notice !== null &&
+    notice.rule === 'idle' &&
+    notice.acts_at !== null &&
+    notice.snoozed === null
+  );
+}
+
 /** Whether a workload waits for its devices. */
 export function isWaiting({ state }: IWorkload): boolean {
   return state === 'creating' || state === 'pending';

@@ -3,7 +3,8 @@ import { hasEnded, isWaiting } from '../model/workloads';
 import type { IWorkload } from '../wire';
 
 /** What can become of a workload that its owner wants to hear of. */
-export type NewsKind = 'started' | 'stuck' | 'preempted' | 'ended' | 'failed';
+export type NewsKind =
+  'started' | 'stuck' | 'preempted' | 'warned' | 'ended' | 'failed';
 
 /** Something that has become of a workload. */
 export interface INews {
@@ -39,6 +40,9 @@ function kindOf(
   after: IWorkload,
   longS: number
 ): NewsKind | null {
+  if (isWarned(before, after)) {
+    return 'warned';
+  }
   if (isStuck(after)) {
     return before !== null && isStuck(before) ? null : 'stuck';
   }
@@ -69,6 +73,16 @@ function endOf(workload: IWorkload, longS: number): NewsKind | null {
   }
   const ranS = (ended ?? 0) - (started ?? ended ?? 0);
   return kind !== 'workspace' && ranS >= longS ? 'ended' : null;
+}
+
+/** Whether a rule warns of something else than before, or has acted; what is put off asks for nothing. */
+function isWarned(before: IWorkload | null, { notice }: IWorkload): boolean {
+  return (
+    before !== null &&
+    notice !== null &&
+    (notice.stage > 0 || notice.acts_at === null) &&
+    notice.message !== before.notice?.message
+  );
 }
 
 function isStuck(workload: IWorkload): boolean {

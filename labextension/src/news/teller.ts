@@ -1,6 +1,8 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { isSnoozable } from '../model/workloads';
+import type { IWorkload } from '../wire';
 import type { INews, NewsKind } from './news';
 import { newsWords, summaryWords } from './words';
 
@@ -53,6 +55,7 @@ export class NewsTeller {
     return Notification.emit(newsWords(news, trans), TYPES[kind], {
       autoClose: asksWhy ? false : SHORT_MS,
       actions: [
+        ...(isSnoozable(workload) ? [this._putOff(workload)] : []),
         {
           label: asksWhy ? trans.__('Why?') : trans.__('Open'),
           caption: trans.__('Show the details of %1', workload.name),
@@ -62,6 +65,17 @@ export class NewsTeller {
         }
       ]
     });
+  }
+
+  private _putOff({ id, name }: IWorkload): Notification.IAction {
+    const { trans, snooze } = this._options;
+    return {
+      label: trans.__('Not yet'),
+      caption: trans.__('Let %1 be idle for longer', name),
+      callback: () => {
+        snooze(id);
+      }
+    };
   }
 
   private _tellAll(kind: NewsKind, burst: IBurst): void {
@@ -100,6 +114,9 @@ export namespace NewsTeller {
     /** Show all about the workload of that id. */
     open: (workload: string) => void;
 
+    /** Put off what a rule is to do to the workload of that id. */
+    snooze: (workload: string) => void;
+
     /** Show all workloads. */
     openAll: () => void;
     trans: TranslationBundle;
@@ -110,6 +127,7 @@ const TYPES: Readonly<Record<NewsKind, Notification.TypeOptions>> = {
   started: 'info',
   stuck: 'warning',
   preempted: 'warning',
+  warned: 'warning',
   ended: 'success',
   failed: 'error'
 };

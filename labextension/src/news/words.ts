@@ -22,6 +22,8 @@ export function newsWords(
         : trans.__('%1 waits: %2.', name, waitingWords(verdict.code, trans));
     case 'preempted':
       return trans.__('%1 was preempted and waits.', name);
+    case 'warned':
+      return trans.__('%1: %2.', name, workload.notice?.message ?? '');
     case 'ended':
       return trans.__('%1 has completed.', name);
     case 'failed': {
@@ -46,6 +48,8 @@ export function summaryWords(
       return trans.__('%1 workloads wait and cannot start.', count);
     case 'preempted':
       return trans.__('%1 workloads were preempted and wait.', count);
+    case 'warned':
+      return trans.__('%1 workloads are warned by a rule.', count);
     case 'ended':
       return trans.__('%1 workloads have completed.', count);
     case 'failed':

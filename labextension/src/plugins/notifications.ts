@@ -35,6 +35,9 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
           open: workload => {
             void app.commands.execute(CommandIDs.openDetails, { workload });
           },
+          snooze: workload => {
+            void app.commands.execute(CommandIDs.snoozeWorkload, { workload });
+          },
           openAll: () => {
             void app.commands.execute(CommandIDs.openTable);
           },

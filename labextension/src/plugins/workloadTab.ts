@@ -5,7 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
 import { CommandIDs } from '../commands';
-import type { IActions } from '../components/actions';
+import type { WorkloadActions } from '../components/actions';
 import type { IEngineModel } from '../tokens';
 import type { IWorkload } from '../wire';
 
@@ -37,13 +37,12 @@ export function forOne(
 }
 
 /** What people can do with a workload wherever it is shown. */
-export function workloadActions(
-  app: JupyterFrontEnd
-): Pick<IActions, 'stop' | 'suspend' | 'resume'> {
+export function workloadActions(app: JupyterFrontEnd): WorkloadActions {
   return {
     stop: forOne(app, CommandIDs.stopWorkload),
     suspend: forOne(app, CommandIDs.suspendWorkload),
-    resume: forOne(app, CommandIDs.resumeWorkload)
+    resume: forOne(app, CommandIDs.resumeWorkload),
+    snooze: forOne(app, CommandIDs.snoozeWorkload)
   };
 }
 

@@ -3,7 +3,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import type { JSX } from 'react';
 
-import type { IActions } from '../components/actions';
+import type { WorkloadActions } from '../components/actions';
 import { DetailsView } from '../components/details/DetailsView';
 import { gpuIcon } from '../icons';
 import type { IEngineModel, ILogFollower } from '../tokens';
@@ -81,7 +81,7 @@ export namespace DetailsWidget {
     /** The id of the workload. */
     workload: string;
 
-    actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+    actions: WorkloadActions;
     trans: TranslationBundle;
 
     /** Submit another like it, with a change. */

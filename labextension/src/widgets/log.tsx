@@ -3,7 +3,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import type { JSX } from 'react';
 
-import type { IActions } from '../components/actions';
+import type { WorkloadActions } from '../components/actions';
 import { LogView } from '../components/LogView';
 import { gpuIcon } from '../icons';
 import type { IEngineModel, ILogFollower } from '../tokens';
@@ -69,7 +69,7 @@ export class LogWidget extends ReactWidget {
 
   private readonly _model: IEngineModel;
   private readonly _follower: ILogFollower;
-  private readonly _actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+  private readonly _actions: WorkloadActions;
   private readonly _trans: TranslationBundle;
 }
 
@@ -82,7 +82,7 @@ export namespace LogWidget {
     /** The id of the workload whose log it is. */
     workload: string;
 
-    actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+    actions: WorkloadActions;
     trans: TranslationBundle;
   }
 }

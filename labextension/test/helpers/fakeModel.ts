@@ -27,6 +27,7 @@ export class FakeModel implements IEngineModel {
   readonly stopped: string[] = [];
   readonly suspended: string[] = [];
   readonly resumed: string[] = [];
+  readonly snoozed: string[] = [];
   readonly deleted: string[] = [];
   readonly restored: string[] = [];
   readonly followers: LogFollower[] = [];
@@ -63,6 +64,7 @@ export class FakeModel implements IEngineModel {
     stop: jest.fn(id => this.remembered(this.stopped, id)),
     suspend: jest.fn(id => this.remembered(this.suspended, id)),
     resume: jest.fn(id => this.remembered(this.resumed, id)),
+    snooze: jest.fn(id => this.remembered(this.snoozed, id)),
     restore: jest.fn(id => this.remembered(this.restored, id)),
     delete: jest.fn(async id => {
       await this.remembered(this.deleted, id);

@@ -3,6 +3,7 @@ import type {
   IEngineInfo,
   IEngineStateEvent,
   IHolder,
+  INotice,
   IQueueStatus,
   IVerdict,
   IWorkload
@@ -43,6 +44,23 @@ export function workload(changes: Partial<IWorkload> = {}): IWorkload {
     restarts: 0,
     next_request: null,
     next_scale: null,
+    activity: null,
+    notice: null,
+    ...changes
+  };
+}
+
+/** What a rule says of an idle workload. */
+export function warning(changes: Partial<INotice> = {}): INotice {
+  return {
+    rule: 'idle',
+    message: 'idle for 30 min: its device is released in 30 min',
+    at: 2800,
+    since: 1000,
+    action: 'release',
+    stage: 1,
+    acts_at: 4600,
+    snoozed: null,
     ...changes
   };
 }

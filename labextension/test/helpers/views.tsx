@@ -20,6 +20,7 @@ export function fakeActions(): jest.Mocked<IActions> {
     stop: jest.fn(),
     suspend: jest.fn(),
     resume: jest.fn(),
+    snooze: jest.fn(),
     simulate: jest.fn(),
     copy: jest.fn()
   };

@@ -5,9 +5,10 @@ import type { JSX, KeyboardEvent } from 'react';
 import { hasEnded } from '../../model/workloads';
 import type { IEngineModel, ILogFollower } from '../../tokens';
 import type { ISpecChange, IWorkload } from '../../wire';
-import type { IActions } from '../actions';
+import type { WorkloadActions } from '../actions';
 import { useChanges, useNow } from '../hooks';
 import { missing } from '../LogView';
+import { Notice } from '../Notice';
 import { WorkloadHead } from '../WorkloadHead';
 import { LogPage } from './LogPage';
 import { Overview } from './Overview';
@@ -23,7 +24,7 @@ export interface IDetailsViewProps {
 
   /** Its log, followed. */
   readonly follower: ILogFollower;
-  readonly actions: Pick<IActions, 'stop' | 'suspend' | 'resume'>;
+  readonly actions: WorkloadActions;
   readonly trans: TranslationBundle;
 
   /** Whether somebody can see it. */
@@ -91,6 +92,7 @@ function Known(props: IKnownProps): JSX.Element {
           {trans.__('Make a copy…')}
         </button>
       </WorkloadHead>
+      <Notice workload={known} actions={actions} trans={trans} />
       <Tabs id={id} page={page} setPage={setPage} trans={trans} />
       <div
         id={`${id}-page`}

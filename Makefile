@@ -105,8 +105,8 @@ browser:
 
 unit: $(NOW)/linked
 	cd labextension && npm run --silent test
-	pytest --numprocesses 2 tests/planning tests/accounting
-	pytest --ignore tests/planning --ignore tests/accounting --ignore tests/cluster
+	pytest --numprocesses 2 tests/planning tests/accounting tests/policies
+	pytest --numprocesses 2 --dist loadfile --ignore tests/planning --ignore tests/accounting --ignore tests/policies --ignore tests/cluster
 
 test: lint types browser unit
 

@@ -44,6 +44,13 @@ _GLYPHS: Mapping[State, str] = {
     "suspending": "◍",
     "suspended": "◍",
 }
+_LEVELS: Mapping[str, str] = {
+    "device": "the whole device",
+    "framework": "caps in the framework",
+    "mig": "MIG",
+    "mps-v2": "MPS",
+    "mps-v3": "MPS",
+}
 _STRENGTHS: Mapping[Strength, str] = {"hard": "hard", "soft": "soft", "none": "not limited"}
 
 
@@ -167,15 +174,27 @@ def holder_sentence(holder: Holder) -> str:
     return f"{holder.name} of {holder.owner}: {share(holder.portion_milli)}, {memory(holder.memory_mib)}"
 
 
-def device_sentence(device: Device, user: str) -> str:
+def device_sentence(device: Device, user: str, force: Enforcement | None) -> str:
     """Everything that a device's bar shows, for those who do not see it."""
     parts = [f"Device {device.index}, {short_model(device.model)}: {share(held_milli(device))} of 1 used"]
     parts += [f"{holder_name(holder, user)} {share(holder.portion_milli)}" for holder in device.holders]
     if device.utilization is not None:
         parts.append(f"utilization {percent(device.utilization)} %")
+    if device.used_mib is not None:
+        parts.append(f"memory {memory(device.used_mib)} of {memory(device.memory_mib)}")
+    if force is not None:
+        parts.append(_shares_held(force))
     if device.simulated:
         parts.append("simulated")
     return ", ".join(parts)
+
+
+def _shares_held(force: Enforcement) -> str:
+    """How the shares of a device are held."""
+    if force.level == "none":
+        return "shares not enforced"
+    strengths = f"memory {_STRENGTHS[force.memory]}, compute {_STRENGTHS[force.compute]}"
+    return f"shares held by {_LEVELS[force.level]} ({strengths})"
 
 
 def queue_marks(queue: QueueStatus) -> str:

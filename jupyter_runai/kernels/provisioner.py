@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 import sys
@@ -224,8 +225,13 @@ async def _there(coroutine: Coroutine[Any, Any, T]) -> T:
     return await asyncio.wrap_future(runtime().spawn(coroutine))
 
 
-@cache
 def _client() -> AsyncClient:
+    return _client_of(os.environ.get("RUNAI_ENGINE_DIR"))
+
+
+@cache
+def _client_of(directory: str | None) -> AsyncClient:
+    """The client of the engine that this process is now pointed to."""
     return AsyncClient()
 
 

@@ -13,7 +13,7 @@ from jupyter_runai.widgets.drawing import bar, indented
 from jupyter_runai.widgets.live import LiveWidget, Note, static
 from jupyter_runai.words import share
 from scheduler_core.model import MILLI
-from scheduler_core.workload import Device, EngineInfo, Holder, Workload
+from scheduler_core.workload import Device, Enforcement, EngineInfo, Holder, Workload
 
 Ownership: TypeAlias = Literal["mine", "other", "foreign"]
 
@@ -102,7 +102,7 @@ def _row(device: Device, user: str, workloads: Mapping[str, Workload]) -> Device
         badges=tuple(badge for badge, applies in badges.items() if applies),
         used=words.aligned_share(words.held_milli(device)),
         utilization="" if device.utilization is None else f"{words.percent(device.utilization)} %",
-        sentence=words.device_sentence(device, user),
+        sentence=words.device_sentence(device, user, _enforcement(device, workloads)),
         is_simulated=device.simulated,
         shares=tuple(_share(holder, user, workloads) for holder in device.holders),
     )
@@ -123,6 +123,14 @@ def _ownership(holder: Holder, user: str) -> Ownership:
     if holder.kind == "foreign":
         return "foreign"
     return "mine" if holder.owner == user else "other"
+
+
+def _enforcement(device: Device, workloads: Mapping[str, Workload]) -> Enforcement | None:
+    """How the shares of a device are held; null where it is held as a whole, or not at all."""
+    known = [workloads.get(holder.workload or "") for holder in device.holders]
+    shares = [workload for workload in known if workload is not None and not workload.request.whole_devices]
+    held = shares[0].allocation if shares else None
+    return None if held is None else held.enforcement
 
 
 def _held(holder: Holder, workloads: Mapping[str, Workload]) -> str:

@@ -78,7 +78,7 @@ def test_list_and_remove(data: Path) -> None:
     ("words", "sentence"),
     [
         (["install", "--gpu", "0.5"], "The following arguments are required: --profile."),
-        (["install", "--profile", "half"], "One of the arguments --gpu --gpu-memory is required."),
+        (["install", "--profile", "half"], "kernelspec install needs an amount."),
         (["install", "--profile", "../half", "--gpu", "0.5"], "--profile: a name has lower-case letters"),
         (["install", "--profile", "half", "--gpu", "1.5"], "--gpu: gpu is a whole number of devices or a share"),
         (["install", "--profile", "half", "--gpus", "1", "--gpu", "1"], "--gpus is no option of"),

@@ -139,7 +139,8 @@ def test_a_store_from_before_there_were_accounts_counts_from_its_upgrade_on(clie
     until(client, workload.id, running)
     asyncio.run(LocalEngine().shutdown())
     with closing(sqlite3.connect(simulated / "simulated" / "store.sqlite")) as store, store:
-        tables = ("holdings", "deserved", "measured", "subjects", "places", "usage", "summed")
+        accounts = ("holdings", "deserved", "measured", "subjects", "places", "usage", "summed")
+        tables = (*accounts, "audit", "configured")
         store.executescript("".join(f"DROP TABLE {table};" for table in tables) + "PRAGMA user_version = 3;")
     upgraded = time.time()
     again = Client()

@@ -30,7 +30,7 @@ def test_a_notebook_makes_one_that_outlives_it(run: RunCells, tmp_path: Path) ->
     assert inside[0].value == f"'{workload.id}'"
     assert inside[1].text == "vision has 0.25 now.\n"
     row = inside[2].text.splitlines()[1].split()
-    assert row[:4] == ["vision", workload.id, "0.25", "running"]
+    assert [word.rstrip(",") for word in row[:4]] == ["vision", workload.id, "0.25", "running"]
     assert run("%runai workspace delete vision")[0].text.startswith("The workspace vision is deleted.")
     assert outcome(client, workload.id)[0].state == "stopped"
     client.close()

@@ -39,7 +39,7 @@ class Runs:
         self._folder = folder
         self._freed = freed
         self._spawned: set[asyncio.Task[None]] = set()
-        self._told: set[TaskId] = set()
+        self._leaving: dict[TaskId, asyncio.Task[None]] = {}
 
     def keep_in(self, ledger: Ledger) -> None:
         """The host's ledger, in which what comes free is written down."""
@@ -68,11 +68,12 @@ class Runs:
         """Send a signal to all processes of a task but its supervisor; whether there was any. Blocks."""
         return signal_task(str(task), supervisor, number, self._book.workload(task.workload).owner_uid)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside everything else, keep it from being collected, and log it when it fails."""
         task = asyncio.get_running_loop().create_task(work)
         self._spawned.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._spawned.discard(task)
@@ -112,7 +113,7 @@ class Runs:
             if supervisor is not None:
                 await self._end(task, supervisor, record.spec.grace_s)
         finally:
-            self._told.discard(task)
+            self._leaving.pop(task, None)
 
     async def _end(self, task: TaskId, supervisor: Process, grace_s: float) -> None:
         await asyncio.to_thread(self.signal, task, supervisor, signal.SIGTERM)
@@ -129,6 +130,9 @@ class Runs:
 
     async def finish(self, task: TaskId, outcome: Exit) -> None:
         """Record that a run has ended so; the rest of a gang goes with one that failed."""
+        # What is still on its way to the processes of this run must not reach those of the next.
+        while task in self._leaving:
+            await asyncio.wait([self._leaving[task]])
         record = self._book.get(task.workload)
         report = self.folder(task).report()
         await self._book.observe(
@@ -167,9 +171,8 @@ class Runs:
         """SIGTERM, once, for what runs and is to go; what still starts is told as soon as it runs."""
         for task, known in record.alive():
             to_go = record.then is not None or known.then is not None
-            if to_go and known.state == "running" and task not in self._told:
-                self._told.add(task)
-                self.spawn(self._terminate(task))
+            if to_go and known.state == "running" and task not in self._leaving:
+                self._leaving[task] = self.spawn(self._terminate(task))
 
     def keep(self, record: Record) -> None:
         """Keep a copy of a record beside its files; the store has it, so a failure is no more than noted."""

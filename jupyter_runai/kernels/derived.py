@@ -36,7 +36,7 @@ def derived_spec(manager: KernelSpecManager, base: str, config: dict[str, Any]) 
     fresh = leased(spec.to_dict(), f"{_plain_name(spec)} ({', '.join(words + preemptible)})", config)
     fresh["metadata"][_BASE] = origin
     if name not in manager.find_kernel_specs() or manager.get_kernel_spec(name).to_dict() != fresh:
-        write_spec(manager, name, fresh)
+        write_spec(manager, name, fresh, spec.resource_dir)
     return name, fresh["display_name"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -32,7 +33,15 @@ def install_spec(
         NotAllowed: the folder cannot be written.
     """
     spec = leased(own_spec(environment), display_name, config)
-    return write_spec(KernelSpecManager(), PREFIX + profile, spec, sys.prefix if sys_prefix else None)
+    prefix = sys.prefix if sys_prefix else None
+    return write_spec(KernelSpecManager(), PREFIX + profile, spec, own_logos(), prefix)
+
+
+def own_logos() -> str:
+    """The folder of the logos of this Python's kernels."""
+    from ipykernel.kernelspec import RESOURCES  # noqa: PLC0415 (whoever asks has made a kernelspec of it)
+
+    return str(RESOURCES)
 
 
 def own_spec(environment: Environment = HERE) -> dict[str, Any]:
@@ -61,8 +70,10 @@ def leased(spec: Mapping[str, Any], display_name: str, config: dict[str, Any]) -
     return {**spec, "display_name": display_name, "metadata": metadata}
 
 
-def write_spec(manager: KernelSpecManager, name: str, spec: dict[str, Any], prefix: str | None = None) -> Path:
-    """Write a kernelspec, for the user or below `prefix`; its folder.
+def write_spec(
+    manager: KernelSpecManager, name: str, spec: dict[str, Any], logos: str, prefix: str | None = None
+) -> Path:
+    """Write a kernelspec with the logos of a folder, for the user or below `prefix`; its folder.
 
     Raises:
         NotAllowed: the folder cannot be written.
@@ -70,6 +81,8 @@ def write_spec(manager: KernelSpecManager, name: str, spec: dict[str, Any], pref
     try:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "kernel.json").write_text(json.dumps(spec, indent=1))
+            for logo in Path(logos).glob("logo-*"):
+                shutil.copy(logo, folder)
             Path(folder).chmod(0o755)
             return Path(manager.install_kernel_spec(folder, name, user=prefix is None, prefix=prefix))
     except OSError as error:

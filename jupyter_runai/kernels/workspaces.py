@@ -19,6 +19,7 @@ from jupyter_runai.client import AsyncClient
 from jupyter_runai.kernels.specs import (
     WORKSPACE_PREFIX,
     leased,
+    own_logos,
     own_spec,
     provisioner_config,
     workspace_specs,
@@ -76,7 +77,7 @@ def define_copy(name: str, other: str, changes: Mapping[str, Any]) -> None:
         Conflict, InvalidRequest, NotAllowed: as `define`.
     """
     spec = definition(name)
-    _write(other, spec.to_dict(), {**(provisioner_config(spec) or {}), **changes})
+    _write(other, spec, {**(provisioner_config(spec) or {}), **changes})
 
 
 def definition(name: str) -> KernelSpec:
@@ -142,7 +143,7 @@ def request_of(config: Mapping[str, Any]) -> TaskRequest:
     return TaskRequest(gpu=amount, gpu_memory_mib=config.get("gpu_memory_mib", 0))
 
 
-def _write(name: str, spec: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+def _write(name: str, spec: KernelSpec, config: Mapping[str, Any]) -> None:
     if name in workspace_specs():
         raise Conflict(f"There is a workspace {name!r} already.", "Choose another name, or delete that one.")
     if not Path(config["folder"]).is_dir():
@@ -152,22 +153,22 @@ def _write(name: str, spec: Mapping[str, Any], config: Mapping[str, Any]) -> Non
     except ValueError as error:
         raise InvalidRequest(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
     display_name = f"Workspace {name} ({amount})"
-    write_spec(KernelSpecManager(), WORKSPACE_PREFIX + name, leased(spec, display_name, {**config, "workspace": name}))
+    fresh = leased(spec.to_dict(), display_name, {**config, "workspace": name})
+    write_spec(KernelSpecManager(), WORKSPACE_PREFIX + name, fresh, spec.resource_dir)
 
 
-def _spec_of(environment: Environment) -> dict[str, Any]:
+def _spec_of(environment: Environment) -> KernelSpec:
     if environment.kernel is not None:
         try:
-            spec: dict[str, Any] = KernelSpecManager().get_kernel_spec(environment.kernel).to_dict()
+            return KernelSpecManager().get_kernel_spec(environment.kernel)
         except NoSuchKernel:
             known = ", ".join(KernelSpecManager().find_kernel_specs())
             raise NotFound(f"There is no kernel {environment.kernel!r}.", f"There is: {known}.") from None
-        return spec
     spec = own_spec()
     if environment.python is not None:
         _check_interpreter(environment.python)
         spec["argv"][0] = environment.python
-    return spec
+    return KernelSpec(resource_dir=own_logos(), **spec)
 
 
 def _check_interpreter(python: str) -> None:

@@ -36,6 +36,7 @@ def test_install_writes_what_the_provisioner_reads(data: Path) -> None:
     assert said.stdout.startswith("The launcher offers 'Python 3 (0.5 GPU)' now.")
     spec = written(data, "half")
     assert Path(spec["argv"][0]).parent == Path(sys.executable).parent
+    assert (data / "runai-half" / "logo-svg.svg").exists()
     assert spec["metadata"]["kernel_provisioner"] == {"provisioner_name": "runai", "config": {"gpu": "0.5"}}
     more = ("--gpu-memory", "20G", "--project", "vision", "--preemptible", "--name", "Vision")
     assert say("install", "--profile", "big", *more).returncode == 0

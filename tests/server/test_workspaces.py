@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,9 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from jupyter_runai.client import Client
-from jupyter_runai.kernels import provisioner
 from tests.helpers import outcome, running, until
 
 BASE = "jupyter-runai"
-
-
-@pytest.fixture(autouse=True)
-def _another_engine() -> Iterator[None]:
-    """A process has one engine for its kernels; here each test has its own."""
-    yield
-    provisioner._client.cache_clear()
 
 
 async def ask(jp_fetch: Any, method: str, *path: str, body: object = None) -> Any:

@@ -154,14 +154,13 @@ def survivors(simulated: Path, tmp_path: Path) -> Iterator[tuple[list[str], list
     runs.touch()
     load = Load(2, runs)
     load.start()
-    for _ in range(ROUNDS):
+    while kills < ROUNDS:
         time.sleep(chance.uniform(0, LONGEST_ROUND_S))  # the moment is what is random
         kills += _kill_daemon(simulated)
     load.end()
     client = Client()
     ended = _end_all(client)
     print(f"{kills} kills, {len(load.acknowledged)} workloads: {Counter(w.state for w in ended.values())}")
-    assert kills > ROUNDS // 2
     yield load.acknowledged, _read(runs), ended, client
     client.close()
 

@@ -1,6 +1,4 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 import type { JSX } from 'react';
@@ -9,9 +7,10 @@ import type { IChoice } from '../analytics/choice';
 import { AnalyticsView } from '../components/analytics/AnalyticsView';
 import { chartIcon } from '../icons';
 import type { IEngineModel } from '../tokens';
+import { SeenWidget } from './seen';
 
 /** Who used what, in the main area. */
-export class AnalyticsWidget extends ReactWidget {
+export class AnalyticsWidget extends SeenWidget {
   constructor(options: AnalyticsWidget.IOptions) {
     super();
     this._options = options;
@@ -60,16 +59,6 @@ export class AnalyticsWidget extends ReactWidget {
         isVisible={this.isVisible}
       />
     );
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   private readonly _options: AnalyticsWidget.IOptions;

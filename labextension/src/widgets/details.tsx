@@ -1,6 +1,4 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
 import type { JSX } from 'react';
 
 import type { WorkloadActions } from '../components/actions';
@@ -8,9 +6,10 @@ import { DetailsView } from '../components/details/DetailsView';
 import { gpuIcon } from '../icons';
 import type { IEngineModel, ILogFollower } from '../tokens';
 import type { ISpecChange } from '../wire';
+import { SeenWidget } from './seen';
 
 /** All about a workload in the main area. */
-export class DetailsWidget extends ReactWidget {
+export class DetailsWidget extends SeenWidget {
   constructor(options: DetailsWidget.IOptions) {
     super();
     this.workload = options.workload;
@@ -48,16 +47,6 @@ export class DetailsWidget extends ReactWidget {
         copy={copy}
       />
     );
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   /** What is restored is there before the workload's name is known, and may outlive it. */

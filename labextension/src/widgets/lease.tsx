@@ -1,16 +1,15 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
 import type { JSX } from 'react';
 
 import { LeaseButton } from '../components/LeaseButton';
 import type { KernelLeases } from '../kernels/leases';
 import type { IEngineModel } from '../tokens';
 import type { IWorkload } from '../wire';
+import { SeenWidget } from './seen';
 
 /** What a notebook's kernel holds, in its toolbar. */
-export class LeaseWidget extends ReactWidget {
+export class LeaseWidget extends SeenWidget {
   constructor(options: LeaseWidget.IOptions) {
     super();
     this._options = options;
@@ -31,16 +30,6 @@ export class LeaseWidget extends ReactWidget {
         open={open}
       />
     );
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   private _onChanged(): void {

@@ -1,15 +1,14 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
 import type { JSX } from 'react';
 
 import type { WorkloadActions } from '../components/actions';
 import { LogView } from '../components/LogView';
 import { gpuIcon } from '../icons';
 import type { IEngineModel, ILogFollower } from '../tokens';
+import { SeenWidget } from './seen';
 
 /** A workload's log in the main area. */
-export class LogWidget extends ReactWidget {
+export class LogWidget extends SeenWidget {
   constructor(options: LogWidget.IOptions) {
     super();
     this.workload = options.workload;
@@ -47,16 +46,6 @@ export class LogWidget extends ReactWidget {
         isVisible={this.isVisible}
       />
     );
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   /** A restored log is there before the workload's name is known, and may outlive it. */

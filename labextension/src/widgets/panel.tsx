@@ -1,6 +1,4 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
 import type { JSX } from 'react';
 
 import type { IActions } from '../components/actions';
@@ -8,9 +6,10 @@ import { Panel } from '../components/Panel';
 import { gpuIcon } from '../icons';
 import type { IArrangement } from '../panel/arrangement';
 import type { IEngineModel } from '../tokens';
+import { SeenWidget } from './seen';
 
 /** The side panel in the application's sidebar. */
-export class PanelWidget extends ReactWidget {
+export class PanelWidget extends SeenWidget {
   constructor(options: PanelWidget.IOptions) {
     super();
     const { model, actions, trans } = options;
@@ -46,16 +45,6 @@ export class PanelWidget extends ReactWidget {
         isVisible={this.isVisible}
       />
     );
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   private _arrangement: IArrangement | null = null;

@@ -1,6 +1,4 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ReactWidget } from '@jupyterlab/ui-components';
-import type { Message } from '@lumino/messaging';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 import type { JSX } from 'react';
@@ -10,9 +8,10 @@ import { WorkloadsTable } from '../components/table/WorkloadsTable';
 import { gpuIcon } from '../icons';
 import type { ILayout } from '../table/layout';
 import type { IEngineModel } from '../tokens';
+import { SeenWidget } from './seen';
 
 /** The table of all workloads in the main area. */
-export class TableWidget extends ReactWidget {
+export class TableWidget extends SeenWidget {
   constructor(options: TableWidget.IOptions) {
     super();
     this._options = options;
@@ -53,16 +52,6 @@ export class TableWidget extends ReactWidget {
         changeLayout={this._changeLayout}
       />
     );
-  }
-
-  protected override onAfterShow(message: Message): void {
-    super.onAfterShow(message);
-    this.update();
-  }
-
-  protected override onAfterHide(message: Message): void {
-    super.onAfterHide(message);
-    this.update();
   }
 
   private readonly _changeLayout = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ T = TypeVar("T", bound=Struct)
 _LONGEST_YAML = 1024 * 1024
 
 
-class Written:
+class Written(ABC):
     """What a file says (`content`); every refusal is an `error` that names the file and the line."""
 
     content: dict[str, Any]
@@ -28,9 +29,9 @@ class Written:
         self.name = name
         self._error = error
 
+    @abstractmethod
     def line_of(self, path: Sequence[str]) -> int | None:
         """The line on which a key stands, or else the last of those around it; null where it is not seen."""
-        raise NotImplementedError
 
     def bad(self, path: Sequence[str], why: str) -> InvalidRequest:
         """What to raise where the value at `path` cannot be."""

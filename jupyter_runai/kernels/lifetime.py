@@ -77,10 +77,7 @@ async def suspend(client: AsyncClient, name: str) -> Workspace:
         NotFound: there is no such workspace.
         Conflict: it has no workload.
     """
-    known = await workspace(client, name)
-    if known.workload is None:
-        raise Conflict(f"The workspace {name} does not run.", f"Start it: %runai workspace open {name}")
-    await client.engine.suspend(known.workload.id)
+    await client.engine.suspend(await _workload_of(client, name))
     return await workspace(client, name)
 
 
@@ -90,10 +87,7 @@ async def resume(client: AsyncClient, name: str) -> Workspace:
     Raises:
         NotFound, Conflict: as `suspend`.
     """
-    known = await workspace(client, name)
-    if known.workload is None:
-        raise Conflict(f"The workspace {name} does not run.", f"Start it: %runai workspace open {name}")
-    await client.engine.resume(known.workload.id)
+    await client.engine.resume(await _workload_of(client, name))
     return await workspace(client, name)
 
 
@@ -109,6 +103,13 @@ async def delete(client: AsyncClient, name: str) -> Workspace:
     if known.workload is not None:
         await client.engine.stop(known.workload.id)
     return known
+
+
+async def _workload_of(client: AsyncClient, name: str) -> str:
+    known = await workspace(client, name)
+    if known.workload is None:
+        raise Conflict(f"The workspace {name} does not run.", f"Start it: %runai workspace open {name}")
+    return known.workload.id
 
 
 async def _check_is_free(client: AsyncClient, name: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_runai.client import Client
 from scheduler_core.local.settings import Settings
+from tests.driver import Driver
 from tests.helpers import stop_everything
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
@@ -75,3 +76,18 @@ def small_disk(engine_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
         monkeypatch.setenv("RUNAI_ENGINE_DIR", str(engine_directory))
+
+
+@pytest.fixture
+def driver(fake_nvml: Path, engine_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(fake_nvml))
+    monkeypatch.setenv("FAKE_NVML_STATE", str(tmp_path / "state"))
+    return Driver(tmp_path / "state")
+
+
+@pytest.fixture
+def on_devices(driver: Driver) -> Iterator[Client]:
+    """A client of an engine with the fake driver's devices."""
+    client = Client()
+    yield client
+    client.close()

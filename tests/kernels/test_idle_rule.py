@@ -11,32 +11,22 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.audit import ENGINE
 from scheduler_core.workload import Notice, Workload
+from tests.driver import GIB, TWO_A100, Driver
 from tests.helpers import spec, until
 from tests.kernels.conftest import offer
 from tests.kernels.jupyter import Jupyter
-from tests.local.conftest import GIB, TWO_A100, Driver
 
 PID = "__import__('os').getpid()"
 RULE = "cluster: {kinds: {workspace: {rules: {idle: {after: 6s, warn: [2s], action: release}}}}}\n"
 
 
 @pytest.fixture
-def driver(fake_nvml: Path, engine_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(fake_nvml))
-    monkeypatch.setenv("FAKE_NVML_STATE", str(tmp_path / "state"))
+def ruled(engine_directory: Path) -> None:
     (engine_directory / "policies.yaml").write_text(RULE)
-    return Driver(tmp_path / "state")
 
 
 @pytest.fixture
-def on_devices(driver: Driver) -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def kernels(driver: Driver, tmp_path: Path) -> Iterator[Jupyter]:
+def kernels(ruled: None, driver: Driver, tmp_path: Path) -> Iterator[Jupyter]:
     server = Jupyter(tmp_path)
     offer(server)
     yield server

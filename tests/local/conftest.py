@@ -1,4 +1,4 @@
-"""Engines with devices as a fake driver library shows them, and engines that several users share."""
+"""A watchdog that does not wait long, and engines that several users share."""
 
 from __future__ import annotations
 
@@ -14,43 +14,7 @@ from scheduler_core.local.settings import Settings, WatchdogSettings
 from tests.local.shared_engine import Shared
 from tests.local.users import User, python_for_users
 
-GIB = 1024
 NOBODYS_NUMBERS = 64001, 64002
-TWO_A100 = """\
-device GPU-aaaa 81920 37 ok NVIDIA A100-SXM4-80GB
-device GPU-bbbb 81920 0 ok NVIDIA A100-SXM4-80GB
-"""
-
-
-class Driver:
-    """The fake driver's state."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.write(TWO_A100)
-
-    def write(self, text: str) -> None:
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.replace(self.path)
-
-    def process(self, device: int, pid: int, mib: int) -> None:
-        self.write(self.path.read_text() + f"process {device} {pid} {mib}\n")
-
-
-@pytest.fixture
-def driver(fake_nvml: Path, engine_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driver:
-    monkeypatch.setenv("LD_LIBRARY_PATH", str(fake_nvml))
-    monkeypatch.setenv("FAKE_NVML_STATE", str(tmp_path / "state"))
-    return Driver(tmp_path / "state")
-
-
-@pytest.fixture
-def on_devices(driver: Driver) -> Iterator[Client]:
-    """A client of an engine with the fake driver's devices."""
-    client = Client()
-    yield client
-    client.close()
 
 
 @pytest.fixture

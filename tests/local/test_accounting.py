@@ -17,8 +17,8 @@ from scheduler_core.errors import EngineUnavailable, InvalidRequest
 from scheduler_core.local import LocalEngine
 from scheduler_core.local.settings import Settings
 from tests.conftest import SIMULATED
+from tests.driver import GIB, Driver
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
-from tests.local.conftest import GIB, Driver
 
 UNTIL_PID = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
 

@@ -13,8 +13,8 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.local.store import Store
 from scheduler_core.workload import Activity, Workload
+from tests.driver import GIB, Driver
 from tests.helpers import kill_daemon, outcome, spec, until, until_said
-from tests.local.conftest import GIB, Driver
 from tests.local.test_measurements import measured, pid_of
 
 TELLS = """

@@ -10,8 +10,8 @@ from jupyter_runai.verbs import run_verb
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload
+from tests.driver import GIB, Driver
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, until_said
-from tests.local.conftest import GIB, Driver
 
 ONE_A100 = "device GPU-aaaa 81920 0 ok NVIDIA A100-SXM4-80GB\n"
 QUARTER_TO_WHOLE = TaskRequest(gpu="0.25", gpu_limit=1)

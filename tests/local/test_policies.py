@@ -15,8 +15,8 @@ from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, N
 from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, Scale, Workload
+from tests.driver import GIB, TWO_A100, Driver
 from tests.helpers import UNTIL_STOPPED, kill_daemon, running, spec, until, until_said
-from tests.local.conftest import GIB, TWO_A100, Driver
 
 HALF = "cluster: {rules: {gpu: {max: 0.5}}}\n"
 

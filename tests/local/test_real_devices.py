@@ -15,8 +15,8 @@ from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Device, DevicesChanged, EngineState
+from tests.driver import GIB, TWO_A100, Driver
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, stop_everything, until
-from tests.local.conftest import GIB, TWO_A100, Driver
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from jupyter_runai.verbs import run_verb
 from scheduler_core.errors import EngineUnavailable
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload
+from tests.driver import GIB, Driver
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until, until_said
-from tests.local.conftest import GIB, Driver
 
 FAKE_MPS = Path(__file__).parents[1] / "fake_mps"
 SAYS_ITS_LIMITS = """

@@ -113,7 +113,7 @@ def configured(
             at=at,
             user=owner,
             action="configure",
-            project=table.partition(".")[2],
+            project=table.removeprefix("projects.") if table.startswith("projects.") else "",
             detail=f"{source}: {f'{table}: ' if table else ''}{changed}",
         )
         for table in dict.fromkeys([*before, *after])
@@ -153,11 +153,14 @@ def _difference(before: Mapping[str, msgspec.Raw] | None, after: Mapping[str, ms
         if (before or {}).get(name) != after.get(name)
     ]
     if before is None:
-        said = ", ".join(f"{name} {bytes(value).decode()}" for name, value in after.items())
+        said = ", ".join(f"{name} {_shown(after, name)}" for name in after)
         return f"added{f': {said}' if said else ''}"
     return ", ".join(changes)
 
 
 def _shown(table: Mapping[str, msgspec.Raw] | None, name: str) -> str:
     value = (table or {}).get(name)
-    return "unset" if value is None else bytes(value).decode()
+    if value is None:
+        return "unset"
+    # Variables of an environment may hold tokens.
+    return "(not shown)" if "variables" in name.split(".")[:-1] else bytes(value).decode()

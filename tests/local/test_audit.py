@@ -59,6 +59,16 @@ def test_what_a_file_of_policies_says_anew_is_told(client: Client, simulated: Pa
     assert configured(client, 1) == ["policies.yaml: cluster.rules: added: gpu.max 0.5"]
 
 
+def test_variables_of_an_environment_are_named_and_not_shown(client: Client, simulated: Path) -> None:
+    file = simulated / "policies.yaml"
+    file.write_text("environments: {rules: {variables: {TOKEN: hush}}}\n")
+    assert configured(client, 1) == ["policies.yaml: environments.rules: added: variables.TOKEN (not shown)"]
+    file.write_text("environments: {rules: {variables: {TOKEN: hush-hush}}}\n")
+    said = "policies.yaml: environments.rules: variables.TOKEN (not shown) to (not shown)"
+    assert configured(client, 2)[1:] == [said]
+    assert [entry.project for entry in client.audit()] == ["", ""]
+
+
 def until_noticed(client: Client) -> None:
     while not client.info().notice:
         pass

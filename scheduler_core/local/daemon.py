@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +33,9 @@ _log = logging.getLogger(__name__)
 _PRESENCE_INTERVAL_S = 5.0
 _LEAVING_S = 3.0
 _MOST_OPEN_FILES = 65536
+_WAITING_REQUESTS = 1024
+_SWITCH_INTERVAL_S = 0.0005
+"""Requests are answered between the planner's steps, not after the 5 ms that Python would leave it."""
 
 
 class AlreadyServed(Conflict):
@@ -91,6 +95,7 @@ async def serve(place: Place, ready: int | None, simulate: str | None = None) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, leave.set)
     raise_open_files()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     service = _opened(place, simulate)
     server = HTTPServer(application(service, leave.set), max_buffer_size=LARGEST_BODY)
     try:
@@ -159,7 +164,7 @@ def _listen(server: HTTPServer, place: Place) -> None:
     is_shared = place.shared is not None
     place.socket.unlink(missing_ok=True)
     with short_socket_path(place.socket) as short:
-        server.add_socket(bind_unix_socket(short, mode=0o666 if is_shared else 0o600))
+        server.add_socket(bind_unix_socket(short, mode=0o666 if is_shared else 0o600, backlog=_WAITING_REQUESTS))
     endpoint = Endpoint(
         socket=str(place.socket),
         pid=os.getpid(),

@@ -16,9 +16,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import structs
-from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httpclient import HTTPClientError
 from tornado.netutil import Resolver
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
@@ -33,6 +32,7 @@ from scheduler_core.errors import (
     StorageFull,
     error_from_record,
 )
+from scheduler_core.local.connections import Answer, Connections, NothingSent
 from scheduler_core.local.finding import OwnEngine, find_engine
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE, PROTOCOL, Endpoint, PolicyText, Simulate, Submission
@@ -62,8 +62,6 @@ from scheduler_core.workload import (
 T = TypeVar("T")
 
 _TIMEOUT_S = 60.0
-_MOST_REQUESTS = 256
-_LARGEST_ANSWER = 512 * 1024 * 1024
 _LARGEST_MESSAGE = 64 * 1024 * 1024
 
 
@@ -214,15 +212,14 @@ class LocalEngine:
     async def _ask(self, method: str, path: str, answer: type[T], body: object = None, repeatable: bool = True) -> T:
         """One request; where the daemon has left meanwhile, its successor is asked what is safe to ask twice."""
         connection = await self._connect()
-        request = connection.request(method, path, body)
         try:
-            response = await connection.fetch(request)
-        except _NothingSent:
-            response = await (await self._reconnect()).fetch(request)
+            response = await connection.ask(method, path, body)
+        except NothingSent:
+            response = await (await self._reconnect()).ask(method, path, body)
         except EngineUnavailable:
             if not repeatable:
                 raise
-            response = await (await self._reconnect()).fetch(request)
+            response = await (await self._reconnect()).ask(method, path, body)
         return _decoded(response, answer)
 
     async def _stream(self, path: str) -> AsyncGenerator[str | bytes, None]:
@@ -273,10 +270,6 @@ class LocalEngine:
             self._connection = None
 
 
-class _NothingSent(EngineUnavailable):
-    """The connection was refused: whatever was to be asked can be asked again."""
-
-
 class _Connection:
     """HTTP and streams to one daemon."""
 
@@ -284,28 +277,10 @@ class _Connection:
         self._open = ExitStack()
         path = self._open.enter_context(short_socket_path(Path(endpoint.socket)))
         self._resolver = _SocketResolver(path)
-        self._http = SimpleAsyncHTTPClient(
-            force_instance=True,
-            resolver=self._resolver,
-            max_clients=_MOST_REQUESTS,
-            max_buffer_size=_LARGEST_ANSWER,
-        )
+        self._http = Connections(path)
 
-    def request(self, method: str, path: str, body: object) -> HTTPRequest:
-        return HTTPRequest(
-            f"http://engine/v1/{path}",
-            method=method,
-            body=msgspec.json.encode(body) if method == "POST" else None,
-            request_timeout=_TIMEOUT_S,
-        )
-
-    async def fetch(self, request: HTTPRequest) -> HTTPResponse:
-        try:
-            return await self._http.fetch(request, raise_error=False)
-        except (ConnectionRefusedError, FileNotFoundError) as error:
-            raise _NothingSent("The engine has just left.", "Try again.") from error
-        except (OSError, HTTPClientError) as error:
-            raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
+    async def ask(self, method: str, path: str, body: object) -> Answer:
+        return await self._http.ask(method, f"/v1/{path}", msgspec.json.encode(body) if method == "POST" else b"")
 
     async def stream(self, path: str) -> WebSocketClientConnection:
         url = f"ws://engine/v1/{path}"
@@ -313,7 +288,7 @@ class _Connection:
             return await websocket_connect(url, resolver=self._resolver, max_message_size=_LARGEST_MESSAGE)
         except (OSError, HTTPClientError) as error:
             if isinstance(error, HTTPClientError) and error.response is not None and error.response.body:
-                raise _error_in(error.response) from None
+                raise _error_in(Answer(error.response.code, error.response.body)) from None
             raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
 
     def close(self) -> None:
@@ -337,23 +312,23 @@ def _milliseconds(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def _decoded(response: HTTPResponse, answer: type[T]) -> T:
-    if response.code < 300:
+def _decoded(response: Answer, answer: type[T]) -> T:
+    if response.status < 300:
         return msgspec.json.decode(response.body or b"null", type=answer)
     raise _error_in(response)
 
 
-def _error_in(response: HTTPResponse) -> RunaiError:
+def _error_in(response: Answer) -> RunaiError:
     try:
         return error_from_record(msgspec.json.decode(response.body, type=ErrorRecord))
     except msgspec.MsgspecError:
-        return EngineDefect(f"The engine answered with status {response.code}.")
+        return EngineDefect(f"The engine answered with status {response.status}.")
 
 
 async def _shut_down(endpoint: Endpoint) -> None:
     connection = _Connection(endpoint)
     try:
-        _decoded(await connection.fetch(connection.request("POST", "shutdown", None)), type(None))
+        _decoded(await connection.ask("POST", "shutdown", None), type(None))
     finally:
         connection.close()
     await _gone(endpoint.pid)

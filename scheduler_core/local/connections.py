@@ -36,6 +36,7 @@ class Connections:
         self._path = path
         self._free = asyncio.Semaphore(_MOST_CONNECTIONS)
         self._kept: list[IOStream] = []
+        self._is_closed = False
 
     async def ask(self, method: str, target: str, body: bytes = b"") -> Answer:
         """One request.
@@ -56,6 +57,8 @@ class Connections:
             raise EngineUnavailable(f"The engine did not answer: {error}.", "Try again.") from error
 
     def close(self) -> None:
+        """Keep none any more; what was asked is still answered."""
+        self._is_closed = True
         while self._kept:
             self._kept.pop().close()
 
@@ -86,7 +89,7 @@ class Connections:
             await written
             is_whole = await connection.read_response(reading) and reading.finished
         finally:
-            if is_whole:
+            if is_whole and not self._is_closed:
                 self._kept.append(stream)
             else:
                 stream.close()

@@ -211,6 +211,27 @@ def start_daemon_of_protocol(number: int) -> subprocess.Popen[bytes]:
     return daemon
 
 
+def test_connections_are_kept_for_the_next_request_and_never_outlive_their_daemon(
+    client: Client, simulated: Path
+) -> None:
+    async def asked_at_once(port: LocalEngine) -> int:
+        """The daemon's sockets after many requests at the same time."""
+        infos = await asyncio.gather(*(port.info() for _ in range(300)))
+        assert len({info.pid for info in infos}) == 1
+        return sum(str(link.readlink()).startswith("socket:") for link in Path(f"/proc/{infos[0].pid}/fd").iterdir())
+
+    async def before_and_after() -> None:
+        port = LocalEngine(simulated)
+        first = await asked_at_once(port)
+        assert await asked_at_once(port) == first > 60
+        await asyncio.to_thread(kill_daemon, client)
+        # Has no key, so it is not asked twice: it must not go into a connection to the one that was killed.
+        assert (await port.submit(spec("print('there')"))).id in {known.id for known in await port.list()}
+        await port.close()
+
+    asyncio.run(before_and_after())
+
+
 def test_an_older_daemon_is_replaced_and_its_workloads_go_on(simulated: Path, go: Path) -> None:
     old = start_daemon_of_protocol(PROTOCOL - 1)
     code = (

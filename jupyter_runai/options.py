@@ -71,8 +71,13 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     parsers["kernelspec remove"].add_argument("--profile", type=types.name, required=True, help="which")
     _add_workspaces(parsers)
     config = parsers["config"]
-    config.add_argument("setting", choices=["simulate"], help="what to set")
-    config.add_argument("value", nargs="?", help="such as 2xA100-80GB; 'off' for this machine's own devices")
+    config.add_argument("setting", choices=["simulate", "engine"], help="what to set")
+    config.add_argument(
+        "value",
+        nargs="?",
+        help="simulate: such as 2xA100-80GB, or 'off' for this machine's own devices; engine: local, kubernetes, or"
+        " kubernetes:CONTEXT",
+    )
     config.add_argument("--if-no-gpu", action="store_true", help="only where this machine has no GPU of its own")
     return parsers
 
@@ -303,6 +308,6 @@ VERBS = {
     "workspace copy": "another workspace like it",
     "workspace delete": "end a workspace",
     "whoami": "as whom, and on which engine",
-    "config": "settings of this machine's engine",
+    "config": "simulated devices, and which engine is asked",
     "help": "what there is",
 }

@@ -12,6 +12,7 @@ from jupyter_runai import policies
 from jupyter_runai.answer import Answer
 from jupyter_runai.audit import audit
 from jupyter_runai.client import Client
+from jupyter_runai.client.chosen import ENGINE_VARIABLE, choose_engine, engine_name, engine_of
 from jupyter_runai.command import preview, submit
 from jupyter_runai.description import described, description_text
 from jupyter_runai.explanation import explanation_text
@@ -243,6 +244,26 @@ def _report(answer: str) -> Callable[[Client, Namespace], Answer]:
 
 
 def _config(client: Client, options: Namespace) -> Answer:
+    return (_config_engine if options.setting == "engine" else _config_simulate)(client, options)
+
+
+def _config_engine(client: Client, options: Namespace) -> Answer:
+    """What cannot be reached is not chosen."""
+    if options.value is None:
+        return Answer(f"engine: {engine_name()}", client.info())
+    chosen = Client(engine_of(options.value))
+    try:
+        info = chosen.info()
+    finally:
+        chosen.close()
+    choose_engine(options.value)
+    said = f"From the next start of a kernel or of Jupyter on, {options.value} at {info.host} is asked, as {info.user}."
+    overridden = os.environ.get(ENGINE_VARIABLE)
+    note = f"But {ENGINE_VARIABLE}={overridden} is set here, and goes before it." if overridden else ""
+    return Answer(f"{said} {note}".strip(), info)
+
+
+def _config_simulate(client: Client, options: Namespace) -> Answer:
     before = client.info()
     if options.value is None:
         return Answer(f"simulate: {before.simulated or 'off'}", before)

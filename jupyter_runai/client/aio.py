@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
+from jupyter_runai.client.chosen import chosen_engine
 from jupyter_runai.client.settling import Settling
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
-from scheduler_core.local import LocalEngine
 from scheduler_core.workload import EngineState, Event, Output, Workload, WorkloadChanged
 
 T = TypeVar("T")
@@ -29,11 +29,12 @@ _MOST_AT_ONCE = 32
 class AsyncClient:
     """An engine with what every client needs beside the port: names, and following to the end.
 
-    `engine` is the port itself; without one, this user's engine on this host is taken, started when first asked.
+    `engine` is the port itself; without one, what this user has chosen is taken (`chosen_engine`), started when first
+    asked.
     """
 
     def __init__(self, engine: Engine | None = None) -> None:
-        self.engine: Engine = LocalEngine() if engine is None else engine
+        self.engine: Engine = chosen_engine() if engine is None else engine
         self._asking = asyncio.Semaphore(_MOST_AT_ONCE)
         self._settling = Settling(self.engine, self.events, self._asking)
 

@@ -33,21 +33,42 @@ class GpuWorkloadSpec(WorkloadSpec, frozen=True, kw_only=True):
 
     `image` is what its tasks run in, where that is not what the cluster is set up with. `wanted` is `running`,
     `suspended` or `stopped`, since `wanted_since` in seconds since the epoch. Its environment is in the Secret of its
-    name.
+    name; its `inputs`, paths in a folder, are in another one.
     """
 
     image: str | None = None
+    inputs: tuple[str, ...] = ()
     wanted: Literal["running", "suspended", "stopped"] = "running"
     wanted_since: float | None = None
+
+
+class PodTask(TaskStatus, frozen=True, kw_only=True):
+    """A task as the controller has seen it: in which `pod`, by its uid, and how long it ran in those before."""
+
+    pod: str | None = None
+    ran_s: float = 0.0
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """What a workload was when what runs of it started."""
+
+    request: TaskRequest
+    tasks: int
+    min_tasks: int | None = None
 
 
 class GpuWorkloadStatus(Struct, frozen=True, kw_only=True):
     """What has come of a workload. Times are seconds since the epoch.
 
-    Of `verdict` all is written but positions, which change with every other workload and are worked out when read.
+    `run` numbers the Jobs that were made for it, from 0; `failures` counts how often it failed by itself, as a whole.
+    `as_started` is null while nothing of it runs. Of `verdict` all is written but positions, which change with every
+    other workload and are worked out when read.
     """
 
     state: State = "pending"
+    run: int | None = None
+    failures: int = 0
+    as_started: Started | None = None
     started: float | None = None
     ended: float | None = None
     stop_requested: float | None = None
@@ -55,13 +76,15 @@ class GpuWorkloadStatus(Struct, frozen=True, kw_only=True):
     reason: str = ""
     restarts: int = 0
     verdict: Verdict | None = None
-    tasks: tuple[TaskStatus, ...] = ()
+    tasks: tuple[PodTask, ...] = ()
 
 
 class Metadata(Struct, frozen=True, kw_only=True, rename="camel"):
     """What we read of an object's metadata."""
 
     name: str
+    namespace: str = ""
+    uid: str = ""
     creation_timestamp: datetime
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}

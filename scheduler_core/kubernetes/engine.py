@@ -6,19 +6,23 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
-from scheduler_core.errors import Conflict
+from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.connection import Connection, Json
-from scheduler_core.kubernetes.objects import GpuWorkload, read_workload
+from scheduler_core.kubernetes.objects import GpuWorkload, read_workload, scaling_obstacle
 from scheduler_core.kubernetes.queues import Queues
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.workloads import Workloads
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import (
     EngineInfo,
     EngineState,
     Event,
     QueueStatus,
+    Resized,
+    Scale,
     TaskStatus,
     Workload,
     WorkloadChanged,
@@ -91,6 +95,25 @@ class KubernetesEngine:
     async def resume(self, workload_id: str) -> Workload:
         await self._unended(workload_id)
         return (await self._workloads.want(workload_id, "running")).workload()
+
+    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        await self._unended(workload_id)
+        workload = (await self._workloads.ask_for(workload_id, request)).workload()
+        if workload.next_request is None:
+            return Resized(workload=workload, applied="now")
+        return Resized(workload=workload, applied="next_start", reason="a pod keeps what it was given")
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        await self._unended(workload_id)
+        found = await self._workloads.get(workload_id)
+        if scale.min_tasks is not None and not found.spec.gang:
+            raise InvalidRequest("The tasks of an array do not start together: it has no fewest.")
+        if scale.min_tasks is None and found.spec.min_tasks is not None:
+            scale = Scale(tasks=scale.tasks, min_tasks=min(found.spec.min_tasks, scale.tasks))
+        scaled = await self._workloads.scale(workload_id, scale)
+        obstacle = scaling_obstacle(scaled.spec, scaled.status.as_started)
+        applied: Literal["now", "next_start"] = "next_start" if obstacle else "now"
+        return Resized(workload=scaled.workload(), applied=applied, reason=obstacle)
 
     async def delete(self, workload_id: str, purge: bool = False) -> None:
         if purge and await self._workloads.is_deleted(workload_id):

@@ -6,6 +6,8 @@ import math
 from functools import cache
 from pathlib import Path
 
+import msgspec
+
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.kubernetes.connection import Json
 from scheduler_core.kubernetes.marks import (
@@ -19,8 +21,8 @@ from scheduler_core.kubernetes.marks import (
     device_limits,
     share_annotations,
 )
-from scheduler_core.kubernetes.objects import GpuWorkload
-from scheduler_core.kubernetes.resources import API_VERSION, WORKLOADS
+from scheduler_core.kubernetes.objects import GpuWorkload, Started
+from scheduler_core.kubernetes.resources import API_VERSION, GROUP, WORKLOADS
 from scheduler_core.kubernetes.world import CHECKPOINT, INPUTS, RESULTS, world_variables
 from scheduler_core.model import TaskRequest
 
@@ -28,6 +30,9 @@ TASK = "task"
 """The container that runs a workload's command."""
 COLLECTOR = "collector"
 """The container that says, at the end of a task with inputs, what it has left."""
+
+ASKED_ANNOTATION = f"{GROUP}/asked"
+"""JSON of what a Job's tasks ask for and how many they are."""
 
 _COLLECTOR_SOURCE = Path(__file__).with_name("collector.py")
 _MODEL = "nvidia.com/gpu.product"
@@ -53,9 +58,21 @@ def job(workload: GpuWorkload, run: int, restarts: int) -> Json:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": name, **_belongs(workload), "labels": _labels(workload, run)},
+        "metadata": {
+            "name": name,
+            **_belongs(workload),
+            "labels": _labels(workload, run),
+            "annotations": {ASKED_ANNOTATION: asked(workload)},
+        },
         "spec": content,
     }
+
+
+def asked(workload: GpuWorkload) -> str:
+    """What a Job was made for, to be known again by whoever looks at it later."""
+    spec = workload.spec
+    made = Started(request=spec.request, tasks=spec.tasks, min_tasks=spec.min_tasks)
+    return msgspec.json.encode(made).decode()
 
 
 def service(workload: GpuWorkload) -> Json | None:

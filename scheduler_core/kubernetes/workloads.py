@@ -21,6 +21,7 @@ from scheduler_core.kubernetes.objects import (
     key_digest,
     new_object,
     read_workload,
+    written_request,
 )
 from scheduler_core.kubernetes.resources import (
     DELETED_AT_ANNOTATION,
@@ -29,7 +30,8 @@ from scheduler_core.kubernetes.resources import (
     RESTORED_AT_ANNOTATION,
     WORKLOADS,
 )
-from scheduler_core.workload import WorkloadSpec
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import Scale, WorkloadSpec
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +94,15 @@ class Workloads:
     async def want(self, name: str, wanted: str) -> GpuWorkload:
         """Tell the controller what is wanted: `running`, `suspended` or `stopped`."""
         return await self._patch(name, {"spec": {"wanted": wanted, "wanted_since": time.time()}})
+
+    async def ask_for(self, name: str, request: TaskRequest) -> GpuWorkload:
+        """Have each of its tasks ask for this."""
+        # What was asked for before in another form goes.
+        none = dict.fromkeys(msgspec.structs.asdict(request))
+        return await self._patch(name, {"spec": {"request": {**none, **written_request(request)}}})
+
+    async def scale(self, name: str, scale: Scale) -> GpuWorkload:
+        return await self._patch(name, {"spec": {"tasks": scale.tasks, "min_tasks": scale.min_tasks}})
 
     async def discard(self, name: str) -> None:
         """Put it out of sight; its key is free again."""

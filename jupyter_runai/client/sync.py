@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from jupyter_runai.client.aio import AsyncClient, TaskOutput, joined
+from jupyter_runai.client.choosing import chosen_engine
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditQuery
@@ -37,8 +38,8 @@ from scheduler_core.workload import (
 
 @cache
 def shared_client() -> Client:
-    """The client of this process, on this user's engine on this host."""
-    return Client()
+    """The client of this process: on this user's engine on this host, or on the one that RUNAI_ENGINE names."""
+    return Client(chosen_engine(runtime()))
 
 
 class Client:
@@ -61,7 +62,7 @@ class Client:
 
     def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
         """Store a workload; from when this returns it is not lost, whatever dies."""
-        return self._runtime.run(self._engine.submit(spec, inputs))
+        return self._runtime.run(self._client.submit(spec, inputs))
 
     def list(self, deleted: bool = False) -> tuple[Workload, ...]:
         return self._runtime.run(self._engine.list(deleted))

@@ -127,6 +127,12 @@ class Connection:
             async for line in response.content:
                 yield line
 
+    async def pieces(self, path: str, silent_s: float, **query: str) -> AsyncGenerator[bytes, None]:
+        """As `lines`, as it comes."""
+        async with self._answer("GET", path, query, silent_s=silent_s) as response:
+            async for piece in response.content.iter_any():
+                yield piece
+
     async def close(self) -> None:
         await self._client.close()
 

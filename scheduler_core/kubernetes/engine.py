@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
+
+from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.feed import Feed
+from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.connection import Connection, Json
+from scheduler_core.kubernetes.images import image_for
 from scheduler_core.kubernetes.objects import GpuWorkload, read_workload, scaling_obstacle
+from scheduler_core.kubernetes.outputs import Outputs
 from scheduler_core.kubernetes.queues import Queues
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.workloads import Workloads
@@ -20,9 +28,12 @@ from scheduler_core.workload import (
     EngineInfo,
     EngineState,
     Event,
+    Measurement,
+    Output,
     QueueStatus,
     Resized,
     Scale,
+    Step,
     TaskStatus,
     Workload,
     WorkloadChanged,
@@ -34,8 +45,8 @@ _PROTOCOL = 1
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
 
-class KubernetesEngine:
-    """The workloads of one namespace; each `image` is what those run in that name none.
+class KubernetesEngine(Absent):
+    """The workloads of one namespace; `image` is what those run in that name none.
 
     Every method raises as the port says, and `NotAllowed` where the cluster does not let this user.
     """
@@ -45,6 +56,7 @@ class KubernetesEngine:
         self._user = user
         self._image = image
         self._workloads = Workloads(connection, connection.namespace)
+        self._outputs = Outputs(connection, connection.namespace, self._workloads)
         self._queues = Queues(connection)
         self._shown_queues: tuple[QueueStatus, ...] = ()
         self._feed = Feed(self._state)
@@ -67,10 +79,20 @@ class KubernetesEngine:
     async def info(self) -> EngineInfo:
         return self._info()
 
-    async def submit(self, spec: WorkloadSpec) -> Workload:
-        """Store a workload in the API; it waits there for the controller."""
-        await self._queues.check(spec.queue, self._connection.namespace)
-        return (await self._workloads.create(spec, self._image, self._user)).workload()
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A private folder, gone at exit: what is submitted of it travels."""
+        with tempfile.TemporaryDirectory(prefix="runai-inputs-") as folder:
+            yield Path(folder)
+
+    async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
+        """Store a workload in the API; it waits there for the controller.
+
+        `TooLarge` where its inputs are more than travels.
+        """
+        queues = await self._queues.admit(spec.queue, self._connection.namespace)
+        image = spec.image or self._image or await image_for(self._connection, spec.queue, queues)
+        return (await self._workloads.create(replace(spec, image=image), self._user, inputs)).workload()
 
     async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
         return tuple(one.workload() for one in await self._workloads.list(deleted))
@@ -80,6 +102,25 @@ class KubernetesEngine:
 
     async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return (await self._workloads.get(workload_id)).task_statuses()
+
+    async def logs(
+        self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
+    ) -> AsyncGenerator[Output, None]:
+        """As kubelets keep it: of a task that was started again what its last pod said, as long as that is there."""
+        async with aclosing(self._outputs.logs(workload_id, offset, follow, task)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def results(self, workload_id: str, task: int = 0) -> Path:
+        """Brought here once its task has ended; `TooLarge` where that is more than is brought back."""
+        return await self._outputs.results(workload_id, task)
+
+    async def measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> tuple[Measurement, ...]:
+        """None: nothing measures in this cluster yet."""
+        await self._workloads.get(workload_id)
+        return ()
 
     async def specification(self, workload_id: str) -> WorkloadSpec:
         return await self._workloads.submission(workload_id)
@@ -149,6 +190,7 @@ class KubernetesEngine:
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait((self._following,))
+        self._outputs.close()
         await self._connection.close()
 
     async def _follow(self) -> asyncio.Task[None]:

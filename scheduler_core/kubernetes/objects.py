@@ -40,12 +40,11 @@ NOT_IN_OBJECT = ("env", "key")
 class GpuWorkloadSpec(WorkloadSpec, frozen=True, kw_only=True):
     """A workload as it was submitted, and what is wanted of it now.
 
-    `image` is what its tasks run in, where that is not what the cluster is set up with. `wanted` is `running`,
+    `wanted` is `running`,
     `suspended` or `stopped`, since `wanted_since` in seconds since the epoch. Its environment is in the Secret of its
     name; its `inputs`, paths in a folder, are in another one.
     """
 
-    image: str | None = None
     inputs: tuple[str, ...] = ()
     wanted: Literal["running", "suspended", "stopped"] = "running"
     wanted_since: float | None = None
@@ -187,7 +186,7 @@ read_workload = msgspec.json.Decoder(GpuWorkload).decode
 """A GpuWorkload from JSON. Raises msgspec.MsgspecError where it is none that we understand."""
 
 
-def new_object(spec: WorkloadSpec, image: str | None, name: str, namespace: str, owner: str) -> Json:
+def new_object(spec: WorkloadSpec, name: str, namespace: str, owner: str, inputs: tuple[str, ...]) -> Json:
     """The object of a submission, for the API to create."""
     fields = {field: value for field, value in asdict(spec).items() if field not in NOT_IN_OBJECT}
     metadata: Json = {"name": name, "namespace": namespace, "annotations": {OWNER_ANNOTATION: owner}}
@@ -195,8 +194,8 @@ def new_object(spec: WorkloadSpec, image: str | None, name: str, namespace: str,
         metadata["labels"] = {KEY_LABEL: key_digest(spec.key)}
     content = msgspec.to_builtins({name: value for name, value in fields.items() if value is not None})
     content["request"] = written_request(spec.request)
-    if image is not None:
-        content["image"] = image
+    if inputs:
+        content["inputs"] = list(inputs)
     return {"apiVersion": API_VERSION, "kind": WORKLOADS.kind, "metadata": metadata, "spec": content}
 
 

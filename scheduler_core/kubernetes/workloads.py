@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,8 +16,11 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
+from scheduler_core.kubernetes.attached import AttachedSecrets
 from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection, Json
-from scheduler_core.kubernetes.environment import Environments
+from scheduler_core.kubernetes.environment import read_environment, written_environment
+from scheduler_core.kubernetes.inputs import written_inputs
+from scheduler_core.kubernetes.jobs import inputs_name
 from scheduler_core.kubernetes.objects import (
     GpuWorkload,
     key_digest,
@@ -55,18 +60,18 @@ class Workloads:
     def __init__(self, connection: Connection, namespace: str) -> None:
         self._connection = connection
         self._namespace = namespace
-        self._environments = Environments(connection, namespace)
+        self._secrets = AttachedSecrets(connection, namespace)
 
     @property
     def path(self) -> str:
         return WORKLOADS.path(self._namespace)
 
-    async def create(self, spec: WorkloadSpec, image: str | None, owner: str) -> GpuWorkload:
-        """Make a workload, or find the one that was made with the same key."""
+    async def create(self, spec: WorkloadSpec, owner: str, inputs: Path | None) -> GpuWorkload:
+        """Make a workload with what lies in a folder, or find the one that was made with the same key."""
         if spec.key is not None and (known := await self._with_key(spec.key)) is not None:
             return known
         try:
-            return await self._make(await self._free_name(spec), spec, image, owner)
+            return await self._make(await self._free_name(spec), spec, owner, inputs)
         except Conflict:
             # Somebody with the same key was faster.
             if spec.key is not None and (known := await self._with_key(spec.key)) is not None:
@@ -77,7 +82,7 @@ class Workloads:
         """What was submitted, without its key; of one that has ended without its environment."""
         found = await self.get(name)
         ended = found.workload().has_ended
-        return replace(found.submission(), env={} if ended else await self._environments.read(name))
+        return replace(found.submission(), env={} if ended else read_environment(await self._secrets.read(name)))
 
     async def get(self, name: str) -> GpuWorkload:
         """One that is not deleted."""
@@ -161,17 +166,22 @@ class Workloads:
                 return name
         return f"{slug}-{secrets.token_hex(4)}"
 
-    async def _make(self, name: str, spec: WorkloadSpec, image: str | None, owner: str) -> GpuWorkload:
-        await self._environments.keep(name, spec.env)
-        written = new_object(spec, image, name, self._namespace, owner)
+    async def _make(self, name: str, spec: WorkloadSpec, owner: str, inputs: Path | None) -> GpuWorkload:
+        paths, content = ((), {}) if inputs is None else await asyncio.to_thread(written_inputs, inputs)
+        kept = {name: written_environment(spec.env)} | ({inputs_name(name): content} if content else {})
+        for secret, data in kept.items():
+            await self._secrets.keep(secret, data)
+        written = new_object(spec, name, self._namespace, owner, paths)
         try:
             made: Json = await self._connection.send("POST", self.path, written, fieldValidation="Strict")
         except Conflict:
             raise
         except RunaiError:
-            await self._environments.forget(name)
+            for secret in kept:
+                await self._secrets.forget(secret)
             raise
-        await self._environments.belongs(name, made["metadata"]["uid"])
+        for secret in kept:
+            await self._secrets.belongs(secret, name, made["metadata"]["uid"])
         return msgspec.convert(made, GpuWorkload)
 
     async def _patch(self, name: str, change: Json) -> GpuWorkload:

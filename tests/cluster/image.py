@@ -90,9 +90,10 @@ def _fill(archive: tarfile.TarFile) -> None:
     archive.add(standard, str(standard)[1:], filter=_needed)
     for name in ("python3", "python"):
         _link(archive, f"{_MEMBERS}/{name}", str(program))
-    for file in _files_of_packages():
+    files = list(_files_of_packages())
+    for file in files:
         archive.add(file, f"{standard}/site-packages/{file.relative_to(_site_of(file))}"[1:])
-    extensions = list((standard / "lib-dynload").glob("*.so"))
+    extensions = [*(standard / "lib-dynload").glob("*.so"), *(file for file in files if ".so" in file.suffixes)]
     for library in _libraries([program, *(tool.resolve() for tool in tools), *extensions]):
         archive.add(library.resolve(), str(library)[1:])
 
@@ -123,4 +124,4 @@ def _libraries(programs: list[Path]) -> list[Path]:
     """The shared libraries that these need, where their loader finds them."""
     said = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False).stdout
     found = {Path(path) for path in re.findall(r"(/\S+) \(0x", said)}
-    return sorted(path for path in found if path.exists())
+    return sorted(path for path in found if path.exists() and "site-packages" not in path.parts)

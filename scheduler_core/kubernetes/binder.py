@@ -11,10 +11,10 @@ from typing import TypeAlias
 import msgspec
 
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound, RunaiError
+from scheduler_core.kubernetes.cluster import Binding, Cluster
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.resources import ALLOCATION_ANNOTATION
 from scheduler_core.kubernetes.slots import is_share
-from scheduler_core.kubernetes.world import Binding, World
 
 Reserve: TypeAlias = Callable[[Sequence[Binding]], Awaitable[Collection[Binding]]]
 """Makes devices ready for those of these bindings that share them; the answer is what cannot be bound."""
@@ -30,9 +30,9 @@ _log = logging.getLogger(__name__)
 class Binder:
     """Binds pods; `changed` is called where one could not be bound and the next plan is to look again."""
 
-    def __init__(self, connection: Connection, world: World, reserve: Reserve, changed: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, cluster: Cluster, reserve: Reserve, changed: Callable[[], None]) -> None:
         self._connection = connection
-        self._world = world
+        self._cluster = cluster
         self._reserve = reserve
         self._changed = changed
         self._line: asyncio.Queue[Binding] = asyncio.Queue()
@@ -42,7 +42,7 @@ class Binder:
     def bind(self, bindings: Sequence[Binding]) -> None:
         """Assume that all of these pods are where a plan wants them, and see to it that they come there."""
         for binding in bindings:
-            self._world.assumed[binding.pod.uid] = binding
+            self._cluster.assumed[binding.pod.uid] = binding
         shared = [binding for binding in bindings if is_share(binding.pod.request)]
         for binding in bindings:
             if not is_share(binding.pod.request):
@@ -102,7 +102,7 @@ class Binder:
 
     def _is_wanted(self, binding: Binding) -> bool:
         """Whether it is still assumed: not seen, not given up, and its pod is there."""
-        return self._world.assumed.get(binding.pod.uid) is binding
+        return self._cluster.assumed.get(binding.pod.uid) is binding
 
     def _give_up(self, binding: Binding) -> None:
         """Look at it again later: it may be there, bound by somebody else, or be gone, and the API has not told yet."""
@@ -110,10 +110,10 @@ class Binder:
         if not self._is_wanted(binding):
             self._refusals.pop(uid, None)
             return
-        del self._world.assumed[uid]
+        del self._cluster.assumed[uid]
         count = self._refusals[uid] = self._refusals.get(uid, 0) + 1
         pause = min(_HELD_BACK_S[0] * 2 ** (count - 1), _HELD_BACK_S[1])
-        self._world.held_back[uid] = time.time() + pause
+        self._cluster.held_back[uid] = time.time() + pause
         asyncio.get_running_loop().call_later(pause, self._changed)
         self._changed()
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.kubernetes.cluster import Cluster, read_planned
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.deployment import CONTROLLER
 from scheduler_core.kubernetes.lease import Lease
@@ -21,7 +22,6 @@ from scheduler_core.kubernetes.queue_objects import read_queue
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.resources import QUEUES, SYSTEM_NAMESPACE, WORKLOADS
 from scheduler_core.kubernetes.scheduler import Scheduler
-from scheduler_core.kubernetes.world import World, read_planned
 
 _RETRY_S = 5.0
 _FAILED = 1
@@ -83,8 +83,8 @@ async def _place(connection: Connection) -> None:
 
 
 async def _place_from_new(connection: Connection) -> None:
-    world = World()
-    scheduler = Scheduler(connection, world)
+    cluster = Cluster()
+    scheduler = Scheduler(connection, cluster)
 
     def told(apply: Callable[[Mapping[str, _Record | None]], bool]) -> Callable[[Mapping[str, _Record | None]], None]:
         def changed(changes: Mapping[str, _Record | None]) -> None:
@@ -94,10 +94,10 @@ async def _place_from_new(connection: Connection) -> None:
         return changed
 
     reflectors = (
-        Reflector(connection, "/api/v1/nodes", read_machine, told(world.machines_changed)),
-        Reflector(connection, "/api/v1/pods", read_pod, told(world.pods_changed)),
-        Reflector(connection, WORKLOADS.path(), read_planned, told(world.workloads_changed)),
-        Reflector(connection, QUEUES.path(), read_queue, told(world.queues_changed)),
+        Reflector(connection, "/api/v1/nodes", read_machine, told(cluster.machines_changed)),
+        Reflector(connection, "/api/v1/pods", read_pod, told(cluster.pods_changed)),
+        Reflector(connection, WORKLOADS.path(), read_planned, told(cluster.workloads_changed)),
+        Reflector(connection, QUEUES.path(), read_queue, told(cluster.queues_changed)),
     )
     async with asyncio.TaskGroup() as parts:
         for reflector in reflectors:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.connection import STRATEGIC_PATCH, Connection, Json
 from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.kubernetes.resources import SCHEDULER
-from scheduler_core.kubernetes.world import World
 from scheduler_core.model import Eviction
 
 _AT_ONCE = 8
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 class Evictions:
     """Evicts pods; `changed` is called where one could not be told to go."""
 
-    def __init__(self, connection: Connection, world: World, changed: Callable[[], None]) -> None:
+    def __init__(self, connection: Connection, cluster: Cluster, changed: Callable[[], None]) -> None:
         self._connection = connection
-        self._world = world
+        self._cluster = cluster
         self._changed = changed
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -33,7 +33,7 @@ class Evictions:
         await asyncio.gather(*(self._evict(pod, eviction) for pod, eviction in evicted))
 
     async def _evict(self, pod: Pod, eviction: Eviction) -> None:
-        self._world.leaving.add(pod.uid)
+        self._cluster.leaving.add(pod.uid)
         why = f"{eviction.action}: {eviction.reason}"
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
         async with self._turns:
@@ -43,7 +43,7 @@ class Evictions:
                 await self._connection.send("DELETE", path, {"preconditions": {"uid": pod.uid}})
             except RunaiError as error:
                 _log.info("%s could not be told to go: %s", pod.key, error)
-                self._world.leaving.discard(pod.uid)
+                self._cluster.leaving.discard(pod.uid)
                 asyncio.get_running_loop().call_later(_RETRY_S, self._changed)
                 return
             try:

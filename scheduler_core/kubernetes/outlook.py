@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler_core.errors import NotAllowed, RunaiError
+from scheduler_core.kubernetes.cluster import Cluster, read_planned
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.listing import listed
 from scheduler_core.kubernetes.membership import Grouping, membership
@@ -22,7 +23,6 @@ from scheduler_core.kubernetes.queue_objects import read_queue
 from scheduler_core.kubernetes.resources import QUEUES, WORKLOADS
 from scheduler_core.kubernetes.shown_devices import shown_devices
 from scheduler_core.kubernetes.snapshot import view
-from scheduler_core.kubernetes.world import World, read_planned
 from scheduler_core.model import Verdict
 from scheduler_core.planned import forecast, pending_workload, spec_change
 from scheduler_core.planning.plan import plan
@@ -50,14 +50,14 @@ class Outlook:
 
     async def devices(self) -> tuple[Device, ...]:
         """Every device of the cluster with who holds it."""
-        world = await self._world()
-        return shown_devices(world, view(world, self._grouping, time.time()))
+        cluster = await self._cluster()
+        return shown_devices(cluster, view(cluster, self._grouping, time.time()))
 
     async def preview(self, spec: WorkloadSpec) -> Verdict:
         """The verdict that `spec` would get now."""
         now = time.time()
         asked = pending_workload(_PREVIEW, spec, now)
-        seen = view(await self._world(), self._grouping, now, (asked,))
+        seen = view(await self._cluster(), self._grouping, now, (asked,))
         made = await asyncio.to_thread(plan, seen.snapshot)
         verdict = next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW)
         return self._local(replace(verdict, facts=verdict.facts | forecast(made, asked, {})))
@@ -65,7 +65,7 @@ class Outlook:
     async def reason(self, name: str, spec: WorkloadSpec, remedies: bool) -> Reason:
         """Of a workload of this namespace; without a verdict where no plan knows it yet."""
         key = f"{self._connection.namespace}/{name}"
-        seen = view(await self._world(), self._grouping, time.time())
+        seen = view(await self._cluster(), self._grouping, time.time())
         asked = next((one for one in seen.snapshot.workloads if one.id == key), None)
         if asked is None:
             return Reason(verdict=None)
@@ -81,19 +81,19 @@ class Outlook:
         ahead = tuple(key.removeprefix(prefix) for key in verdict.ahead)
         return replace(verdict, workload=verdict.workload.removeprefix(prefix), ahead=ahead)
 
-    async def _world(self) -> World:
-        world = World()
+    async def _cluster(self) -> Cluster:
+        cluster = Cluster()
         machines, pods, workloads, queues = await asyncio.gather(
             self._read("/api/v1/nodes", read_machine),
             self._read("/api/v1/pods", read_pod),
             self._read(WORKLOADS.path(), read_planned),
             self._read(QUEUES.path(), read_queue),
         )
-        world.machines = {machine.name: machine for machine in machines}
-        world.pods = {pod.key: pod for pod in pods}
-        world.workloads = {workload.key: workload for workload in workloads}
-        world.queues = {queue.metadata.name: queue for queue in queues}
-        return world
+        cluster.machines = {machine.name: machine for machine in machines}
+        cluster.pods = {pod.key: pod for pod in pods}
+        cluster.workloads = {workload.key: workload for workload in workloads}
+        cluster.queues = {queue.metadata.name: queue for queue in queues}
+        return cluster
 
     async def _read(self, path: str, read: Callable[[bytes], _Record]) -> list[_Record]:
         found: list[_Record] = []

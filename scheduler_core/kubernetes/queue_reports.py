@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import msgspec
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection
 from scheduler_core.kubernetes.queue_objects import GpuQueueStatus
 from scheduler_core.kubernetes.resources import QUEUES
-from scheduler_core.kubernetes.world import World
 from scheduler_core.model import QueueShare
 
 _PAUSE_S = 1.0
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 class QueueReports:
     """Writes what has changed of the newest plan, once a second at most."""
 
-    def __init__(self, connection: Connection, world: World) -> None:
+    def __init__(self, connection: Connection, cluster: Cluster) -> None:
         self._connection = connection
-        self._world = world
+        self._cluster = cluster
         self._wanted: dict[str, GpuQueueStatus] = {}
         self._news = asyncio.Event()
 
@@ -39,7 +39,7 @@ class QueueReports:
             await self._news.wait()
             self._news.clear()
             for name, status in self._wanted.items():
-                known = self._world.queues.get(name)
+                known = self._cluster.queues.get(name)
                 if known is not None and known.status != status:
                     await self._write(name, status)
             await asyncio.sleep(_PAUSE_S)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 
 from scheduler_core.kubernetes.binder import Binder, Reserve
+from scheduler_core.kubernetes.cluster import Binding, Cluster
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.evictions import Evictions
 from scheduler_core.kubernetes.membership import Grouping, membership
@@ -16,7 +17,6 @@ from scheduler_core.kubernetes.queue_reports import QueueReports
 from scheduler_core.kubernetes.slots import allocation_on
 from scheduler_core.kubernetes.snapshot import View, view
 from scheduler_core.kubernetes.verdicts import Verdicts
-from scheduler_core.kubernetes.world import Binding, World
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
@@ -38,16 +38,16 @@ class Scheduler:
     def __init__(
         self,
         connection: Connection,
-        world: World,
+        cluster: Cluster,
         grouping: Grouping = membership,
         reserve: Reserve = nothing_to_reserve,
     ) -> None:
-        self._world = world
+        self._cluster = cluster
         self._grouping = grouping
-        self._binder = Binder(connection, world, reserve, self.wake)
-        self._evictions = Evictions(connection, world, self.wake)
-        self._verdicts = Verdicts(connection, world)
-        self._reports = QueueReports(connection, world)
+        self._binder = Binder(connection, cluster, reserve, self.wake)
+        self._evictions = Evictions(connection, cluster, self.wake)
+        self._verdicts = Verdicts(connection, cluster)
+        self._reports = QueueReports(connection, cluster)
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -82,7 +82,7 @@ class Scheduler:
             await asyncio.sleep(time.monotonic() - started)
 
     async def _cycle(self) -> None:
-        seen = view(self._world, self._grouping, time.time())
+        seen = view(self._cluster, self._grouping, time.time())
         made, violations = await asyncio.to_thread(_plan_and_check, seen.snapshot)
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
@@ -99,7 +99,7 @@ class Scheduler:
         """What can still be done: pods may have gone, or changed, while it was planned."""
         now = time.time()
         for bind in binds:
-            pod, machine = self._current(seen.pods[bind.task]), self._world.machines.get(bind.node)
+            pod, machine = self._current(seen.pods[bind.task]), self._cluster.machines.get(bind.node)
             if pod is None or machine is None or pod.node is not None or pod.deleted is not None:
                 continue
             allocation = allocation_on(machine, bind.gpu_ids, pod.request)
@@ -108,11 +108,11 @@ class Scheduler:
     def _leaving(self, evictions: Sequence[Eviction], seen: View) -> Iterator[tuple[Pod, Eviction]]:
         for eviction in evictions:
             pod = self._current(seen.pods[eviction.task])
-            if pod is not None and pod.uid not in self._world.leaving:
+            if pod is not None and pod.uid not in self._cluster.leaving:
                 yield pod, eviction
 
     def _current(self, pod: Pod) -> Pod | None:
-        known = self._world.pods.get(pod.key)
+        known = self._cluster.pods.get(pod.key)
         return known if known is not None and known.uid == pod.uid else None
 
 

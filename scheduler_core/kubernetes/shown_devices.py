@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.nodes import Machine
 from scheduler_core.kubernetes.slots import allocation_on, device_id
 from scheduler_core.kubernetes.snapshot import View
-from scheduler_core.kubernetes.world import World
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Device, Holder
 
 _OTHERS = "other pods"
 
 
-def shown_devices(world: World, seen: View) -> tuple[Device, ...]:
+def shown_devices(cluster: Cluster, seen: View) -> tuple[Device, ...]:
     """All devices, by node and index; those that pods of other schedulers have are held by them whole."""
-    holders = _holders(world, seen)
+    holders = _holders(cluster, seen)
     planned = {gpu.id for node in seen.snapshot.nodes for gpu in node.gpus}
     return tuple(
         device
-        for machine in sorted(world.machines.values(), key=lambda one: one.name)
+        for machine in sorted(cluster.machines.values(), key=lambda one: one.name)
         for device in _devices(machine, planned, holders)
     )
 
@@ -42,12 +42,12 @@ def _devices(machine: Machine, planned: set[str], holders: dict[str, list[Holder
         )
 
 
-def _holders(world: World, seen: View) -> dict[str, list[Holder]]:
+def _holders(cluster: Cluster, seen: View) -> dict[str, list[Holder]]:
     found: dict[str, list[Holder]] = defaultdict(list)
     for workload in seen.snapshot.workloads:
-        known = world.workloads.get(workload.id)
+        known = cluster.workloads.get(workload.id)
         for task in workload.tasks:
-            machine = world.machines.get(task.node or "")
+            machine = cluster.machines.get(task.node or "")
             if machine is None:
                 continue
             for held in allocation_on(machine, task.gpu_ids, task.request).devices:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from scheduler_core.kubernetes.affinity import NodeTerm
+from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.membership import Grouping, Membership
 from scheduler_core.kubernetes.nodes import Machine
 from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.kubernetes.slots import Slots, slices_id
-from scheduler_core.kubernetes.world import World
 from scheduler_core.model import (
     Config,
     GpuQuota,
@@ -53,27 +53,27 @@ class _Spot(Struct, frozen=True, gc=False):
     since: float | None
 
 
-def view(world: World, grouping: Grouping, now: float, extra: tuple[PlannedWorkload, ...] = ()) -> View:
+def view(cluster: Cluster, grouping: Grouping, now: float, extra: tuple[PlannedWorkload, ...] = ()) -> View:
     """The planner's view of a cluster at `now`, in seconds since the epoch, with `extra` work.
 
     Pods of other schedulers are in no plan: what they use is taken off their nodes.
     """
-    return _Building(world, grouping, now).view(extra)
+    return _Building(cluster, grouping, now).view(extra)
 
 
-def queues_of(world: World) -> tuple[Queue, ...]:
+def queues_of(cluster: Cluster) -> tuple[Queue, ...]:
     """The queues; where nobody has made one there is `default`, with all devices.
 
     Those that are their own ancestors are left out: nobody could say what they may have.
     """
-    parents = {name: queue.spec.parent for name, queue in world.queues.items()}
-    found = tuple(queue.queue() for name, queue in world.queues.items() if _has_root(name, parents))
+    parents = {name: queue.spec.parent for name, queue in cluster.queues.items()}
+    found = tuple(queue.queue() for name, queue in cluster.queues.items() if _has_root(name, parents))
     return found or (Queue(name=DEFAULT_QUEUE, gpu=GpuQuota(quota=None)),)
 
 
 class _Building:
-    def __init__(self, world: World, grouping: Grouping, now: float) -> None:
-        self.world = world
+    def __init__(self, cluster: Cluster, grouping: Grouping, now: float) -> None:
+        self.cluster = cluster
         self.now = now
         self.spots: dict[str, _Spot] = {}
         self.devices: dict[str, tuple[str, ...]] = {}
@@ -83,18 +83,18 @@ class _Building:
         self.refused: list[Verdict] = []
         self._ours: dict[str, list[Pod]] = defaultdict(list)
         self._others: dict[str, list[Pod]] = defaultdict(list)
-        for pod in world.pods.values():
+        for pod in cluster.pods.values():
             self._take(pod, grouping)
 
     def view(self, extra: tuple[PlannedWorkload, ...]) -> View:
-        nodes = tuple(self._node(machine) for machine in self.world.machines.values())
+        nodes = tuple(self._node(machine) for machine in self.cluster.machines.values())
         workloads = [self._workload(key, pods) for key, pods in self.members.items()]
         return View(
             snapshot=Snapshot(
                 time=self.now,
                 config=Config(),
                 nodes=nodes,
-                queues=queues_of(self.world),
+                queues=queues_of(self.cluster),
                 workloads=(*(one for one in workloads if one is not None), *extra),
             ),
             pods={pod.key: pod for pods in self.members.values() for pod in pods},
@@ -116,7 +116,7 @@ class _Building:
     def _spot(self, pod: Pod) -> _Spot | None:
         if pod.node is not None:
             return _Spot(pod.node, pod.allocation, pod.started)
-        binding = self.world.assumed.get(pod.uid)
+        binding = self.cluster.assumed.get(pod.uid)
         return None if binding is None else _Spot(binding.node, binding.allocation, binding.at)
 
     def _node(self, machine: Machine) -> Node:
@@ -138,7 +138,7 @@ class _Building:
         )
 
     def _workload(self, key: str, pods: list[Pod]) -> PlannedWorkload | None:
-        known, says = self.world.workloads.get(key), self.memberships[key]
+        known, says = self.cluster.workloads.get(key), self.memberships[key]
         queue = known.queue if known is not None else pods[0].queue or DEFAULT_QUEUE
         minimum = known.fewest_tasks if known is not None else says.minimum
         done = sum(pod.phase == "Succeeded" for pod in pods)
@@ -182,15 +182,15 @@ class _Building:
 
     def _state(self, pod: Pod, spot: _Spot | None, refused: bool) -> TaskState:
         if spot is None:
-            waits = pod.gated or refused or self.world.held_back.get(pod.uid, 0.0) > self.now
+            waits = pod.gated or refused or self.cluster.held_back.get(pod.uid, 0.0) > self.now
             return "gated" if waits else "pending"
         if pod.gone_by is not None and self.now > pod.gone_by + _STUCK_AFTER_S:
             return "stuck"
-        return "releasing" if pod.deleted is not None or pod.uid in self.world.leaving else "running"
+        return "releasing" if pod.deleted is not None or pod.uid in self.cluster.leaving else "running"
 
     def _admitted_by(self, terms: tuple[NodeTerm, ...]) -> tuple[str, ...]:
         if terms not in self.admitted:
-            machines = self.world.machines.values()
+            machines = self.cluster.machines.values()
             admitted = (one.name for one in machines if any(term.admits(one.name, one.labels) for term in terms))
             self.admitted[terms] = tuple(admitted)
         return self.admitted[terms]
@@ -200,7 +200,7 @@ class _Building:
         refused = next((pod.refused for pod in pods if pod.refused), None)
         if refused is not None:
             return "never_fits", refused
-        queue, namespace = self.world.queues.get(name), pods[0].namespace
+        queue, namespace = self.cluster.queues.get(name), pods[0].namespace
         if queue is not None and not queue.admits(namespace):
             return "queue_not_found", f"The project {name} is not for the namespace {namespace}."
         return None
@@ -212,9 +212,9 @@ class _Building:
     def _stale_since(self, key: str, tasks: Sequence[Task], minimum: int, done: int) -> float | None:
         there = sum(task.state in ("running", "releasing", "stuck") for task in tasks)
         if done or not 0 < there < minimum:
-            self.world.stale_since.pop(key, None)
+            self.cluster.stale_since.pop(key, None)
             return None
-        return self.world.stale_since.setdefault(key, self.now)
+        return self.cluster.stale_since.setdefault(key, self.now)
 
 
 def _has_root(name: str, parents: Mapping[str, str | None]) -> bool:

@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.connection import JSON_PATCH, STRATEGIC_PATCH, Connection, Json
 from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.kubernetes.resources import WORKLOADS
 from scheduler_core.kubernetes.snapshot import View
-from scheduler_core.kubernetes.world import World
 from scheduler_core.model import Verdict
 
 _AT_ONCE = 4
@@ -37,9 +37,9 @@ class _Told(Struct, frozen=True):
 class Verdicts:
     """Writes the verdicts of the newest plan, those that say something new, a few at once."""
 
-    def __init__(self, connection: Connection, world: World) -> None:
+    def __init__(self, connection: Connection, cluster: Cluster) -> None:
         self._connection = connection
-        self._world = world
+        self._cluster = cluster
         self._wanted: dict[str, Verdict | None] = {}
         self._pods: Mapping[str, Pod] = {}
         self._told: dict[str, _Told] = {}
@@ -52,7 +52,7 @@ class Verdicts:
         for verdict in verdicts:
             for target in self._targets(verdict, view):
                 wanted[target] = verdict
-        for key, workload in self._world.workloads.items():
+        for key, workload in self._cluster.workloads.items():
             if workload.verdict is not None and key not in wanted:
                 wanted[key] = None
         for target in self._told.keys() - wanted.keys():
@@ -68,10 +68,10 @@ class Verdicts:
                 workers.create_task(self._work())
 
     def _targets(self, verdict: Verdict, view: View) -> Iterable[str]:
-        if verdict.workload in self._world.workloads:
+        if verdict.workload in self._cluster.workloads:
             return (verdict.workload,)
         waiting = (pod for pod in view.members.get(verdict.workload, ()) if pod.node is None and not pod.gated)
-        return [pod.key for pod in waiting if pod.uid not in self._world.assumed]
+        return [pod.key for pod in waiting if pod.uid not in self._cluster.assumed]
 
     def _is_new(self, target: str, verdict: Verdict | None) -> bool:
         if verdict is None:
@@ -83,7 +83,7 @@ class Verdicts:
 
     def _written(self, target: str) -> _Told | None:
         """What the API says was written, also by whoever was the controller before."""
-        workload = self._world.workloads.get(target)
+        workload = self._cluster.workloads.get(target)
         if workload is not None and workload.verdict is not None:
             return _Told(workload.verdict.state, workload.verdict.code, workload.verdict.message, 0.0)
         return None
@@ -101,9 +101,9 @@ class Verdicts:
         if verdict is not None:
             self._told[target] = _Told(verdict.state, verdict.code, verdict.message, time.monotonic())
         try:
-            if target in self._world.workloads:
+            if target in self._cluster.workloads:
                 await self._write_workload(target, verdict)
-            elif verdict is not None and (pod := self._world.pods.get(target)) is not None:
+            elif verdict is not None and (pod := self._cluster.pods.get(target)) is not None:
                 await self._write_pod(pod, verdict)
         except RunaiError as error:
             self._told.pop(target, None)

@@ -48,7 +48,7 @@ class Binding(Struct, frozen=True, kw_only=True, gc=False):
     at: float
 
 
-class World:
+class Cluster:
     """Records by their keys, and what is assumed of pods by their uids.
 
     `assumed` are bindings that were decided on and are not seen yet, `leaving` pods that were told to go and are not

@@ -9,20 +9,21 @@ from pathlib import Path
 import msgspec
 
 from scheduler_core.errors import InvalidRequest
+from scheduler_core.kubernetes.asking import device_limits, share_annotations
 from scheduler_core.kubernetes.connection import Json
-from scheduler_core.kubernetes.marks import (
-    FEWEST_ANNOTATION,
+from scheduler_core.kubernetes.objects import GpuWorkload, Started
+from scheduler_core.kubernetes.resources import (
+    API_VERSION,
+    GANG_MINIMUM_ANNOTATION,
+    GROUP,
     PREEMPTIBLE_ANNOTATION,
     PRIORITY_ANNOTATION,
     QUEUE_LABEL,
     RUN_LABEL,
     SCHEDULER,
     WORKLOAD_LABEL,
-    device_limits,
-    share_annotations,
+    WORKLOADS,
 )
-from scheduler_core.kubernetes.objects import GpuWorkload, Started
-from scheduler_core.kubernetes.resources import API_VERSION, GROUP, WORKLOADS
 from scheduler_core.kubernetes.world import CHECKPOINT, INPUTS, RESULTS, world_variables
 from scheduler_core.model import TaskRequest
 
@@ -124,7 +125,7 @@ def _pod_metadata(workload: GpuWorkload, run: int) -> Json:
         "kubectl.kubernetes.io/default-container": TASK,
         PRIORITY_ANNOTATION: str(spec.effective_priority),
         PREEMPTIBLE_ANNOTATION: str(spec.effective_preemptible).lower(),
-        FEWEST_ANNOTATION: str(spec.fewest_tasks),
+        GANG_MINIMUM_ANNOTATION: str(spec.fewest_tasks),
     }
     return {"labels": _labels(workload, run), "annotations": said | share_annotations(spec.request)}
 

@@ -21,8 +21,8 @@ from msgspec import Raw, Struct
 from scheduler_core.errors import EngineDefect, EngineUnavailable, InvalidRequest, NotFound, TooLarge
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.jobs import COLLECTOR, TASK
-from scheduler_core.kubernetes.marks import RUN_LABEL, WORKLOAD_LABEL
 from scheduler_core.kubernetes.objects import GpuWorkload
+from scheduler_core.kubernetes.resources import RUN_LABEL, WORKLOAD_LABEL
 from scheduler_core.kubernetes.runs import RunPod, newest, read_pod
 from scheduler_core.kubernetes.workloads import Workloads
 from scheduler_core.workload import Output

@@ -19,10 +19,9 @@ from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection, Json
 from scheduler_core.kubernetes.course import Step, next_step
 from scheduler_core.kubernetes.jobs import ASKED_ANNOTATION, asked, job, job_name, service
-from scheduler_core.kubernetes.marks import RUN_LABEL, WORKLOAD_LABEL
 from scheduler_core.kubernetes.objects import GpuWorkload, GpuWorkloadStatus, read_workload, written_status
 from scheduler_core.kubernetes.reflector import Reflector
-from scheduler_core.kubernetes.resources import WORKLOADS
+from scheduler_core.kubernetes.resources import RUN_LABEL, WORKLOAD_LABEL, WORKLOADS
 from scheduler_core.kubernetes.runs import RunJob, RunPod, read_job, read_pod
 from scheduler_core.kubernetes.work_queue import WorkQueue
 from scheduler_core.workload import TRANSITIONS, State

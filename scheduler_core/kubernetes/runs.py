@@ -11,13 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from scheduler_core.kubernetes.jobs import ASKED_ANNOTATION, COLLECTOR, TASK
-from scheduler_core.kubernetes.marks import (
-    ALLOCATION_ANNOTATION,
-    EVICTED_ANNOTATION,
-    RUN_LABEL,
-    WORKLOAD_LABEL,
-)
 from scheduler_core.kubernetes.objects import Started
+from scheduler_core.kubernetes.resources import ALLOCATION_ANNOTATION, RUN_LABEL, WORKLOAD_LABEL
 from scheduler_core.workload import Allocation, Report
 
 T = TypeVar("T")
@@ -222,9 +217,6 @@ def newest(pods: Iterable[RunPod], run: int) -> dict[int, RunPod]:
 
 
 def _taken(pod: _Pod) -> str:
-    said = pod.metadata.annotations.get(EVICTED_ANNOTATION, "")
-    if said:
-        return said
     for condition in pod.status.conditions:
         if condition.type == "DisruptionTarget" and condition.status == "True":
             return condition.message or condition.reason

@@ -46,10 +46,11 @@ class Binding:
             self.core.create_namespaced_binding(self.namespace, body, _preload_content=False)
 
     def evict(self, pod: client.V1Pod, reason: str) -> None:
-        change = {"metadata": {"annotations": {"jupyter-runai.io/evicted": reason}}}
-        self.core.patch_namespaced_pod(pod.metadata.name, self.namespace, change)
-        body = {"metadata": {"name": pod.metadata.name, "namespace": self.namespace}}
-        self.core.create_namespaced_pod_eviction(pod.metadata.name, self.namespace, body)
+        """As the scheduler does it."""
+        condition = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": reason}
+        status = {"status": {"conditions": [condition]}}
+        self.core.patch_namespaced_pod_status(pod.metadata.name, self.namespace, status)
+        self.core.delete_namespaced_pod(pod.metadata.name, self.namespace)
 
 
 def index_of(pod: client.V1Pod) -> int:

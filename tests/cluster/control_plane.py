@@ -87,8 +87,14 @@ class ControlPlane:
         """Make ready nodes of so many devices each, played by KWOK."""
         core = client.CoreV1Api(self.api())
         for index in range(count):
-            core.create_node(_node(f"node-{index}", devices))
+            core.create_node(node(f"node-{index}", devices))
         wait_until("the nodes are ready", lambda: all(map(is_ready, core.list_node().items)))
+
+    def add_namespace(self, name: str) -> None:
+        """Make a namespace in which pods can be made."""
+        core = client.CoreV1Api(self.api())
+        core.create_namespace({"metadata": {"name": name}})
+        wait_until(f"{name} has its account", lambda: _is_there(core, name))
 
     def user_of(self, namespace: str, role: str = "edit") -> Path:
         """The kubeconfig of somebody with this cluster role in this namespace, and no rights elsewhere."""
@@ -100,8 +106,12 @@ class ControlPlane:
         core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
         binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
         rules.create_namespaced_role_binding(namespace, binding)
+        return self.account(namespace, name)
+
+    def account(self, namespace: str, name: str) -> Path:
+        """The kubeconfig of a service account."""
         asked = {"spec": {"audiences": [_ISSUER], "expirationSeconds": 86_400}}
-        made = core.create_namespaced_service_account_token(name, namespace, asked)
+        made = client.CoreV1Api(self.api()).create_namespaced_service_account_token(name, namespace, asked)
         return self._write_kubeconfig(self.folder / f"{name}.kubeconfig", name, made.status.token, namespace)
 
     def _make_secrets(self) -> None:
@@ -200,7 +210,7 @@ class ControlPlane:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def wait_until(what: str, reached: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
+def wait_until(what: str, reached: Callable[[], object], check: Callable[[], None] = lambda: None) -> None:
     """Ask until it is so; `check` fails where it cannot come any more.
 
     Raises:
@@ -245,7 +255,7 @@ def _unless_there(make: Callable[[], object]) -> None:
             raise
 
 
-def _node(name: str, devices: int) -> dict[str, object]:
+def node(name: str, devices: int) -> dict[str, object]:
     room = {"cpu": "128", "memory": "1Ti", "pods": "250", "nvidia.com/gpu": str(devices)}
     labels = {
         "kubernetes.io/hostname": name,

@@ -120,6 +120,7 @@ def _add_request(parser: Parser) -> None:
     parser.add_argument("--retries", type=types.retries, default=0, metavar="N", help="runs after one that fails")
     parser.add_argument("--template", metavar="NAME", help="for what is not said here")
     parser.add_argument("--environment", metavar="NAME", help="what it runs in: interpreter, variables, folder")
+    parser.add_argument("--image", metavar="IMAGE", help="on a cluster: the container image it runs in")
     longest = "stop it after so long, such as 90m or 2h"
     parser.add_argument("--max-time", type=types.seconds, metavar="TIME", help=longest)
 

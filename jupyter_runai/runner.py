@@ -28,7 +28,11 @@ def main() -> int:
 
 def _load_running() -> None:
     """Our own parts, by their place: the workload's Python need not have this package, and a cell may use its names."""
-    folder = Path(__file__).parent / "running"
+    ours = Path(__file__).parent
+    if (ours / "lib").is_dir():
+        # Where the notebook's own Python is not, what values are pickled with has travelled too.
+        sys.path.insert(0, str(ours / "lib"))
+    folder = ours / "running"
     spec = importlib.util.spec_from_file_location(
         "_runai", folder / "__init__.py", submodule_search_locations=[str(folder)]
     )

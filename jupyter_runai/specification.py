@@ -39,6 +39,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     max_time: float | None = None
     template: str | None = None
     environment: str | Environment | None = None
+    image: str | None = None
 
 
 def specification(
@@ -58,6 +59,7 @@ def specification(
         command=(chosen.python or first if first == sys.executable else first, *rest),
         cwd=chosen.folder or working_folder(),
         env={**environment(), **chosen.variables},
+        image=asked.image,
         name=asked.name or "",
         name_hint=name_hint,
         kind=asked.kind,

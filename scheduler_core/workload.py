@@ -94,11 +94,14 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     Each of its `tasks` runs the command on a `request` of its own. A gang starts together, `min_tasks` of it at least,
     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
     tried again by itself.
+
+    On a cluster it runs in `image`, a container image.
     """
 
     command: Annotated[tuple[str, ...], Meta(min_length=1)]
     cwd: Annotated[str, Meta(min_length=1)]
     env: Mapping[str, str] = {}
+    image: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
     name: WorkloadName = ""
     name_hint: WorkloadName = "workload"
     kind: Kind = "training"

@@ -11,9 +11,11 @@ from typing import TypeAlias, TypeVar
 
 from jupyter_runai.client.chosen import chosen_engine
 from jupyter_runai.client.settling import Settling
+from jupyter_runai.travelling import for_pods
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
-from scheduler_core.workload import EngineState, Event, Output, Workload, WorkloadChanged
+from scheduler_core.local import LocalEngine
+from scheduler_core.workload import EngineState, Event, Output, Workload, WorkloadChanged, WorkloadSpec
 
 T = TypeVar("T")
 
@@ -37,6 +39,12 @@ class AsyncClient:
         self.engine: Engine = chosen_engine() if engine is None else engine
         self._asking = asyncio.Semaphore(_MOST_AT_ONCE)
         self._settling = Settling(self.engine, self.events, self._asking)
+
+    async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
+        """Store a workload; where it does not run on this host, what it needs of it goes along."""
+        if not isinstance(self.engine, LocalEngine) and (await self.engine.info()).kind == "kubernetes":
+            spec = await asyncio.to_thread(for_pods, spec, inputs)
+        return await self.engine.submit(spec, inputs)
 
     async def find(self, reference: str) -> Workload:
         """The workload of this id or name; of several with one name one's own, the live one, else the newest.

@@ -37,7 +37,7 @@ from scheduler_core.workload import (
 
 @cache
 def shared_client() -> Client:
-    """The client of this process, on this user's engine on this host."""
+    """The client of this process, on the engine that this user has chosen."""
     return Client()
 
 
@@ -61,7 +61,7 @@ class Client:
 
     def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
         """Store a workload; from when this returns it is not lost, whatever dies."""
-        return self._runtime.run(self._engine.submit(spec, inputs))
+        return self._runtime.run(self._client.submit(spec, inputs))
 
     def list(self, deleted: bool = False) -> tuple[Workload, ...]:
         return self._runtime.run(self._engine.list(deleted))

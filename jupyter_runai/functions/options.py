@@ -37,6 +37,7 @@ class Options(TypedDict, total=False):
     max_time: float | str | None
     template: str | None
     environment: str | None
+    image: str | None
 
 
 class WithOptions:

@@ -28,7 +28,8 @@ from .reports import FAILED, ValueLost, described, readable, remember_source, re
 def run_call(inputs: Path, folder: Path, index: int) -> int:
     """Call the function, once or for each item of this task; 0 when all of it ended well."""
     call = json.loads((inputs / "call.json").read_text())
-    sys.path[:] = call["path"]
+    if call["path"] is not None:
+        sys.path[:] = call["path"]
     sys.modules["__main__"] = ModuleType("__main__")
     for filename, source in call["sources"].items():
         remember_source(filename, source)

@@ -2,6 +2,7 @@
 
 `cell.json` in the inputs is {source, filename, names, outputs, largest, path, ipython, modules, sources, versions, id,
 keep}. The values are as `values.py` writes them: the namespaces of `modules`, then the values in the order of `names`.
+Without a `path` modules are looked for where this Python has them.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def _run(
     inputs: Path, cell: dict[str, Any], module: ModuleType, folder: Path, index: int
 ) -> tuple[int, dict[str, Any] | None]:
     """Run one cell in this module: its status and what is to be reported of it, nothing where it exited by itself."""
-    sys.path[:] = cell["path"]
+    if cell["path"] is not None:
+        sys.path[:] = cell["path"]
     for filename, source in cell["sources"].items():
         remember_source(filename, source)
     try:

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
 
-from scheduler_core.errors import Conflict
+from msgspec.structs import replace
+
+from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed
 from scheduler_core.feed import Feed
+from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.connection import Connection, Json
-from scheduler_core.kubernetes.objects import GpuWorkload, read_workload
+from scheduler_core.kubernetes.images import image_for
+from scheduler_core.kubernetes.objects import GpuWorkload, read_workload, scaling_obstacle
+from scheduler_core.kubernetes.outlook import Outlook, Reason
+from scheduler_core.kubernetes.outputs import Outputs
 from scheduler_core.kubernetes.queues import Queues
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.workloads import Workloads
+from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
+    Device,
     EngineInfo,
     EngineState,
     Event,
+    Explanation,
+    Measurement,
+    Output,
     QueueStatus,
+    Resized,
+    Scale,
+    Step,
     TaskStatus,
     Workload,
     WorkloadChanged,
@@ -30,8 +48,8 @@ _PROTOCOL = 1
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 
 
-class KubernetesEngine:
-    """The workloads of one namespace; each `image` is what those run in that name none.
+class KubernetesEngine(Absent):
+    """The workloads of one namespace; `image` is what those run in that name none.
 
     Every method raises as the port says, and `NotAllowed` where the cluster does not let this user.
     """
@@ -41,7 +59,9 @@ class KubernetesEngine:
         self._user = user
         self._image = image
         self._workloads = Workloads(connection, connection.namespace)
+        self._outputs = Outputs(connection, connection.namespace, self._workloads)
         self._queues = Queues(connection)
+        self._outlook = Outlook(connection)
         self._shown_queues: tuple[QueueStatus, ...] = ()
         self._feed = Feed(self._state)
         self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
@@ -63,10 +83,20 @@ class KubernetesEngine:
     async def info(self) -> EngineInfo:
         return self._info()
 
-    async def submit(self, spec: WorkloadSpec) -> Workload:
-        """Store a workload in the API; it waits there for the controller."""
-        await self._queues.check(spec.queue, self._connection.namespace)
-        return (await self._workloads.create(spec, self._image, self._user)).workload()
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """A private folder, gone at exit: what is submitted of it travels."""
+        with tempfile.TemporaryDirectory(prefix="runai-inputs-") as folder:
+            yield Path(folder)
+
+    async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
+        """Store a workload in the API; it waits there for the controller.
+
+        `TooLarge` where its inputs are more than travels.
+        """
+        queues = await self._queues.admit(spec.queue, self._connection.namespace)
+        image = spec.image or self._image or await image_for(self._connection, spec.queue, queues)
+        return (await self._workloads.create(replace(spec, image=image), self._user, inputs)).workload()
 
     async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
         return tuple(one.workload() for one in await self._workloads.list(deleted))
@@ -76,6 +106,25 @@ class KubernetesEngine:
 
     async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return (await self._workloads.get(workload_id)).task_statuses()
+
+    async def logs(
+        self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
+    ) -> AsyncGenerator[Output, None]:
+        """As kubelets keep it: of a task that was started again what its last pod said, as long as that is there."""
+        async with aclosing(self._outputs.logs(workload_id, offset, follow, task)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def results(self, workload_id: str, task: int = 0) -> Path:
+        """Brought here once its task has ended; `TooLarge` where that is more than is brought back."""
+        return await self._outputs.results(workload_id, task)
+
+    async def measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> tuple[Measurement, ...]:
+        """None: nothing measures in this cluster yet."""
+        await self._workloads.get(workload_id)
+        return ()
 
     async def specification(self, workload_id: str) -> WorkloadSpec:
         return await self._workloads.submission(workload_id)
@@ -92,6 +141,25 @@ class KubernetesEngine:
         await self._unended(workload_id)
         return (await self._workloads.want(workload_id, "running")).workload()
 
+    async def resize(self, workload_id: str, request: TaskRequest) -> Resized:
+        await self._unended(workload_id)
+        workload = (await self._workloads.ask_for(workload_id, request)).workload()
+        if workload.next_request is None:
+            return Resized(workload=workload, applied="now")
+        return Resized(workload=workload, applied="next_start", reason="a pod keeps what it was given")
+
+    async def scale(self, workload_id: str, scale: Scale) -> Resized:
+        await self._unended(workload_id)
+        found = await self._workloads.get(workload_id)
+        if scale.min_tasks is not None and not found.spec.gang:
+            raise InvalidRequest("The tasks of an array do not start together: it has no fewest.")
+        if scale.min_tasks is None and found.spec.min_tasks is not None:
+            scale = Scale(tasks=scale.tasks, min_tasks=min(found.spec.min_tasks, scale.tasks))
+        scaled = await self._workloads.scale(workload_id, scale)
+        obstacle = scaling_obstacle(scaled.spec, scaled.status.as_started)
+        applied: Literal["now", "next_start"] = "next_start" if obstacle else "now"
+        return Resized(workload=scaled.workload(), applied=applied, reason=obstacle)
+
     async def delete(self, workload_id: str, purge: bool = False) -> None:
         if purge and await self._workloads.is_deleted(workload_id):
             await self._workloads.purge(workload_id)
@@ -103,6 +171,32 @@ class KubernetesEngine:
 
     async def restore(self, workload_id: str) -> Workload:
         return (await self._workloads.restore(workload_id)).workload()
+
+    async def preview(self, spec: WorkloadSpec) -> Verdict:
+        """The verdict the workload would get now; `NotAllowed` where this user may not see the whole cluster."""
+        await self._queues.admit(spec.queue, self._connection.namespace)
+        return await self._outlook.preview(spec)
+
+    async def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
+        """Why a workload is where it is.
+
+        Its position, and what would let it start, are told to who may see the whole cluster.
+        """
+        workload = await self.get(workload_id)
+        queue = next((queue for queue in await self._queues.statuses() if queue.name == workload.queue), None)
+        reason = await self._reason(workload, remedies) if workload.state == "pending" else Reason(verdict=None)
+        verdict = reason.verdict or workload.verdict
+        return Explanation(workload=workload, verdict=verdict, queue=queue, remedies=reason.remedies)
+
+    async def _reason(self, workload: Workload, remedies: bool) -> Reason:
+        try:
+            return await self._outlook.reason(workload.id, await self.specification(workload.id), remedies)
+        except NotAllowed:
+            return Reason(verdict=None)
+
+    async def devices(self) -> tuple[Device, ...]:
+        """Every device of the cluster; `NotAllowed` where this user may not see all of it."""
+        return await self._outlook.devices()
 
     async def queues(self) -> tuple[QueueStatus, ...]:
         return await self._queues.statuses()
@@ -126,6 +220,7 @@ class KubernetesEngine:
         if self._following is not None:
             self._following.cancel()
             await asyncio.wait((self._following,))
+        self._outputs.close()
         await self._connection.close()
 
     async def _follow(self) -> asyncio.Task[None]:

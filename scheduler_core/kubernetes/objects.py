@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from scheduler_core.kubernetes.connection import Json
 from scheduler_core.kubernetes.resources import (
@@ -22,7 +22,16 @@ from scheduler_core.kubernetes.resources import (
     WORKLOADS,
 )
 from scheduler_core.model import TaskRequest, Verdict
-from scheduler_core.workload import Allocation, HeldDevice, State, TaskStatus, Workload, WorkloadSpec
+from scheduler_core.workload import (
+    ENDED,
+    Allocation,
+    HeldDevice,
+    Scale,
+    State,
+    TaskStatus,
+    Workload,
+    WorkloadSpec,
+)
 
 NOT_IN_OBJECT = ("env", "key")
 """Fields of a submission that are not in the object: its environment is in a Secret, its key in a label."""
@@ -31,23 +40,49 @@ NOT_IN_OBJECT = ("env", "key")
 class GpuWorkloadSpec(WorkloadSpec, frozen=True, kw_only=True):
     """A workload as it was submitted, and what is wanted of it now.
 
-    `image` is what its tasks run in, where that is not what the cluster is set up with. `wanted` is `running`,
+    `wanted` is `running`,
     `suspended` or `stopped`, since `wanted_since` in seconds since the epoch. Its environment is in the Secret of its
-    name.
+    name; its `inputs`, paths in a folder, are in another one.
     """
 
-    image: str | None = None
+    inputs: tuple[str, ...] = ()
     wanted: Literal["running", "suspended", "stopped"] = "running"
     wanted_since: float | None = None
+
+
+class PodTask(TaskStatus, frozen=True, kw_only=True):
+    """A task as the controller has seen it: in which `pod`, by its uid, and how long it ran in those before."""
+
+    pod: str | None = None
+    ran_s: float = 0.0
+
+    def status(self) -> TaskStatus:
+        """As people see it."""
+        return TaskStatus(**{name: getattr(self, name) for name in TaskStatus.__struct_fields__})
+
+
+class Started(Struct, frozen=True, kw_only=True):
+    """What a workload was when what runs of it started."""
+
+    request: TaskRequest
+    tasks: int
+    min_tasks: int | None = None
 
 
 class GpuWorkloadStatus(Struct, frozen=True, kw_only=True):
     """What has come of a workload. Times are seconds since the epoch.
 
-    Of `verdict` all is written but positions, which change with every other workload and are worked out when read.
+    `run` numbers the Jobs that were made for it, from 0; `failures` counts how often it failed by itself, as a whole.
+    `then` is what it becomes when nothing of it runs any more, where that was not asked for. `as_started` is null while
+    nothing of it runs. Of `verdict` all is written but positions, which change with every
+    other workload and are worked out when read.
     """
 
     state: State = "pending"
+    run: int | None = None
+    failures: int = 0
+    then: Literal["pending", "failed", "stopped"] | None = None
+    as_started: Started | None = None
     started: float | None = None
     ended: float | None = None
     stop_requested: float | None = None
@@ -55,13 +90,15 @@ class GpuWorkloadStatus(Struct, frozen=True, kw_only=True):
     reason: str = ""
     restarts: int = 0
     verdict: Verdict | None = None
-    tasks: tuple[TaskStatus, ...] = ()
+    tasks: tuple[PodTask, ...] = ()
 
 
 class Metadata(Struct, frozen=True, kw_only=True, rename="camel"):
     """What we read of an object's metadata."""
 
     name: str
+    namespace: str = ""
+    uid: str = ""
     creation_timestamp: datetime
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -94,7 +131,11 @@ class GpuWorkload(Struct, frozen=True, kw_only=True):
 
     def workload(self) -> Workload:
         """As people see it; its id is the object's name."""
-        spec, status, meta = self.spec, self.status, self.metadata
+        spec, status, meta, started = self.spec, self.status, self.metadata, self.status.as_started
+        later = scaling_obstacle(spec, started)
+        shown = spec if started is None else replace(spec, request=started.request)
+        if started is not None and later:
+            shown = replace(shown, tasks=started.tasks, min_tasks=started.min_tasks)
         return Workload(
             id=meta.name,
             name=spec.name or meta.name,
@@ -104,7 +145,7 @@ class GpuWorkload(Struct, frozen=True, kw_only=True):
             priority=spec.effective_priority,
             preemptible=spec.effective_preemptible,
             state=status.state,
-            request=spec.request,
+            request=shown.request,
             created=meta.creation_timestamp.timestamp(),
             simulated=False,
             started=status.started,
@@ -114,11 +155,14 @@ class GpuWorkload(Struct, frozen=True, kw_only=True):
             verdict=status.verdict,
             exit_code=status.exit_code,
             reason=status.reason,
+            report=self._telling().report if status.state in ENDED and status.tasks else None,
             restarts=status.restarts,
-            tasks=spec.tasks,
-            min_tasks=spec.fewest_tasks,
+            tasks=shown.tasks,
+            min_tasks=shown.fewest_tasks,
             gang=spec.gang,
-            task_states=Counter(task.state for task in status.tasks) if spec.tasks > 1 else {},
+            task_states=_counted(self.task_statuses()) if shown.tasks > 1 else {},
+            next_request=spec.request if shown.request != spec.request else None,
+            next_scale=Scale(tasks=spec.tasks, min_tasks=spec.min_tasks) if later else None,
             deleted=meta.time(DELETED_AT_ANNOTATION) if self.is_deleted else None,
             restored=meta.time(RESTORED_AT_ANNOTATION),
             delete_after_s=spec.delete_after_s,
@@ -127,15 +171,22 @@ class GpuWorkload(Struct, frozen=True, kw_only=True):
     def task_statuses(self) -> tuple[TaskStatus, ...]:
         """Each task, in order; those that the controller has not seen yet wait."""
         seen = {task.index: task for task in self.status.tasks}
-        state: State = self.status.state if self.workload().has_ended else "pending"
-        return tuple(seen.get(index, TaskStatus(index=index, state=state)) for index in range(self.spec.tasks))
+        state: State = self.status.state if self.status.state in ENDED else "pending"
+        count = tasks_now(self.spec, self.status.as_started)
+        return tuple(
+            seen[index].status() if index in seen else TaskStatus(index=index, state=state) for index in range(count)
+        )
+
+    def _telling(self) -> PodTask:
+        """The task whose end is that of the whole."""
+        return next((task for task in self.status.tasks if task.state == "failed"), self.status.tasks[0])
 
 
 read_workload = msgspec.json.Decoder(GpuWorkload).decode
 """A GpuWorkload from JSON. Raises msgspec.MsgspecError where it is none that we understand."""
 
 
-def new_object(spec: WorkloadSpec, image: str | None, name: str, namespace: str, owner: str) -> Json:
+def new_object(spec: WorkloadSpec, name: str, namespace: str, owner: str, inputs: tuple[str, ...]) -> Json:
     """The object of a submission, for the API to create."""
     fields = {field: value for field, value in asdict(spec).items() if field not in NOT_IN_OBJECT}
     metadata: Json = {"name": name, "namespace": namespace, "annotations": {OWNER_ANNOTATION: owner}}
@@ -143,8 +194,8 @@ def new_object(spec: WorkloadSpec, image: str | None, name: str, namespace: str,
         metadata["labels"] = {KEY_LABEL: key_digest(spec.key)}
     content = msgspec.to_builtins({name: value for name, value in fields.items() if value is not None})
     content["request"] = written_request(spec.request)
-    if image is not None:
-        content["image"] = image
+    if inputs:
+        content["inputs"] = list(inputs)
     return {"apiVersion": API_VERSION, "kind": WORKLOADS.kind, "metadata": metadata, "spec": content}
 
 
@@ -157,9 +208,36 @@ def written_request(request: TaskRequest) -> Json:
     return written
 
 
+def written_status(status: GpuWorkloadStatus) -> Json:
+    """A status as the API takes it; where there is nothing, null takes away what was there."""
+    written: Json = msgspec.to_builtins(status)
+    written["tasks"] = [{name: value for name, value in task.items() if value is not None} for task in written["tasks"]]
+    if status.as_started is not None:
+        written["as_started"]["request"] = written_request(status.as_started.request)
+    return written
+
+
+def scaling_obstacle(spec: WorkloadSpec, started: Started | None) -> str:
+    """Why what runs cannot be of as many tasks as is wanted now; empty where it can."""
+    if started is None or not spec.gang or (spec.tasks, spec.min_tasks) == (started.tasks, started.min_tasks):
+        return ""
+    if started.min_tasks is not None and spec.min_tasks == started.min_tasks and spec.tasks <= started.tasks:
+        return ""
+    return "its tasks were told at their start how many they are"
+
+
+def tasks_now(spec: WorkloadSpec, started: Started | None) -> int:
+    """How many tasks a workload is of, until its next start."""
+    return started.tasks if started is not None and scaling_obstacle(spec, started) else spec.tasks
+
+
 def key_digest(key: str) -> str:
     """A key of any characters as a label."""
     return hashlib.sha256(key.encode()).hexdigest()[:40]
+
+
+def _counted(tasks: tuple[TaskStatus, ...]) -> dict[State, int]:
+    return dict(sorted(Counter(task.state for task in tasks).items()))
 
 
 def _together(tasks: tuple[TaskStatus, ...]) -> Allocation | None:
@@ -171,10 +249,10 @@ def _together(tasks: tuple[TaskStatus, ...]) -> Allocation | None:
     for device in (device for allocation in held for device in allocation.devices):
         before = shares.get(device.id)
         shares[device.id] = device if before is None else _sum(before, device)
-    return msgspec.structs.replace(held[0], devices=tuple(shares.values()))
+    return replace(held[0], devices=tuple(shares.values()))
 
 
 def _sum(one: HeldDevice, other: HeldDevice) -> HeldDevice:
-    return msgspec.structs.replace(
+    return replace(
         one, portion_milli=one.portion_milli + other.portion_milli, memory_mib=one.memory_mib + other.memory_mib
     )

@@ -12,11 +12,15 @@ from scheduler_core.model import GpuQuota, HostQuota, PoolQuota, Queue, Seconds
 
 
 class GpuQueueSpec(Struct, frozen=True, kw_only=True):
-    """A node of the quota tree; only leaves run workloads, of the `namespaces` that it lists, else of any."""
+    """A node of the quota tree; only leaves run workloads, of the `namespaces` that it lists, else of any.
+
+    `image` is what those run in that name none.
+    """
 
     parent: str | None = None
     priority: int = 100
     namespaces: tuple[str, ...] | None = None
+    image: str | None = None
     gpu: GpuQuota = GpuQuota()
     cpu_milli: HostQuota = HostQuota()
     memory_mib: HostQuota = HostQuota()
@@ -42,7 +46,8 @@ class GpuQueue(Struct, frozen=True, kw_only=True):
 
     def queue(self) -> Queue:
         """As the planner sees it."""
-        fields = {name: getattr(self.spec, name) for name in GpuQueueSpec.__struct_fields__ if name != "namespaces"}
+        ours = ("namespaces", "image")
+        fields = {name: getattr(self.spec, name) for name in GpuQueueSpec.__struct_fields__ if name not in ours}
         return Queue(name=self.metadata.name, created=self.metadata.creation_timestamp.timestamp(), **fields)
 
     def admits(self, namespace: str) -> bool:

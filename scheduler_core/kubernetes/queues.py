@@ -22,8 +22,8 @@ class Queues:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def check(self, name: str, namespace: str) -> None:
-        """Refuse a workload that no controller would ever place.
+    async def admit(self, name: str, namespace: str) -> dict[str, GpuQueue]:
+        """Refuse a workload that no controller would ever place; all queues by their names.
 
         Raises:
             InvalidRequest: there is no such queue, or it is not for this namespace, or it is a department.
@@ -37,6 +37,7 @@ class Queues:
         children = [queue.metadata.name for queue in queues.values() if queue.spec.parent == name]
         if children:
             raise InvalidRequest(f"{name} is a department.", f"Name one of its projects: {', '.join(children)}.")
+        return queues
 
     async def statuses(self) -> tuple[QueueStatus, ...]:
         found = [

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
+from scheduler_core.kubernetes.attached import AttachedSecrets
 from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection, Json
-from scheduler_core.kubernetes.environment import Environments
+from scheduler_core.kubernetes.environment import read_environment, written_environment
+from scheduler_core.kubernetes.inputs import written_inputs
+from scheduler_core.kubernetes.jobs import inputs_name
+from scheduler_core.kubernetes.listing import listed
 from scheduler_core.kubernetes.objects import (
     GpuWorkload,
     key_digest,
     new_object,
     read_workload,
+    written_request,
 )
 from scheduler_core.kubernetes.resources import (
     DELETED_AT_ANNOTATION,
@@ -29,22 +36,13 @@ from scheduler_core.kubernetes.resources import (
     RESTORED_AT_ANNOTATION,
     WORKLOADS,
 )
-from scheduler_core.workload import WorkloadSpec
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import Scale, WorkloadSpec
 
 _log = logging.getLogger(__name__)
 
-_PAGE = "500"
 _SLUG_LENGTH = 40
 """Of a workload's name in its object's: the names of its tasks' pods are longer, and have at most 63 characters."""
-
-
-class _ListMeta(Struct, frozen=True):
-    next_page: str = msgspec.field(name="continue", default="")
-
-
-class _Listed(Struct, frozen=True):
-    metadata: _ListMeta
-    items: list[Raw]
 
 
 class Workloads:
@@ -53,18 +51,18 @@ class Workloads:
     def __init__(self, connection: Connection, namespace: str) -> None:
         self._connection = connection
         self._namespace = namespace
-        self._environments = Environments(connection, namespace)
+        self._secrets = AttachedSecrets(connection, namespace)
 
     @property
     def path(self) -> str:
         return WORKLOADS.path(self._namespace)
 
-    async def create(self, spec: WorkloadSpec, image: str | None, owner: str) -> GpuWorkload:
-        """Make a workload, or find the one that was made with the same key."""
+    async def create(self, spec: WorkloadSpec, owner: str, inputs: Path | None) -> GpuWorkload:
+        """Make a workload with what lies in a folder, or find the one that was made with the same key."""
         if spec.key is not None and (known := await self._with_key(spec.key)) is not None:
             return known
         try:
-            return await self._make(await self._free_name(spec), spec, image, owner)
+            return await self._make(await self._free_name(spec), spec, owner, inputs)
         except Conflict:
             # Somebody with the same key was faster.
             if spec.key is not None and (known := await self._with_key(spec.key)) is not None:
@@ -75,7 +73,7 @@ class Workloads:
         """What was submitted, without its key; of one that has ended without its environment."""
         found = await self.get(name)
         ended = found.workload().has_ended
-        return replace(found.submission(), env={} if ended else await self._environments.read(name))
+        return replace(found.submission(), env={} if ended else read_environment(await self._secrets.read(name)))
 
     async def get(self, name: str) -> GpuWorkload:
         """One that is not deleted."""
@@ -92,6 +90,15 @@ class Workloads:
     async def want(self, name: str, wanted: str) -> GpuWorkload:
         """Tell the controller what is wanted: `running`, `suspended` or `stopped`."""
         return await self._patch(name, {"spec": {"wanted": wanted, "wanted_since": time.time()}})
+
+    async def ask_for(self, name: str, request: TaskRequest) -> GpuWorkload:
+        """Have each of its tasks ask for this."""
+        # What was asked for before in another form goes.
+        none = dict.fromkeys(msgspec.structs.asdict(request))
+        return await self._patch(name, {"spec": {"request": {**none, **written_request(request)}}})
+
+    async def scale(self, name: str, scale: Scale) -> GpuWorkload:
+        return await self._patch(name, {"spec": {"tasks": scale.tasks, "min_tasks": scale.min_tasks}})
 
     async def discard(self, name: str) -> None:
         """Put it out of sight; its key is free again."""
@@ -130,14 +137,8 @@ class Workloads:
         return found[0] if found else None
 
     async def _select(self, selector: str) -> tuple[GpuWorkload, ...]:
-        found: list[GpuWorkload] = []
-        query = {"labelSelector": selector, "limit": _PAGE}
-        while True:
-            page = msgspec.json.decode(await self._connection.raw(self.path, **query), type=_Listed)
-            found += _readable(page.items)
-            if not page.metadata.next_page:
-                return tuple(found)
-            query["continue"] = page.metadata.next_page
+        items = [item async for item in listed(self._connection, self.path, labelSelector=selector)]
+        return tuple(_readable(items))
 
     async def _free_name(self, spec: WorkloadSpec) -> str:
         """Of a key always the same, so that one of two at once succeeds; another one where that was deleted."""
@@ -150,17 +151,22 @@ class Workloads:
                 return name
         return f"{slug}-{secrets.token_hex(4)}"
 
-    async def _make(self, name: str, spec: WorkloadSpec, image: str | None, owner: str) -> GpuWorkload:
-        await self._environments.keep(name, spec.env)
-        written = new_object(spec, image, name, self._namespace, owner)
+    async def _make(self, name: str, spec: WorkloadSpec, owner: str, inputs: Path | None) -> GpuWorkload:
+        paths, content = ((), {}) if inputs is None else await asyncio.to_thread(written_inputs, inputs)
+        kept = {name: written_environment(spec.env)} | ({inputs_name(name): content} if content else {})
+        for secret, data in kept.items():
+            await self._secrets.keep(secret, data)
+        written = new_object(spec, name, self._namespace, owner, paths)
         try:
             made: Json = await self._connection.send("POST", self.path, written, fieldValidation="Strict")
         except Conflict:
             raise
         except RunaiError:
-            await self._environments.forget(name)
+            for secret in kept:
+                await self._secrets.forget(secret)
             raise
-        await self._environments.belongs(name, made["metadata"]["uid"])
+        for secret in kept:
+            await self._secrets.belongs(secret, name, made["metadata"]["uid"])
         return msgspec.convert(made, GpuWorkload)
 
     async def _patch(self, name: str, change: Json) -> GpuWorkload:

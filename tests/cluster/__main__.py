@@ -7,7 +7,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from tests.cluster.binaries import binaries
+from tests.cluster.binaries import CONTROL_PLANE, NODE, binaries
 from tests.cluster.control_plane import ControlPlane
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--build", action="store_true", help="only build what is missing")
     options = parser.parse_args()
     if options.build:
-        print("\n".join(f"{name}: {path}" for name, path in binaries().items()))
+        print("\n".join(f"{name}: {path}" for name, path in binaries((*CONTROL_PLANE, *NODE)).items()))
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster = ControlPlane(Path(tempfile.mkdtemp(prefix="runai-cluster-")))

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 _MODULES = Path(__file__).with_name("go")
@@ -17,13 +18,19 @@ _PACKAGES = {
     "kube-apiserver": ("controlplane", "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-controller-manager": ("controlplane", "k8s.io/kubernetes/cmd/kube-controller-manager"),
     "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
+    "kubelet": ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+    "coredns": ("coredns", "github.com/coredns/coredns"),
 }
 """Of each program the folder of its module and its package."""
 
 
-def binaries() -> dict[str, Path]:
-    """Every program by its name; what is found nowhere is built, which takes minutes once."""
-    return {name: _given(name) or _built(name) or _on_path(name) or _build(name) for name in _PACKAGES}
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kwok")
+NODE = ("kubelet", "coredns")
+
+
+def binaries(names: Iterable[str]) -> dict[str, Path]:
+    """Programs by their names; what is found nowhere is built, which takes minutes once."""
+    return {name: _given(name) or _built(name) or _on_path(name) or _build(name) for name in names}
 
 
 def _given(name: str) -> Path | None:
@@ -45,7 +52,8 @@ def _if_there(path: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """What takes long to make lies here."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jupyter-runai" / "cluster"
 
 
@@ -54,7 +62,7 @@ def _target(name: str) -> Path:
     digest = hashlib.sha256(_flags(name).encode())
     for file in sorted((_MODULES / _PACKAGES[name][0]).iterdir()):
         digest.update(file.read_bytes())
-    return _cache() / f"{name}-{digest.hexdigest()[:12]}"
+    return cache() / f"{name}-{digest.hexdigest()[:12]}"
 
 
 def _flags(name: str) -> str:

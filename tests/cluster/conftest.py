@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.controlled import controlled, set_up
+from tests.cluster.real_cluster import RealCluster, obstacle
 
 NODES, DEVICES = 2, 8
 
@@ -30,8 +29,23 @@ def cluster() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="session")
+def real() -> Iterator[RealCluster]:
+    """A cluster with one node on which pods really run, two devices that are but counted, and our controller."""
+    missing = obstacle()
+    if missing:
+        pytest.skip(missing)
+    made = RealCluster(Path(tempfile.mkdtemp(prefix="runai-real-")), devices=2)
+    try:
+        made.start()
+        set_up(made)
+        with controlled(made):
+            yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="session")
 def installed(cluster: ControlPlane) -> ControlPlane:
     """The same, with all that the product puts in place."""
-    command = [sys.executable, "-m", "jupyter", "runai", "cluster", "install", "--yes"]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
+    set_up(cluster)
     return cluster

@@ -17,7 +17,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from tests.cluster.binaries import binaries
+from tests.cluster.binaries import CONTROL_PLANE, binaries
 
 _STAGES = Path(__file__).with_name("kwok.yaml")
 _USERS = {"admin": "system:masters", "kwok": "system:masters", "system:kube-controller-manager": ""}
@@ -33,7 +33,8 @@ class ControlPlane:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self._programs = binaries()
+        self.address = "127.0.0.1"
+        self._programs = binaries(CONTROL_PLANE)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tokens = {user: secrets.token_hex(16) for user in _USERS}
         self._port = _free_port()
@@ -45,12 +46,16 @@ class ControlPlane:
 
     def start(self) -> None:
         """Start all of it and wait until it answers."""
+        self.start_control_plane()
+        self._run("kwok", "--kubeconfig=kwok.kubeconfig", f"--config={_STAGES}", "--manage-all-nodes=true")
+
+    def start_control_plane(self) -> None:
+        """All but who plays nodes and pods."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._make_secrets()
         self._start_etcd()
         self._start_api_server()
         self._start_controllers()
-        self._run("kwok", "--kubeconfig=kwok.kubeconfig", f"--config={_STAGES}", "--manage-all-nodes=true")
 
     def stop(self) -> None:
         """End every process, the last that was started first."""
@@ -82,8 +87,14 @@ class ControlPlane:
         """Make ready nodes of so many devices each, played by KWOK."""
         core = client.CoreV1Api(self.api())
         for index in range(count):
-            core.create_node(_node(f"node-{index}", devices))
-        wait_until("the nodes are ready", lambda: all(map(_is_ready, core.list_node().items)))
+            core.create_node(node(f"node-{index}", devices))
+        wait_until("the nodes are ready", lambda: all(map(is_ready, core.list_node().items)))
+
+    def add_namespace(self, name: str) -> None:
+        """Make a namespace in which pods can be made."""
+        core = client.CoreV1Api(self.api())
+        core.create_namespace({"metadata": {"name": name}})
+        wait_until(f"{name} has its account", lambda: _is_there(core, name))
 
     def user_of(self, namespace: str, role: str = "edit") -> Path:
         """The kubeconfig of somebody with this cluster role in this namespace, and no rights elsewhere."""
@@ -95,8 +106,12 @@ class ControlPlane:
         core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
         binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
         rules.create_namespaced_role_binding(namespace, binding)
+        return self.account(namespace, name)
+
+    def account(self, namespace: str, name: str) -> Path:
+        """The kubeconfig of a service account."""
         asked = {"spec": {"audiences": [_ISSUER], "expirationSeconds": 86_400}}
-        made = core.create_namespaced_service_account_token(name, namespace, asked)
+        made = client.CoreV1Api(self.api()).create_namespaced_service_account_token(name, namespace, asked)
         return self._write_kubeconfig(self.folder / f"{name}.kubeconfig", name, made.status.token, namespace)
 
     def _make_secrets(self) -> None:
@@ -116,7 +131,7 @@ class ControlPlane:
         self._run(
             "kube-apiserver",
             "--etcd-servers=unix://client:1",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={self.address}",
             f"--secure-port={self._port}",
             "--cert-dir=certificates",
             "--token-auth-file=tokens.csv",
@@ -128,6 +143,8 @@ class ControlPlane:
             f"--service-account-issuer={_ISSUER}",
             "--service-account-key-file=accounts.key",
             "--service-account-signing-key-file=accounts.key",
+            # Names of nodes are known to nobody.
+            "--kubelet-preferred-address-types=InternalIP",
         )
         # It writes the key when the certificate is written.
         key = self.folder / "certificates" / "apiserver.key"
@@ -170,7 +187,7 @@ class ControlPlane:
 
     def _write_kubeconfig(self, path: Path, user: str, token: str, namespace: str) -> Path:
         certificate = b64encode((self.folder / "certificates" / "apiserver.crt").read_bytes()).decode()
-        cluster = {"server": f"https://127.0.0.1:{self._port}", "certificate-authority-data": certificate}
+        cluster = {"server": f"https://{self.address}:{self._port}", "certificate-authority-data": certificate}
         content = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -193,7 +210,7 @@ class ControlPlane:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def wait_until(what: str, reached: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
+def wait_until(what: str, reached: Callable[[], object], check: Callable[[], None] = lambda: None) -> None:
     """Ask until it is so; `check` fails where it cannot come any more.
 
     Raises:
@@ -224,7 +241,8 @@ def _is_there(core: client.CoreV1Api, namespace: str) -> bool:
     return any(account.metadata.name == "default" for account in core.list_namespaced_service_account(namespace).items)
 
 
-def _is_ready(node: client.V1Node) -> bool:
+def is_ready(node: client.V1Node) -> bool:
+    """Whether a node takes pods."""
     conditions = node.status.conditions or []
     return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
 
@@ -237,7 +255,7 @@ def _unless_there(make: Callable[[], object]) -> None:
             raise
 
 
-def _node(name: str, devices: int) -> dict[str, object]:
+def node(name: str, devices: int) -> dict[str, object]:
     room = {"cpu": "128", "memory": "1Ti", "pods": "250", "nvidia.com/gpu": str(devices)}
     labels = {
         "kubernetes.io/hostname": name,

@@ -1,0 +1,122 @@
+"""Real pods run real Python: what a notebook sends is there, and what it is to have back comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from scheduler_core.errors import TooLarge
+from scheduler_core.kubernetes.engine import KubernetesEngine
+from scheduler_core.workload import WorkloadSpec
+from tests.cluster.image import PYTHON_IMAGE
+from tests.cluster.real_cluster import RealCluster
+from tests.engine_steps import asked, output, says, until
+from tests.notebook.cells import run_cells
+
+_numbers = count()
+
+ALL_REDUCE = """
+import os, jax, numpy
+jax.config.update("jax_cpu_collectives_implementation", "gloo")
+rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+address = os.environ["MASTER_ADDR"] + ":" + os.environ["MASTER_PORT"]
+jax.distributed.initialize(address, size, rank)
+from jax.experimental.multihost_utils import process_allgather
+mine = numpy.full(3, rank + 1.0)
+total = process_allgather(mine).sum(axis=0)
+import socket
+print(socket.gethostname(), "has", mine[0], "and all have", total[0])
+"""
+
+
+@pytest.fixture
+def namespace(real: RealCluster) -> str:
+    return f"real-{next(_numbers)}"
+
+
+@pytest.fixture
+def engine(
+    real: RealCluster, namespace: str, monkeypatch: pytest.MonkeyPatch, jp_asyncio_loop: asyncio.AbstractEventLoop
+) -> Iterator[KubernetesEngine]:
+    monkeypatch.setenv("KUBECONFIG", str(real.user_of(namespace)))
+    engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image=PYTHON_IMAGE))
+    yield engine
+    jp_asyncio_loop.run_until_complete(engine.close())
+
+
+async def test_output_streams_and_can_be_read_from_anywhere(engine: KubernetesEngine) -> None:
+    workload = await engine.submit(asked(says("0123456789"), 1))
+    assert await output(engine, workload.id, follow=True) == b"0123456789\n"
+    assert await output(engine, workload.id, offset=8) == b"89\n"
+    assert await output(engine, workload.id, offset=1000) == b""
+    assert (await until(engine, workload.id, "completed", "failed")).state == "completed"
+
+
+async def test_inputs_travel_and_results_come_back(engine: KubernetesEngine) -> None:
+    code = """
+import json, os
+from pathlib import Path
+inputs, results = Path(os.environ["RUNAI_INPUTS"]), Path(os.environ["RUNAI_RESULTS"])
+(results / "twice.txt").write_text((inputs / "deep" / "value").read_text() * 2)
+report = {"results": [{"name": "twice", "type": "str", "size": 6}]}
+Path(os.environ["RUNAI_REPORT"]).write_text(json.dumps(report))
+"""
+    spec = WorkloadSpec(command=("python3", "-c", code), cwd="/work", env={"WORD": "said"}, grace_s=5)
+    with engine.staging() as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "value").write_text("abc")
+        workload = await engine.submit(spec, folder)
+    assert list((await engine.results(workload.id)).iterdir()) == []
+    ended = await until(engine, workload.id, "completed", "failed")
+    assert ended.report is not None, await output(engine, workload.id)
+    assert [result.name for result in ended.report.results] == ["twice"]
+    assert (await engine.results(workload.id) / "twice.txt").read_text() == "abcabc"
+
+
+async def test_what_is_too_large_to_travel_is_refused(engine: KubernetesEngine) -> None:
+    with engine.staging() as folder:
+        (folder / "large").write_bytes(bytes(900_001))
+        with pytest.raises(TooLarge, match=r"0\.9 MB would travel"):
+            await engine.submit(asked(says("x")), folder)
+    assert await engine.list() == ()
+
+
+async def test_an_image_that_is_nowhere_is_said(engine: KubernetesEngine) -> None:
+    nowhere = asked(says("x"), image="localhost/nowhere:1")
+    workload = await engine.submit(nowhere)
+    seen = await until(engine, workload.id, "initializing", "failed")
+    async for event in engine.watch():
+        del event
+        seen = await engine.get(workload.id)
+        if seen.reason:
+            break
+    assert "localhost/nowhere:1" in seen.reason
+    await engine.stop(workload.id)
+    await until(engine, workload.id, "stopped")
+
+
+def test_a_cell_runs_in_a_pod_and_its_values_come_back(
+    real: RealCluster, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(real.user_of(namespace)))
+    monkeypatch.setenv("RUNAI_ENGINE", "kubernetes")
+    _, asked_for, failed, there, workers = run_cells(
+        tmp_path,
+        "%load_ext jupyter_runai\nimport numpy\nnumbers = numpy.arange(1000)",
+        "%%runai train --gpu 1\nprint('hello')",
+        f"%%runai train --image {PYTHON_IMAGE}\n1 / 0",
+        f"%%runai train --gpu 1 --image {PYTHON_IMAGE} -o total\nimport socket\nprint('in', socket.gethostname())\n"
+        "total = numbers.sum()",
+        f"%%runai train --workers 2 --image {PYTHON_IMAGE} -o total\n{ALL_REDUCE}",
+    )
+    assert "In which image is it to run?" in asked_for.error
+    assert "ZeroDivisionError" in failed.error
+    assert "completed" in there.line, json.dumps([there.text, there.error])
+    assert there.text.startswith("in ") and "total ← " in there.line
+    assert "completed" in workers.line, workers.text
+    assert workers.text.count("and all have 3.0") == 2

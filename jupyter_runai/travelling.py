@@ -11,7 +11,7 @@ from pathlib import Path
 import cloudpickle
 from msgspec.structs import replace
 
-from jupyter_runai.specification import RUNNER
+from jupyter_runai.running import RUNNER
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import WorkloadSpec
 

@@ -179,7 +179,8 @@ def _top(client: Client, options: Namespace) -> Answer:
 
 def _devices(client: Client, options: Namespace) -> Answer:
     info, devices = client.info(), client.devices()
-    rows = [_device_row(device) for device in devices]
+    nodes = {device.node for device in devices}
+    rows = [_device_row(device, with_node=len(nodes) > 1) for device in devices]
     lines = [table(("device", "held", "memory", "by"), rows)] if rows else []
     if info.simulated:
         lines.insert(0, f"Simulated devices ({info.simulated}).")
@@ -207,6 +208,8 @@ def _queues(client: Client, options: Namespace) -> Answer:
 
 def _whoami(client: Client, options: Namespace) -> Answer:
     info = client.info()
+    if info.kind == "kubernetes":
+        return Answer(f"{info.user} on the cluster at {info.host}: version {info.version} asks it.", info)
     whose = "the engine of all users" if info.shared else "an engine of one's own"
     devices = f"simulated devices ({info.simulated})" if info.simulated else "this machine's devices"
     text = f"{info.user} on {info.host}: {whose}, with {devices}; {info.kind}, version {info.version}."
@@ -287,11 +290,12 @@ def _help(client: Client, options: Namespace) -> Answer:
     return Answer(table(("", ""), [*cells, *rows]), VERBS)
 
 
-def _device_row(device: Device) -> tuple[str, ...]:
+def _device_row(device: Device, with_node: bool) -> tuple[str, ...]:
     taken = sum(holder.portion_milli for holder in device.holders)
     holders = ", ".join(f"{holder.name} {share(holder.portion_milli)}" for holder in device.holders) or "-"
     kind = "simulated " if device.simulated else ""
-    name = f"{device.index} {kind}{device.model.removeprefix('NVIDIA ')}"
+    index = f"{device.node}/{device.index}" if with_node else str(device.index)
+    name = f"{index} {kind}{device.model.removeprefix('NVIDIA ')}"
     memory = f"{device.memory_mib / 1024:.0f} GB" if device.used_mib is None else _used(device)
     return (name, f"{taken / MILLI:.2f}", memory, holders)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -38,7 +39,9 @@ from scheduler_core.workload import (
 @cache
 def shared_client() -> Client:
     """The client of this process, on the engine that this user has chosen."""
-    return Client()
+    client = Client()
+    atexit.register(client.close)
+    return client
 
 
 class Client:

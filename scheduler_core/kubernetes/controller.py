@@ -8,20 +8,16 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.kubernetes.cluster import Cluster, read_planned
+from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.deployment import CONTROLLER
 from scheduler_core.kubernetes.lease import Lease
-from scheduler_core.kubernetes.nodes import read_machine
-from scheduler_core.kubernetes.pods import read_pod
-from scheduler_core.kubernetes.queue_objects import read_queue
+from scheduler_core.kubernetes.mirror import mirrored
 from scheduler_core.kubernetes.reconciler import Reconciler
-from scheduler_core.kubernetes.reflector import Reflector
-from scheduler_core.kubernetes.resources import QUEUES, SYSTEM_NAMESPACE, WORKLOADS
+from scheduler_core.kubernetes.resources import SYSTEM_NAMESPACE
 from scheduler_core.kubernetes.scheduler import Scheduler
 
 _RETRY_S = 5.0
@@ -86,20 +82,7 @@ async def _place(connection: Connection) -> None:
 async def _place_from_new(connection: Connection) -> None:
     cluster = Cluster()
     scheduler = Scheduler(connection, cluster)
-
-    def told(apply: Callable[[Mapping[str, _Record | None]], bool]) -> Callable[[Mapping[str, _Record | None]], None]:
-        def changed(changes: Mapping[str, _Record | None]) -> None:
-            if apply(changes):
-                scheduler.wake()
-
-        return changed
-
-    reflectors = (
-        Reflector(connection, "/api/v1/nodes", read_machine, told(cluster.machines_changed)),
-        Reflector(connection, "/api/v1/pods", read_pod, told(cluster.pods_changed)),
-        Reflector(connection, WORKLOADS.path(), read_planned, told(cluster.workloads_changed)),
-        Reflector(connection, QUEUES.path(), read_queue, told(cluster.queues_changed)),
-    )
+    reflectors = mirrored(connection, cluster, scheduler.wake)
     async with asyncio.TaskGroup() as parts:
         for reflector in reflectors:
             parts.create_task(reflector.run())

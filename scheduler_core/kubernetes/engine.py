@@ -13,11 +13,12 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed
+from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.images import image_for
+from scheduler_core.kubernetes.live import Live
 from scheduler_core.kubernetes.objects import GpuWorkload, read_workload, scaling_obstacle
 from scheduler_core.kubernetes.outlook import Outlook, Reason
 from scheduler_core.kubernetes.outputs import Outputs
@@ -27,12 +28,14 @@ from scheduler_core.kubernetes.workloads import Workloads
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     Device,
+    DevicesChanged,
     EngineInfo,
     EngineState,
     Event,
     Explanation,
     Measurement,
     Output,
+    QueuesChanged,
     QueueStatus,
     Resized,
     Scale,
@@ -62,7 +65,7 @@ class KubernetesEngine(Absent):
         self._outputs = Outputs(connection, connection.namespace, self._workloads)
         self._queues = Queues(connection)
         self._outlook = Outlook(connection)
-        self._shown_queues: tuple[QueueStatus, ...] = ()
+        self._live = Live(connection, self._machines_changed)
         self._feed = Feed(self._state)
         self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
         self._following: asyncio.Task[None] | None = None
@@ -230,14 +233,23 @@ class KubernetesEngine(Absent):
             RunaiError: they may not.
         """
         if self._following is None or self._following.done():
-            self._shown_queues = await self._queues.statuses()
-            self._following = asyncio.ensure_future(self._reflector.run())
+            # Says what to do where the cluster does not know our kinds.
+            await self._queues.statuses()
+            self._following = asyncio.ensure_future(self._followed())
         listed = asyncio.ensure_future(self._reflector.synced.wait())
         await asyncio.wait((listed, self._following), return_when=asyncio.FIRST_COMPLETED)
         listed.cancel()
         if self._following.done():
             self._following.result()
         return self._following
+
+    async def _followed(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._reflector.run())
+                parts.create_task(self._live.run())
+        except* RunaiError as refused:
+            raise next(_leaves(refused)) from None
 
     async def _unended(self, workload_id: str) -> None:
         workload = await self.get(workload_id)
@@ -251,14 +263,19 @@ class KubernetesEngine(Absent):
             else:
                 self._feed.publish(_changed(found.workload()))
 
+    def _machines_changed(self) -> None:
+        devices, queues = self._live.devices, self._live.queues
+        self._feed.publish(lambda epoch, seq: DevicesChanged(epoch=epoch, seq=seq, devices=devices))
+        self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
+
     def _state(self, epoch: str, seq: int) -> EngineState:
         seen = [one.workload() for one in self._reflector.records.values() if not one.is_deleted]
         return EngineState(
             epoch=epoch,
             seq=seq,
             info=self._info(),
-            devices=(),
-            queues=self._shown_queues,
+            devices=self._live.devices,
+            queues=self._live.queues,
             workloads=tuple(sorted(seen, key=lambda workload: (workload.created, workload.id))),
         )
 
@@ -275,6 +292,14 @@ class KubernetesEngine(Absent):
             survives=("a restart of Jupyter", "a restart of this machine"),
             shared=True,
         )
+
+
+def _leaves(group: BaseExceptionGroup[RunaiError]) -> Iterator[RunaiError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 def _gone(name: str) -> Callable[[str, int], Event]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec import Struct
 
@@ -40,22 +42,7 @@ class Queues:
         return queues
 
     async def statuses(self) -> tuple[QueueStatus, ...]:
-        found = [
-            QueueStatus(
-                name=queue.metadata.name,
-                parent=queue.spec.parent,
-                quota=queue.spec.gpu.quota,
-                limit=queue.spec.gpu.limit,
-                fair_share=queue.status.fair_share,
-                allocated=queue.status.allocated,
-                requested=queue.status.requested,
-            )
-            for queue in await self._list()
-        ]
-        nobodys = QueueStatus(
-            name=DEFAULT_QUEUE, parent=None, quota=None, limit=None, fair_share=None, allocated=0.0, requested=0.0
-        )
-        return tuple(found) or (nobodys,)
+        return queue_statuses(await self._list())
 
     async def _list(self) -> list[GpuQueue]:
         try:
@@ -66,3 +53,23 @@ class Queues:
                 "Whoever runs it can change that: jupyter runai cluster install",
             ) from None
         return msgspec.json.decode(content, type=_Listed).items
+
+
+def queue_statuses(queues: Iterable[GpuQueue]) -> tuple[QueueStatus, ...]:
+    """As people see them; where nobody has made one there is `default`, with all devices."""
+    found = [
+        QueueStatus(
+            name=queue.metadata.name,
+            parent=queue.spec.parent,
+            quota=queue.spec.gpu.quota,
+            limit=queue.spec.gpu.limit,
+            fair_share=queue.status.fair_share,
+            allocated=queue.status.allocated,
+            requested=queue.status.requested,
+        )
+        for queue in sorted(queues, key=lambda queue: queue.metadata.name)
+    ]
+    nobodys = QueueStatus(
+        name=DEFAULT_QUEUE, parent=None, quota=None, limit=None, fair_share=None, allocated=0.0, requested=0.0
+    )
+    return tuple(found) or (nobodys,)

@@ -11,12 +11,11 @@ from msgspec import Struct
 
 from jupyter_runai.options import with_amount
 from jupyter_runai.surroundings import is_text, text_environment
+from jupyter_runai.travelling import RUNNER
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
-
-RUNNER = Path(__file__).with_name("runner.py")
 
 
 class Asked(Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ IN_LAB := RUNAI_ENGINE_DIR="$(LAB)/engine" JUPYTER_CONFIG_DIR="$(LAB)/config" JU
 NEWS := $(LAB)/config/lab/user-settings/@jupyterlab/apputils-extension
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab demo test test-cluster test-long lint types browser unit bench screenshots wheel clean
+.PHONY: help lab demo test test-cluster test-long lint types browser containers unit bench screenshots wheel clean
 
 help:
 	@echo "make lab    JupyterLab with the panel and the demo notebook"
@@ -110,13 +110,21 @@ unit: $(NOW)/linked
 
 test: lint types browser unit
 
-test-cluster: $(NOW)/python $(NOW)/go
+containers:
+	@command -v containerd runc iptables >/dev/null && test -e /usr/lib/cni/bridge || \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "▸ containerd"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	      containerd runc containernetworking-plugins iptables >/dev/null; \
+	  else echo "No containerd: the tests on a real node are skipped."; fi
+
+test-cluster: $(NOW)/python $(NOW)/go containers
 	python -m tests.cluster --build
 	pytest tests/cluster
 
-test-long: $(NOW)/linked
+test-long: $(NOW)/linked $(NOW)/go
 	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 RUNAI_ACCOUNTED_WORKLOADS=10000 pytest -rP tests/crash tests/soak tests/accounting
 	python -m tests.planning.properties $(or $(SEEDS),100000)
+	RUNAI_CHAOS_MINUTES=30 pytest -rP tests/cluster/test_chaos.py
 
 bench: $(NOW)/linked
 	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py benchmarks/feeding.py,$(wildcard benchmarks/*.py)); do \

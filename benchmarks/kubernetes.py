@@ -110,7 +110,7 @@ class Bench:
 
     async def clear(self) -> None:
         pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
-        await self.connection.send("DELETE", pods, {"gracePeriodSeconds": 0})
+        await self._all("DELETE", ((f"{pods}/{name}", {"gracePeriodSeconds": 0}) for name in list(self.seen.there)))
         await self.seen.until(lambda: not self.seen.there)
         self.seen.bound.clear()
         self.seen.told.clear()

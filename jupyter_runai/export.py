@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from jupyter_runai.answer import Answer
 from jupyter_runai.manifest import manifest
-from jupyter_runai.running import RUNNER
+from jupyter_runai.travelling import RUNNER
 from jupyter_runai.words import share
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI, NON_PREEMPTIBLE_PRIORITY, TaskRequest

@@ -10,8 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from jupyter_runai.options import with_amount
-from jupyter_runai.running import RUNNER
 from jupyter_runai.surroundings import is_text, text_environment
+from jupyter_runai.travelling import RUNNER
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.templates import Environment

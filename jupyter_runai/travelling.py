@@ -11,10 +11,10 @@ from pathlib import Path
 import cloudpickle
 from msgspec.structs import replace
 
-from jupyter_runai.running import RUNNER
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import WorkloadSpec
 
+RUNNER = Path(__file__).with_name("runner.py")
 PYTHON = "python3"
 """As images call it."""
 _FOLDER = "runner"

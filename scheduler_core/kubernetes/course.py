@@ -13,9 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler_core.kubernetes.objects import GpuWorkload, GpuWorkloadStatus, PodTask, Started, tasks_now
+from scheduler_core.kubernetes.resources import DELETED_AT_ANNOTATION, RESTORED_AT_ANNOTATION
 from scheduler_core.kubernetes.runs import RunJob, RunPod, newest
 from scheduler_core.kubernetes.seen_tasks import again, has_ended, is_alive, seen_tasks, stopped
-from scheduler_core.workload import ENDED, State
+from scheduler_core.workload import ENDED, KEPT_DELETED_S, State
 
 Then: TypeAlias = Literal["pending", "failed", "stopped", "suspended"]
 _MOST_NAMED = 10
@@ -23,6 +24,8 @@ _MOST_NAMED = 10
 
 class Step(Struct, frozen=True, kw_only=True):
     """The status as it is now, and what to do: `make` the Job of its run, or change it, and `remove` other Jobs.
+
+    `discard` puts what has ended out of sight, `purge` deletes it for good.
 
     At `again_at`, in seconds since the epoch, it has to be looked at again whether or not anything happens.
     """
@@ -32,6 +35,8 @@ class Step(Struct, frozen=True, kw_only=True):
     suspend: bool | None = None
     tasks: int | None = None
     remove: tuple[str, ...] = ()
+    discard: bool = False
+    purge: bool = False
     again_at: float | None = None
 
 
@@ -44,7 +49,7 @@ def next_step(
 ) -> Step:
     """Look at all of it once; `jobs` are by their run."""
     if known.state in ENDED:
-        return _orders(workload, known, jobs)
+        return _cleared(workload, known, _orders(workload, known, jobs), now)
     status = known if known.run is not None else replace(known, run=0)
     there = newest(pods, status.run or 0)
     then = _wanted(workload) or status.then
@@ -57,6 +62,18 @@ def next_step(
         status = _timed(workload, status, now)
     status = _settled(workload, status, job, now)
     return replace(_orders(workload, status, jobs), again_at=_deadline(workload, status))
+
+
+def _cleared(workload: GpuWorkload, status: GpuWorkloadStatus, step: Step, now: float) -> Step:
+    """What has ended goes when its time is over."""
+    meta, after = workload.metadata, workload.spec.delete_after_s
+    if workload.is_deleted:
+        due = (meta.time(DELETED_AT_ANNOTATION) or now) + KEPT_DELETED_S
+        return replace(step, purge=now >= due, again_at=due if now < due else None)
+    if after is None:
+        return step
+    due = max(status.ended or now, meta.time(RESTORED_AT_ANNOTATION) or 0.0) + after
+    return replace(step, discard=now >= due, again_at=due if now < due else None)
 
 
 def _wanted(workload: GpuWorkload) -> Then | None:

@@ -29,6 +29,7 @@ def controller_account() -> tuple[Json, ...]:
                 _rule("", ["pods/binding", "events", "services"], ["create"]),
                 _rule("batch", ["jobs"], [*_READ, "create", "patch", "delete"]),
                 _rule(GROUP, [WORKLOADS.plural, QUEUES.plural], _READ),
+                _rule(GROUP, [WORKLOADS.plural], ["patch", "delete"]),
                 _rule(GROUP, [f"{WORKLOADS.plural}/status", f"{QUEUES.plural}/status"], ["patch"]),
             ],
         },

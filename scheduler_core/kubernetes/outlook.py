@@ -82,28 +82,38 @@ class Outlook:
         return replace(verdict, workload=verdict.workload.removeprefix(prefix), ahead=ahead)
 
     async def _cluster(self) -> Cluster:
-        cluster = Cluster()
-        machines, pods, workloads, queues = await asyncio.gather(
-            self._read("/api/v1/nodes", read_machine),
-            self._read("/api/v1/pods", read_pod),
-            self._read(WORKLOADS.path(), read_planned),
-            self._read(QUEUES.path(), read_queue),
-        )
-        cluster.machines = {machine.name: machine for machine in machines}
-        cluster.pods = {pod.key: pod for pod in pods}
-        cluster.workloads = {workload.key: workload for workload in workloads}
-        cluster.queues = {queue.metadata.name: queue for queue in queues}
-        return cluster
-
-    async def _read(self, path: str, read: Callable[[bytes], _Record]) -> list[_Record]:
-        found: list[_Record] = []
         try:
-            async for item in listed(self._connection, path):
-                try:
-                    found.append(read(bytes(item)))
-                except (msgspec.MsgspecError, RunaiError) as error:
-                    _log.warning("One of %s is left aside: %s", path, error)
+            return await read_cluster(self._connection)
         except NotAllowed as error:
             hint = "Whoever runs it can give the cluster role jupyter-runai-cluster-view."
             raise NotAllowed(f"Only who may see the whole cluster can be told: {error.message}", hint) from error
-        return found
+
+
+async def read_cluster(connection: Connection) -> Cluster:
+    """All that plans depend on, as the API has it now.
+
+    Raises:
+        NotAllowed: this user may not see all of it.
+    """
+    cluster = Cluster()
+    machines, pods, workloads, queues = await asyncio.gather(
+        _read(connection, "/api/v1/nodes", read_machine),
+        _read(connection, "/api/v1/pods", read_pod),
+        _read(connection, WORKLOADS.path(), read_planned),
+        _read(connection, QUEUES.path(), read_queue),
+    )
+    cluster.machines = {machine.name: machine for machine in machines}
+    cluster.pods = {pod.key: pod for pod in pods}
+    cluster.workloads = {workload.key: workload for workload in workloads}
+    cluster.queues = {queue.metadata.name: queue for queue in queues}
+    return cluster
+
+
+async def _read(connection: Connection, path: str, read: Callable[[bytes], _Record]) -> list[_Record]:
+    found: list[_Record] = []
+    async for item in listed(connection, path):
+        try:
+            found.append(read(bytes(item)))
+        except (msgspec.MsgspecError, RunaiError) as error:
+            _log.warning("One of %s is left aside: %s", path, error)
+    return found

@@ -24,6 +24,7 @@ from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.resources import RUN_LABEL, WORKLOAD_LABEL, WORKLOADS
 from scheduler_core.kubernetes.runs import RunJob, RunPod, read_job, read_pod
 from scheduler_core.kubernetes.work_queue import WorkQueue
+from scheduler_core.kubernetes.workloads import Workloads
 from scheduler_core.workload import TRANSITIONS, State
 
 _AT_ONCE = 8
@@ -106,6 +107,11 @@ class Reconciler:
         for name in step.remove:
             with suppress(NotFound):
                 await self._connection.send("DELETE", f"{jobs}/{name}", propagationPolicy="Background")
+        if step.discard or step.purge:
+            workloads, name = Workloads(self._connection, namespace), workload.metadata.name
+            with suppress(NotFound):
+                await (workloads.purge if step.purge else workloads.discard)(name)
+            return False
         run = step.status.run or 0
         if step.make:
             return await self._make(key, workload, step.status)

@@ -15,7 +15,10 @@ from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, N
 from scheduler_core.kubernetes.engine import KubernetesEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, WorkloadChanged, WorkloadDeleted, WorkloadSpec
-from tests.cluster.control_plane import ControlPlane
+from tests.cluster.control_plane import ControlPlane, wait_until
+from tests.cluster.image import PYTHON_IMAGE
+from tests.cluster.real_cluster import RealCluster
+from tests.engine_contract import EngineContract
 
 GROUP, VERSION = "jupyter-runai.io", "v1alpha1"
 _numbers = count()
@@ -238,3 +241,68 @@ async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("KUBECONFIG", str(config))
     with pytest.raises(EngineUnavailable, match=r"The cluster at https://127\.0\.0\.1:1 does not answer"):
         await KubernetesEngine.open()
+
+
+NOT_ON_A_CLUSTER = {
+    "policies are not for clusters yet": (
+        "test_policies_are_checked_against_the_work_that_is_there",
+        "test_what_would_let_it_start_does",
+    ),
+    "what happened is not recorded yet": (
+        "test_who_used_what_is_added_up",
+        "test_an_eviction_is_counted_for_who_was_evicted",
+        "test_who_did_what_is_told_in_its_order",
+        "test_what_did_not_come_to_pass_is_not_told",
+        "test_an_eviction_names_for_whom_it_was",
+        "test_who_did_what_is_found_by_what_is_known",
+        "test_long_answers_come_in_pages",
+    ),
+    "shares of devices are not placed yet": (
+        "test_what_it_holds_is_shown_and_given_back",
+        "test_a_workload_runs_to_its_end_and_is_remembered",
+        "test_each_change_is_an_event_and_none_is_missed",
+        "test_a_gang_fails_as_one",
+        "test_an_array_counts_what_failed",
+        "test_what_waits_or_is_suspended_asks_for_something_else_at_once",
+        "test_a_running_share_changes_its_size_on_its_device",
+        "test_what_cannot_change_while_it_runs_changes_at_its_next_start",
+        "test_a_gang_that_runs_is_of_another_number_from_its_next_start_on",
+        "test_an_elastic_gang_gives_up_tasks_while_it_runs",
+    ),
+    "what a pod said goes with it": ("test_what_is_deleted_can_be_had_back_until_it_is_purged",),
+    "the devices of a cluster are its own": ("test_it_says_what_it_is",),
+}
+
+
+@pytest.fixture(scope="session")
+def onlookers(real: RealCluster) -> None:
+    """Everybody may see the whole of this cluster."""
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "jupyter-runai-cluster-view"}
+    group = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:authenticated"}
+    body = {"metadata": {"name": "onlookers"}, "roleRef": role, "subjects": [group]}
+    client.RbacAuthorizationV1Api(real.api()).create_cluster_role_binding(body)
+
+
+class TestContract(EngineContract):
+    """Real pods on a real node, placed by our controller."""
+
+    @pytest.fixture
+    def engine(
+        self,
+        request: pytest.FixtureRequest,
+        real: RealCluster,
+        onlookers: None,
+        namespace: str,
+        monkeypatch: pytest.MonkeyPatch,
+        jp_asyncio_loop: asyncio.AbstractEventLoop,
+    ) -> Iterator[KubernetesEngine]:
+        for reason, names in NOT_ON_A_CLUSTER.items():
+            if request.function.__name__ in names:
+                pytest.skip(reason)
+        monkeypatch.setenv("KUBECONFIG", str(real.user_of(namespace)))
+        engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image=PYTHON_IMAGE))
+        yield engine
+        jp_asyncio_loop.run_until_complete(engine.close())
+        custom, core = client.CustomObjectsApi(real.api()), client.CoreV1Api(real.api())
+        custom.delete_collection_namespaced_custom_object(GROUP, VERSION, namespace, "gpuworkloads")
+        wait_until("all of it is gone", lambda: not core.list_namespaced_pod(namespace).items)

@@ -118,5 +118,5 @@ def test_a_cell_runs_in_a_pod_and_its_values_come_back(
     assert "ZeroDivisionError" in failed.error
     assert "completed" in there.line, json.dumps([there.text, there.error])
     assert there.text.startswith("in ") and "total ← " in there.line
-    assert "completed" in workers.line, workers.text
+    assert "completed" in workers.line, workers.error + workers.text
     assert workers.text.count("and all have 3.0") == 2

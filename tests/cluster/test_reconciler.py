@@ -249,6 +249,16 @@ async def test_what_has_run_long_enough_is_stopped(engine: KubernetesEngine, bin
     assert stopped.reason == "reached its maximum run time of 1.5 s"
 
 
+async def test_what_is_not_to_be_kept_is_put_out_of_sight(engine: KubernetesEngine, binding: Binding) -> None:
+    workload = await engine.submit(asked(says("x"), 1, delete_after_s=0.5))
+    binding.bind(*binding.waiting(1))
+    async for _ in engine.watch():
+        if await engine.list() == ():
+            break
+    (deleted,) = await engine.list(deleted=True)
+    assert (deleted.id, deleted.state) == (workload.id, "completed")
+
+
 @pytest.mark.parametrize("what", ["pod", "job"])
 async def test_what_somebody_deletes_by_hand_starts_over(engine: KubernetesEngine, binding: Binding, what: str) -> None:
     workload = await engine.submit(asked(RUNS, 1))

@@ -1431,6 +1431,8 @@ export interface components {
          *     Each of its `tasks` runs the command on a `request` of its own. A gang starts together, `min_tasks` of it at least,
          *     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
          *     tried again by itself.
+         *
+         *     On a cluster it runs in `image`, a container image.
          */
         readonly WorkloadSpec: {
             readonly command: readonly string[];
@@ -1439,6 +1441,8 @@ export interface components {
             readonly env?: {
                 readonly [key: string]: string;
             };
+            /** @default null */
+            readonly image?: string | null;
             /** @default  */
             readonly name?: string;
             /** @default workload */

@@ -10,11 +10,10 @@ from msgspec import Struct
 from scheduler_core.errors import NotAllowed
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.installation import planned_installation
-from scheduler_core.kubernetes.resources import GROUP, QUEUES, WORKLOADS
+from scheduler_core.kubernetes.resources import DEVICES, GROUP, QUEUES, WORKLOADS
 
 Outcome: TypeAlias = Literal["good", "bad", "note"]
 
-DEVICES = "nvidia.com/gpu"
 _KAI = "scheduling.run.ai"
 _INSTALL = "Whoever runs the cluster can change that: jupyter runai cluster install"
 

@@ -85,6 +85,12 @@ class ControlPlane:
             core.create_node(_node(f"node-{index}", devices))
         wait_until("the nodes are ready", lambda: all(map(_is_ready, core.list_node().items)))
 
+    def add_namespace(self, name: str) -> None:
+        """Make a namespace in which pods can be made."""
+        core = client.CoreV1Api(self.api())
+        core.create_namespace({"metadata": {"name": name}})
+        wait_until(f"{name} has its account", lambda: _is_there(core, name))
+
     def user_of(self, namespace: str, role: str = "edit") -> Path:
         """The kubeconfig of somebody with this cluster role in this namespace, and no rights elsewhere."""
         api, name = self.api(), f"{namespace}-{role}"

@@ -19,6 +19,10 @@ _PLURALS = {
     "CustomResourceDefinition": "customresourcedefinitions",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
+    "Namespace": "namespaces",
+    "PriorityClass": "priorityclasses",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
 }
 _SERVED_WITHIN_S = 30
 
@@ -111,7 +115,10 @@ def _change(action: Literal["create", "change", "keep", "delete"], wanted: Json)
 
 
 def _path(wanted: Json) -> str:
-    return f"/apis/{wanted['apiVersion']}/{_PLURALS[wanted['kind']]}/{wanted['metadata']['name']}"
+    root = "/apis" if "/" in wanted["apiVersion"] else "/api"
+    namespace = wanted["metadata"].get("namespace")
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return f"{root}/{wanted['apiVersion']}{where}/{_PLURALS[wanted['kind']]}/{wanted['metadata']['name']}"
 
 
 def _content(found: Json) -> Json:

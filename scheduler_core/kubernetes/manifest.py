@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scheduler_core.kubernetes.connection import Json
 from scheduler_core.kubernetes.crds import definitions
+from scheduler_core.kubernetes.reservation_manifest import reservation_objects
 from scheduler_core.kubernetes.resources import GROUP, QUEUES, WORKLOADS
 
 _READ = ["get", "list", "watch"]
@@ -29,6 +30,7 @@ def manifest() -> tuple[Json, ...]:
             "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _QUEUE_READERS},
             "subjects": [everyone],
         },
+        *reservation_objects(),
     )
 
 

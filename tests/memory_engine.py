@@ -26,7 +26,7 @@ from scheduler_core.local.holding import entries_of
 from scheduler_core.local.identity import Process
 from scheduler_core.local.records import Record, TaskId, by_workload, new_record, new_workload
 from scheduler_core.local.runs import Exit
-from scheduler_core.local.snapshot import planned, spec_change
+from scheduler_core.local.snapshot import planned
 from scheduler_core.local.tasks import (
     after_run,
     asking_for,
@@ -54,6 +54,7 @@ from scheduler_core.model import (
     TaskRequest,
     Verdict,
 )
+from scheduler_core.planned import spec_change
 from scheduler_core.planning.remedies import changes
 from scheduler_core.policies.admission import breaches
 from scheduler_core.policies.clauses import Hit, PolicyCheck, PolicyClauses, clauses_of

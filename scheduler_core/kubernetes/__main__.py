@@ -50,10 +50,13 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     for name, text, run in known:
         command = commands.add_parser(name, help=text, description=text.capitalize())
         command.add_argument("--context", help="a context of the kubeconfig (default: the current one)")
-        command.set_defaults(run=run, manifest=False)
+        command.set_defaults(run=run, manifest=False, image=None)
         if name != "check":
             command.add_argument("--yes", action="store_true", help="do it without asking")
         if name == "install":
+            command.add_argument(
+                "--image", metavar="IMAGE", help="with Python and this package: what the controller runs in there"
+            )
             command.add_argument(
                 "--manifest", action="store_true", help="print all of it for kubectl apply, and ask no cluster"
             )
@@ -62,7 +65,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 async def _run(options: argparse.Namespace) -> int:
     if options.manifest:
-        _say(yaml.safe_dump_all(manifest(), sort_keys=False).rstrip())
+        _say(yaml.safe_dump_all(manifest(options.image), sort_keys=False).rstrip())
         return DONE
     connection = await Connection.open(options.context)
     try:
@@ -73,14 +76,19 @@ async def _run(options: argparse.Namespace) -> int:
 
 
 async def _install(connection: Connection, options: argparse.Namespace) -> int:
-    changes = await planned_installation(connection)
+    changes = await planned_installation(connection, options.image)
     _show(connection, changes)
+    if options.image is None:
+        _say(
+            "Without --image no controller is put there. One can run outside: "
+            "python -m scheduler_core.kubernetes.controller"
+        )
     if all(change.action == "keep" for change in changes):
         _say("Nothing is to do.")
         return DONE
     if not _is_wanted(options):
         return REFUSED
-    await install(connection)
+    await install(connection, options.image)
     _say("Done. jupyter runai cluster check says what can be used from here.")
     return DONE
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from scheduler_core.errors import NotAllowed
+from scheduler_core.errors import NotAllowed, NotFound
 from scheduler_core.kubernetes.connection import Connection, Json
+from scheduler_core.kubernetes.deployment import CONTROLLER
 from scheduler_core.kubernetes.installation import planned_installation
-from scheduler_core.kubernetes.resources import DEVICES, GROUP, QUEUES, WORKLOADS
+from scheduler_core.kubernetes.resources import DEVICES, GROUP, QUEUES, SYSTEM_NAMESPACE, WORKLOADS
 
 Outcome: TypeAlias = Literal["good", "bad", "note"]
 
+_SILENT_S = 60.0
 _KAI = "scheduling.run.ai"
 _INSTALL = "Whoever runs the cluster can change that: jupyter runai cluster install"
 
@@ -37,7 +41,11 @@ async def check(connection: Connection) -> tuple[Finding, ...]:
     served = await _kinds(connection)
     found = [reached, served]
     if served.outcome == "good":
-        found += [await _installation(connection), *[await _right(connection, verb) for verb in ("list", "create")]]
+        found += [
+            await _installation(connection),
+            await _controller(connection),
+            *[await _right(connection, verb) for verb in ("list", "create")],
+        ]
     return (*found, await _devices(connection), *await _other_schedulers(connection))
 
 
@@ -57,6 +65,22 @@ async def _installation(connection: Connection) -> Finding:
         return Finding(outcome="good", what="all that was installed is of this version")
     names = ", ".join(f"{change.kind} {change.name}" for change in behind)
     return Finding(outcome="bad", what=f"not as this version has it: {names}", hint="jupyter runai cluster install")
+
+
+async def _controller(connection: Connection) -> Finding:
+    """Whether one places pods, as its lease says."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/{CONTROLLER}"
+    try:
+        lease: Json = await connection.get(path)
+    except NotAllowed:
+        return Finding(outcome="note", what="whether a controller is at work, only those who run the cluster may see")
+    except NotFound:
+        lease = {"spec": {}}
+    holder, renewed = lease["spec"].get("holderIdentity"), lease["spec"].get("renewTime")
+    if holder and renewed and time.time() - datetime.fromisoformat(renewed).timestamp() < _SILENT_S:
+        return Finding(outcome="good", what=f"the controller {holder} is at work")
+    hint = "jupyter runai cluster install --image IMAGE, or outside: python -m scheduler_core.kubernetes.controller"
+    return Finding(outcome="note", what="no controller is at work: what is submitted waits", hint=hint)
 
 
 async def _right(connection: Connection, verb: str) -> Finding:

@@ -29,8 +29,10 @@ from scheduler_core.errors import (
 )
 
 Json: TypeAlias = dict[str, Any]
+Body: TypeAlias = Json | list[Json]
 
 MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 """The whole object as we want it: what we set before and leave out now is removed, what others set is kept."""
@@ -107,7 +109,7 @@ class Connection:
             return _decoded(await response.read())
 
     async def send(
-        self, method: str, path: str, body: Json | None = None, content: str = "application/json", **query: str
+        self, method: str, path: str, body: Body | None = None, content: str = "application/json", **query: str
     ) -> Any:
         """Create, change or delete; the answer is the object as it is then."""
         async with self._answer(method, path, query, body, content) as response:
@@ -136,7 +138,7 @@ class Connection:
         method: str,
         path: str,
         query: Mapping[str, str],
-        body: Json | None = None,
+        body: Body | None = None,
         content: str = "application/json",
         silent_s: float = _ANSWER_S,
     ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
@@ -150,7 +152,7 @@ class Connection:
             raise EngineUnavailable(f"The cluster at {self.server} does not answer: {said}.") from error
 
     async def _asked(
-        self, method: str, path: str, query: Mapping[str, str], body: Json | None, content: str, silent_s: float
+        self, method: str, path: str, query: Mapping[str, str], body: Body | None, content: str, silent_s: float
     ) -> aiohttp.ClientResponse:
         """The answer, asked for again where the API server has too much to do and says when it may be."""
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")

@@ -7,17 +7,21 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from scheduler_core.errors import Conflict
+from scheduler_core.errors import Conflict, NotAllowed
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.objects import GpuWorkload, read_workload
+from scheduler_core.kubernetes.outlook import Outlook, Reason
 from scheduler_core.kubernetes.queues import Queues
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.workloads import Workloads
+from scheduler_core.model import Verdict
 from scheduler_core.workload import (
+    Device,
     EngineInfo,
     EngineState,
     Event,
+    Explanation,
     QueueStatus,
     TaskStatus,
     Workload,
@@ -42,6 +46,7 @@ class KubernetesEngine:
         self._image = image
         self._workloads = Workloads(connection, connection.namespace)
         self._queues = Queues(connection)
+        self._outlook = Outlook(connection)
         self._shown_queues: tuple[QueueStatus, ...] = ()
         self._feed = Feed(self._state)
         self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
@@ -103,6 +108,32 @@ class KubernetesEngine:
 
     async def restore(self, workload_id: str) -> Workload:
         return (await self._workloads.restore(workload_id)).workload()
+
+    async def preview(self, spec: WorkloadSpec) -> Verdict:
+        """The verdict the workload would get now; `NotAllowed` where this user may not see the whole cluster."""
+        await self._queues.check(spec.queue, self._connection.namespace)
+        return await self._outlook.preview(spec)
+
+    async def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
+        """Why a workload is where it is.
+
+        Its position, and what would let it start, are told to who may see the whole cluster.
+        """
+        workload = await self.get(workload_id)
+        queue = next((queue for queue in await self._queues.statuses() if queue.name == workload.queue), None)
+        reason = await self._reason(workload, remedies) if workload.state == "pending" else Reason(verdict=None)
+        verdict = reason.verdict or workload.verdict
+        return Explanation(workload=workload, verdict=verdict, queue=queue, remedies=reason.remedies)
+
+    async def _reason(self, workload: Workload, remedies: bool) -> Reason:
+        try:
+            return await self._outlook.reason(workload.id, await self.specification(workload.id), remedies)
+        except NotAllowed:
+            return Reason(verdict=None)
+
+    async def devices(self) -> tuple[Device, ...]:
+        """Every device of the cluster; `NotAllowed` where this user may not see all of it."""
+        return await self._outlook.devices()
 
     async def queues(self) -> tuple[QueueStatus, ...]:
         return await self._queues.statuses()

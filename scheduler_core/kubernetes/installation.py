@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import aclosing
 from typing import Literal
 
@@ -21,9 +21,13 @@ _PLURALS = {
     "ClusterRoleBinding": "clusterrolebindings",
     "Namespace": "namespaces",
     "PriorityClass": "priorityclasses",
+    "ServiceAccount": "serviceaccounts",
     "Role": "roles",
     "RoleBinding": "rolebindings",
+    "Deployment": "deployments",
 }
+_ANY_IMAGE = "any"
+"""Which one it runs does not matter where the controller goes."""
 _SERVED_WITHIN_S = 30
 
 
@@ -35,30 +39,33 @@ class Change(Struct, frozen=True, kw_only=True):
     name: str
 
 
-async def planned_installation(connection: Connection) -> tuple[Change, ...]:
+async def planned_installation(connection: Connection, image: str | None = None) -> tuple[Change, ...]:
     """What `install` would do. The API server works it out; nothing is changed."""
-    return tuple([await _planned(connection, wanted) for wanted in manifest()])
+    objects = manifest(image)
+    namespaces = [wanted for wanted in objects if wanted["kind"] == "Namespace"]
+    lacking = {wanted["metadata"]["name"] for wanted in namespaces if await _live(connection, wanted) is None}
+    return tuple([await _planned(connection, wanted, lacking) for wanted in objects])
 
 
-async def install(connection: Connection) -> None:
-    """Make every object as it should be, and wait until our kinds are served."""
-    for wanted in manifest():
+async def install(connection: Connection, image: str | None = None) -> None:
+    """Make every object as it should be, and wait until our kinds are served; without an image no controller."""
+    for wanted in manifest(image):
         await _apply(connection, wanted)
-    for wanted in manifest():
+    for wanted in manifest(image):
         if wanted["kind"] == "CustomResourceDefinition":
             await _until_served(connection, wanted["metadata"]["name"])
 
 
 async def planned_removal(connection: Connection) -> tuple[Change, ...]:
     """What `uninstall` would do, the last that was made first."""
-    there = [wanted for wanted in reversed(manifest()) if await _live(connection, wanted) is not None]
+    there = [wanted for wanted in reversed(manifest(_ANY_IMAGE)) if await _stays(connection, wanted)]
     return tuple(_change("delete", wanted) for wanted in there)
 
 
 async def uninstall(connection: Connection) -> None:
     """Delete every object; with our kinds go all workloads and queues."""
-    for wanted in reversed(manifest()):
-        if await _live(connection, wanted) is not None:
+    for wanted in reversed(manifest(_ANY_IMAGE)):
+        if await _stays(connection, wanted):
             await connection.send("DELETE", _path(wanted))
 
 
@@ -71,8 +78,9 @@ async def workloads_there(connection: Connection) -> int:
     return len(listed["items"]) + int(listed["metadata"].get("remainingItemCount", 0))
 
 
-async def _planned(connection: Connection, wanted: Json) -> Change:
-    live = await _live(connection, wanted)
+async def _planned(connection: Connection, wanted: Json, lacking: Collection[str]) -> Change:
+    """`lacking` are namespaces that are to be made first: nothing can be in them."""
+    live = None if wanted["metadata"].get("namespace") in lacking else await _live(connection, wanted)
     if live is None:
         return _change("create", wanted)
     after = await _apply(connection, wanted, dryRun="All")
@@ -85,6 +93,12 @@ async def _live(connection: Connection, wanted: Json) -> Json | None:
     except NotFound:
         return None
     return found
+
+
+async def _stays(connection: Connection, wanted: Json) -> bool:
+    """Whether it is there and was not told to go."""
+    live = await _live(connection, wanted)
+    return live is not None and "deletionTimestamp" not in live["metadata"]
 
 
 async def _apply(connection: Connection, wanted: Json, **options: str) -> Json:
@@ -115,10 +129,10 @@ def _change(action: Literal["create", "change", "keep", "delete"], wanted: Json)
 
 
 def _path(wanted: Json) -> str:
-    root = "/apis" if "/" in wanted["apiVersion"] else "/api"
-    namespace = wanted["metadata"].get("namespace")
-    where = f"/namespaces/{namespace}" if namespace else ""
-    return f"{root}/{wanted['apiVersion']}{where}/{_PLURALS[wanted['kind']]}/{wanted['metadata']['name']}"
+    metadata, version = wanted["metadata"], wanted["apiVersion"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    where = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    return f"{root}{where}/{_PLURALS[wanted['kind']]}/{metadata['name']}"
 
 
 def _content(found: Json) -> Json:

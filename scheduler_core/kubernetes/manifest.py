@@ -1,9 +1,10 @@
-"""Everything that a cluster is given: our kinds, and who may do what with their objects."""
+"""Everything that a cluster is given: our kinds, who may do what with their objects, and the controller."""
 
 from __future__ import annotations
 
 from scheduler_core.kubernetes.connection import Json
 from scheduler_core.kubernetes.crds import definitions
+from scheduler_core.kubernetes.deployment import controller_account, controller_deployment
 from scheduler_core.kubernetes.reservation_manifest import reservation_objects
 from scheduler_core.kubernetes.resources import GROUP, QUEUES, WORKLOADS
 
@@ -13,8 +14,8 @@ _RBAC = "rbac.authorization.k8s.io"
 _QUEUE_READERS = "jupyter-runai-queue-readers"
 
 
-def manifest() -> tuple[Json, ...]:
-    """The objects, in the order in which they are made."""
+def manifest(image: str | None = None) -> tuple[Json, ...]:
+    """The objects, in the order in which they are made; the controller itself where there is an `image` for it."""
     everyone = {"kind": "Group", "apiGroup": _RBAC, "name": "system:authenticated"}
     return (
         *definitions(),
@@ -23,6 +24,8 @@ def manifest() -> tuple[Json, ...]:
         _role("jupyter-runai-edit", WORKLOADS.plural, _CHANGE, aggregated_to=("edit", "admin")),
         # Queues belong to no namespace: everybody may see them, and those who run the cluster change them.
         _role(_QUEUE_READERS, QUEUES.plural, _READ),
+        # Bound to nobody: whom it is given to is told positions, devices, and what would let work start.
+        _cluster_view(),
         {
             "apiVersion": f"{_RBAC}/v1",
             "kind": "ClusterRoleBinding",
@@ -31,7 +34,14 @@ def manifest() -> tuple[Json, ...]:
             "subjects": [everyone],
         },
         *reservation_objects(),
+        *controller_account(),
+        *(() if image is None else (controller_deployment(image),)),
     )
+
+
+def _cluster_view() -> Json:
+    role = _role("jupyter-runai-cluster-view", WORKLOADS.plural, _READ)
+    return {**role, "rules": [*role["rules"], {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": _READ}]}
 
 
 def _role(name: str, plural: str, verbs: list[str], aggregated_to: tuple[str, ...] = ()) -> Json:

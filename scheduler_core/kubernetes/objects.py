@@ -63,6 +63,7 @@ class Metadata(Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     creation_timestamp: datetime
+    namespace: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
 

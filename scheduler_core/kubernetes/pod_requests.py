@@ -16,6 +16,7 @@ from scheduler_core.kubernetes.resources import (
     MIG_DEVICES,
 )
 from scheduler_core.model import TaskRequest
+from scheduler_core.planning.demand import mig_devices
 
 
 class ResourceLists(Struct, frozen=True):
@@ -90,7 +91,7 @@ def _request(
             gpu=_share(fraction) if fraction is not None and not whole else whole,
             gpu_memory_mib=0 if device_memory is None else _whole(device_memory, DEVICE_MEMORY_ANNOTATION),
             gpu_devices=1 if count is None else _whole(count, DEVICE_COUNT_ANNOTATION),
-            mig={profile: _whole(asked, profile) for profile, asked in slices if asked != "0"},
+            mig={_profile(name): _whole(asked, name) for name, asked in slices if asked != "0"},
         )
         if fraction is not None and whole:
             raise ValueError(f"{FRACTION_ANNOTATION} goes without {DEVICES}")
@@ -103,6 +104,11 @@ def _whole(text: str, what: str) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(f"{what} is a whole number, not {text[:40]!r}")
     return int(text)
+
+
+def _profile(name: str) -> str:
+    mig_devices(name)
+    return name
 
 
 def _share(text: str) -> int | str:

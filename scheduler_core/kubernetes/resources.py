@@ -16,6 +16,8 @@ OWNER_ANNOTATION = f"{GROUP}/owner"
 DELETED_AT_ANNOTATION = f"{GROUP}/deleted-at"
 RESTORED_AT_ANNOTATION = f"{GROUP}/restored-at"
 
+SYSTEM_NAMESPACE = "jupyter-runai"
+"""Where our controller runs."""
 SCHEDULER = "jupyter-runai"
 """`spec.schedulerName` of the pods that our controller places."""
 QUEUE_LABEL = "kai.scheduler/queue"

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection, Json
 from scheduler_core.kubernetes.environment import Environments
+from scheduler_core.kubernetes.listing import listed
 from scheduler_core.kubernetes.objects import (
     GpuWorkload,
     key_digest,
@@ -33,18 +34,8 @@ from scheduler_core.workload import WorkloadSpec
 
 _log = logging.getLogger(__name__)
 
-_PAGE = "500"
 _SLUG_LENGTH = 40
 """Of a workload's name in its object's: the names of its tasks' pods are longer, and have at most 63 characters."""
-
-
-class _ListMeta(Struct, frozen=True):
-    next_page: str = msgspec.field(name="continue", default="")
-
-
-class _Listed(Struct, frozen=True):
-    metadata: _ListMeta
-    items: list[Raw]
 
 
 class Workloads:
@@ -130,14 +121,8 @@ class Workloads:
         return found[0] if found else None
 
     async def _select(self, selector: str) -> tuple[GpuWorkload, ...]:
-        found: list[GpuWorkload] = []
-        query = {"labelSelector": selector, "limit": _PAGE}
-        while True:
-            page = msgspec.json.decode(await self._connection.raw(self.path, **query), type=_Listed)
-            found += _readable(page.items)
-            if not page.metadata.next_page:
-                return tuple(found)
-            query["continue"] = page.metadata.next_page
+        items = [item async for item in listed(self._connection, self.path, labelSelector=selector)]
+        return tuple(_readable(items))
 
     async def _free_name(self, spec: WorkloadSpec) -> str:
         """Of a key always the same, so that one of two at once succeeds; another one where that was deleted."""

@@ -12,7 +12,6 @@ from msgspec import structs
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.acts import evictions
 from scheduler_core.local.book import Book
-from scheduler_core.local.forecast import forecast
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans
 from scheduler_core.local.projects import ProjectsFile
@@ -22,11 +21,10 @@ from scheduler_core.local.snapshot import (
     Machine,
     allocation_of,
     build_snapshot,
-    pending_workload,
-    spec_change,
 )
 from scheduler_core.local.tasks import replace_workload
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict
+from scheduler_core.planned import forecast, pending_workload, spec_change
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.planning.remedies import changes
@@ -88,7 +86,7 @@ class Scheduling:
         made = await asyncio.to_thread(plan, snapshot)
         verdict = next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
         names = {record.workload.id: record.workload.name for record in live}
-        return structs.replace(verdict, facts=verdict.facts | forecast(made, _PREVIEW_ID, names))
+        return structs.replace(verdict, facts=verdict.facts | forecast(made, asked, names))
 
     async def remedies(self, workload_id: str) -> tuple[SpecChange, ...]:
         """What would let a waiting workload start now."""

@@ -15,7 +15,6 @@ from scheduler_core.model import (
     Config,
     Gpu,
     GpuQuota,
-    Group,
     Node,
     PlannedWorkload,
     Queue,
@@ -24,8 +23,8 @@ from scheduler_core.model import (
     TaskRequest,
 )
 from scheduler_core.nvml import PhysicalDevice, Sample
-from scheduler_core.planning.remedies import Change
-from scheduler_core.workload import Allocation, Device, HeldDevice, Holder, SpecChange, WorkloadSpec
+from scheduler_core.planned import planned_workload
+from scheduler_core.workload import Allocation, Device, HeldDevice, Holder
 
 OTHERS_QUEUE = "(others)"
 """Holds what is not ours, so that the planner sees it as taken; no workload can name it."""
@@ -88,51 +87,6 @@ def build_snapshot(
         queues=(*queues, others),
         workloads=(*ours, *extra, *_held_by_others(machine)),
     )
-
-
-def pending_workload(workload_id: str, spec: WorkloadSpec, created: float) -> PlannedWorkload:
-    """A workload that waits, as the planner sees it."""
-    tasks = (Task(id=str(TaskId(workload_id, index)), request=spec.request) for index in range(spec.tasks))
-    return planned_workload(workload_id, spec, created, None, tuple(tasks), spec.fewest_tasks)
-
-
-def planned_workload(
-    workload_id: str,
-    spec: WorkloadSpec,
-    created: float,
-    started: float | None,
-    tasks: tuple[Task, ...],
-    fewest: int,
-) -> PlannedWorkload:
-    """A workload of these tasks, of which `fewest` start together or not at all."""
-    return PlannedWorkload(
-        id=workload_id,
-        queue=spec.queue,
-        created=created,
-        priority=spec.effective_priority,
-        preemptible=spec.effective_preemptible,
-        started=started,
-        groups=(Group(name="default", min_members=fewest),),
-        tasks=tasks,
-    )
-
-
-def spec_change(spec: WorkloadSpec, asked: PlannedWorkload, change: Change) -> SpecChange:
-    """A remedy of the planner in the words of submissions; `asked` is the workload as it was planned."""
-    after = change.workload
-    requests = [new.request for new, old in zip(after.tasks, asked.tasks, strict=True) if new.request != old.request]
-    fewer = _fewest(asked) - _fewest(after)
-    return SpecChange(
-        change=change.remedy.change,
-        effect=change.remedy.effect,
-        request=requests[0] if requests else None,
-        min_tasks=spec.fewest_tasks - fewer if fewer else None,
-        priority=after.priority if after.priority != asked.priority else None,
-    )
-
-
-def _fewest(workload: PlannedWorkload) -> int:
-    return sum(group.min_members for group in workload.groups or ())
 
 
 def allocation_of(bind: Bind, request: TaskRequest, machine: Machine) -> Allocation:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.controlled import set_up
 
 NODES, DEVICES = 2, 8
 
@@ -32,6 +30,5 @@ def cluster() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def installed(cluster: ControlPlane) -> ControlPlane:
     """The same, with all that the product puts in place."""
-    command = [sys.executable, "-m", "jupyter", "runai", "cluster", "install", "--yes"]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
+    set_up(cluster)
     return cluster

@@ -100,7 +100,7 @@ class ControlPlane:
         """Make ready nodes of so many devices each, played by KWOK."""
         core = client.CoreV1Api(self.api())
         for index in range(count):
-            core.create_node(_node(f"node-{index}", devices))
+            core.create_node(node(f"node-{index}", devices))
         wait_until("the nodes are ready", lambda: all(map(_is_ready, core.list_node().items)))
 
     def add_namespace(self, name: str) -> None:
@@ -119,8 +119,12 @@ class ControlPlane:
         core.create_namespaced_service_account(namespace, {"metadata": {"name": name}})
         binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
         rules.create_namespaced_role_binding(namespace, binding)
+        return self.account(namespace, name)
+
+    def account(self, namespace: str, name: str) -> Path:
+        """The kubeconfig of a service account."""
         asked = {"spec": {"audiences": [_ISSUER], "expirationSeconds": 86_400}}
-        made = core.create_namespaced_service_account_token(name, namespace, asked)
+        made = client.CoreV1Api(self.api()).create_namespaced_service_account_token(name, namespace, asked)
         return self._write_kubeconfig(self.folder / f"{name}.kubeconfig", name, made.status.token, namespace)
 
     def _make_secrets(self) -> None:
@@ -236,7 +240,7 @@ class ControlPlane:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def wait_until(what: str, reached: Callable[[], bool], check: Callable[[], None] = lambda: None) -> None:
+def wait_until(what: str, reached: Callable[[], object], check: Callable[[], None] = lambda: None) -> None:
     """Ask until it is so; `check` fails where it cannot come any more.
 
     Raises:
@@ -285,7 +289,7 @@ def _unless_there(make: Callable[[], object]) -> None:
             raise
 
 
-def _node(name: str, devices: int) -> dict[str, object]:
+def node(name: str, devices: int) -> dict[str, object]:
     room = {"cpu": "128", "memory": "1Ti", "pods": "250", "nvidia.com/gpu": str(devices)}
     labels = {
         "kubernetes.io/hostname": name,

@@ -1,0 +1,130 @@
+"""Pods on their way to their nodes: many at once, each assumed to be there until the API tells."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from scheduler_core.errors import Conflict, EngineUnavailable, NotFound, RunaiError
+from scheduler_core.kubernetes.cluster import Binding, Cluster
+from scheduler_core.kubernetes.connection import Connection, Json
+from scheduler_core.kubernetes.resources import ALLOCATION_ANNOTATION
+from scheduler_core.kubernetes.slots import is_share
+
+Reserve: TypeAlias = Callable[[Sequence[Binding]], Awaitable[Collection[Binding]]]
+"""Makes devices ready for those of these bindings that share them; the answer is what cannot be bound."""
+
+_AT_ONCE = 12
+_ANSWER_S = 5.0
+"""Far less than a lease lasts: what a leader asked for is done, or refused, before the next one plans."""
+_RETRY_S = (0.2, 5.0)
+_HELD_BACK_S = (1.0, 60.0)
+_log = logging.getLogger(__name__)
+
+
+class Binder:
+    """Binds pods; `changed` is called where one could not be bound and the next plan is to look again."""
+
+    def __init__(self, connection: Connection, cluster: Cluster, reserve: Reserve, changed: Callable[[], None]) -> None:
+        self._connection = connection
+        self._cluster = cluster
+        self._reserve = reserve
+        self._changed = changed
+        self._line: asyncio.Queue[Binding] = asyncio.Queue()
+        self._preparing: set[asyncio.Task[None]] = set()
+        self._refusals: dict[str, int] = {}
+
+    def bind(self, bindings: Sequence[Binding]) -> None:
+        """Assume that all of these pods are where a plan wants them, and see to it that they come there."""
+        for binding in bindings:
+            self._cluster.assumed[binding.pod.uid] = binding
+        shared = [binding for binding in bindings if is_share(binding.pod.request)]
+        for binding in bindings:
+            if not is_share(binding.pod.request):
+                self._line.put_nowait(binding)
+        if shared:
+            preparing = asyncio.ensure_future(self._prepare(shared))
+            self._preparing.add(preparing)
+            preparing.add_done_callback(self._preparing.discard)
+
+    async def run(self) -> None:
+        """Bind what is in line, for ever."""
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(_AT_ONCE):
+                    workers.create_task(self._work())
+        finally:
+            for preparing in self._preparing:
+                preparing.cancel()
+
+    async def _prepare(self, shared: Sequence[Binding]) -> None:
+        try:
+            failed = await self._reserve(shared)
+        except RunaiError:
+            _log.exception("Devices could not be made ready for those who share them")
+            failed = shared
+        for binding in failed:
+            self._give_up(binding)
+        for binding in shared:
+            if binding not in failed:
+                self._line.put_nowait(binding)
+
+    async def _work(self) -> None:
+        while True:
+            binding = await self._line.get()
+            if self._is_wanted(binding):
+                await self._bind(binding)
+
+    async def _bind(self, binding: Binding) -> None:
+        """Ask until there is an answer: one that broke off may have been heard."""
+        pod, pause = binding.pod, _RETRY_S[0]
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/binding"
+        while self._is_wanted(binding):
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    await self._connection.send("POST", path, _body(binding))
+            except (EngineUnavailable, TimeoutError):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _RETRY_S[1])
+                continue
+            except RunaiError as error:
+                if not isinstance(error, NotFound | Conflict):
+                    _log.warning("%s could not be bound to %s: %s", pod.key, binding.node, error)
+                self._give_up(binding)
+                return
+            self._refusals.pop(pod.uid, None)
+            return
+
+    def _is_wanted(self, binding: Binding) -> bool:
+        """Whether it is still assumed: not seen, not given up, and its pod is there."""
+        return self._cluster.assumed.get(binding.pod.uid) is binding
+
+    def _give_up(self, binding: Binding) -> None:
+        """Look at it again later: it may be there, bound by somebody else, or be gone, and the API has not told yet."""
+        uid = binding.pod.uid
+        if not self._is_wanted(binding):
+            self._refusals.pop(uid, None)
+            return
+        del self._cluster.assumed[uid]
+        count = self._refusals[uid] = self._refusals.get(uid, 0) + 1
+        pause = min(_HELD_BACK_S[0] * 2 ** (count - 1), _HELD_BACK_S[1])
+        self._cluster.held_back[uid] = time.time() + pause
+        asyncio.get_running_loop().call_later(pause, self._changed)
+        self._changed()
+
+
+def _body(binding: Binding) -> Json:
+    pod = binding.pod
+    said = {ALLOCATION_ANNOTATION: msgspec.json.encode(binding.allocation).decode()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        # The API server writes these annotations into the pod, and refuses where another pod has its name by now.
+        "metadata": {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid, "annotations": said},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": binding.node},
+    }

@@ -1,0 +1,112 @@
+"""`python -m scheduler_core.kubernetes.controller`: places the pods of a cluster, one of its copies at a time."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from scheduler_core.errors import RunaiError
+from scheduler_core.kubernetes.cluster import Cluster, read_planned
+from scheduler_core.kubernetes.connection import Connection
+from scheduler_core.kubernetes.deployment import CONTROLLER
+from scheduler_core.kubernetes.lease import Lease
+from scheduler_core.kubernetes.nodes import read_machine
+from scheduler_core.kubernetes.pods import read_pod
+from scheduler_core.kubernetes.queue_objects import read_queue
+from scheduler_core.kubernetes.reflector import Reflector
+from scheduler_core.kubernetes.resources import QUEUES, SYSTEM_NAMESPACE, WORKLOADS
+from scheduler_core.kubernetes.scheduler import Scheduler
+
+_RETRY_S = 5.0
+_FAILED = 1
+_log = logging.getLogger(__name__)
+
+_Record = TypeVar("_Record")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT. Exit status: 0 told to end, 1 the cluster refuses."""
+    parser = argparse.ArgumentParser(prog="python -m scheduler_core.kubernetes.controller", description=__doc__)
+    parser.add_argument("--kubeconfig", help="a file (default: KUBECONFIG, ~/.kube/config, or this pod's account)")
+    parser.add_argument("--context", help="a context of the kubeconfig (default: the current one)")
+    parser.add_argument("--namespace", default=SYSTEM_NAMESPACE, help="where its lease is (default: %(default)s)")
+    options = parser.parse_args(words)
+    if options.kubeconfig:
+        os.environ["KUBECONFIG"] = options.kubeconfig
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(_until_told(options.context, options.namespace))
+    except RunaiError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (this is a command)
+        return _FAILED
+    return 0
+
+
+async def _until_told(context: str | None, namespace: str) -> None:
+    running, loop = asyncio.ensure_future(control(context, namespace)), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, running.cancel)
+    await asyncio.wait((running,))
+    if not running.cancelled():
+        running.result()
+
+
+async def control(context: str | None, namespace: str) -> None:
+    """Wait for the lease and, while it is held, place what there is to place.
+
+    Raises:
+        RunaiError: there is no cluster to talk to.
+    """
+    connection = await Connection.open(context)
+    lease = Lease(connection, namespace, CONTROLLER)
+    try:
+        await lease.lead(lambda: _place(connection))
+    finally:
+        await connection.close()
+
+
+async def _place(connection: Connection) -> None:
+    """Place pods, from what the API says alone; where it refuses, look again after a while."""
+    while True:
+        try:
+            await _place_from_new(connection)
+        except* RunaiError as refused:
+            for error in refused.exceptions:
+                _log.error("The cluster cannot be read: %s", error)
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _place_from_new(connection: Connection) -> None:
+    cluster = Cluster()
+    scheduler = Scheduler(connection, cluster)
+
+    def told(apply: Callable[[Mapping[str, _Record | None]], bool]) -> Callable[[Mapping[str, _Record | None]], None]:
+        def changed(changes: Mapping[str, _Record | None]) -> None:
+            if apply(changes):
+                scheduler.wake()
+
+        return changed
+
+    reflectors = (
+        Reflector(connection, "/api/v1/nodes", read_machine, told(cluster.machines_changed)),
+        Reflector(connection, "/api/v1/pods", read_pod, told(cluster.pods_changed)),
+        Reflector(connection, WORKLOADS.path(), read_planned, told(cluster.workloads_changed)),
+        Reflector(connection, QUEUES.path(), read_queue, told(cluster.queues_changed)),
+    )
+    async with asyncio.TaskGroup() as parts:
+        for reflector in reflectors:
+            parts.create_task(reflector.run())
+        # Half of what is there would look like room: nothing is planned before all of it is known.
+        for reflector in reflectors:
+            await reflector.synced.wait()
+        parts.create_task(scheduler.run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

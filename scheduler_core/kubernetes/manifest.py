@@ -5,7 +5,6 @@ from __future__ import annotations
 from scheduler_core.kubernetes.connection import Json
 from scheduler_core.kubernetes.crds import definitions
 from scheduler_core.kubernetes.deployment import controller_account, controller_deployment
-from scheduler_core.kubernetes.reservation_manifest import reservation_objects
 from scheduler_core.kubernetes.resources import GROUP, QUEUES, WORKLOADS
 
 _READ = ["get", "list", "watch"]
@@ -33,7 +32,6 @@ def manifest(image: str | None = None) -> tuple[Json, ...]:
             "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _QUEUE_READERS},
             "subjects": [everyone],
         },
-        *reservation_objects(),
         *controller_account(),
         *(() if image is None else (controller_deployment(image),)),
     )

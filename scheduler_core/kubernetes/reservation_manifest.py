@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scheduler_core.kubernetes.connection import Json
-from scheduler_core.kubernetes.reservation_pods import NAMESPACE, PRIORITY_CLASS
+from scheduler_core.kubernetes.reservation_pods import PRIORITY_CLASS
+from scheduler_core.kubernetes.resources import RESERVATIONS
 
 _RBAC = "rbac.authorization.k8s.io"
 _READERS = "jupyter-runai-reservation-readers"
@@ -15,7 +16,7 @@ def reservation_objects() -> tuple[Json, ...]:
     """The objects, in the order in which they are made."""
     everyone = {"kind": "Group", "apiGroup": _RBAC, "name": "system:authenticated"}
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": RESERVATIONS}},
         {
             "apiVersion": "scheduling.k8s.io/v1",
             "kind": "PriorityClass",
@@ -28,7 +29,7 @@ def reservation_objects() -> tuple[Json, ...]:
         {
             "apiVersion": f"{_RBAC}/v1",
             "kind": "Role",
-            "metadata": {"name": _READERS, "namespace": NAMESPACE},
+            "metadata": {"name": _READERS, "namespace": RESERVATIONS},
             "rules": [
                 {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
                 {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
@@ -37,7 +38,7 @@ def reservation_objects() -> tuple[Json, ...]:
         {
             "apiVersion": f"{_RBAC}/v1",
             "kind": "RoleBinding",
-            "metadata": {"name": _READERS, "namespace": NAMESPACE},
+            "metadata": {"name": _READERS, "namespace": RESERVATIONS},
             "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": _READERS},
             "subjects": [everyone],
         },

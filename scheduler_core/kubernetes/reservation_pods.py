@@ -10,7 +10,6 @@ from msgspec import Struct
 from scheduler_core.kubernetes.connection import Json
 from scheduler_core.kubernetes.resources import DEVICES, GROUP, RESERVATION_LABEL
 
-NAMESPACE = "jupyter-runai-reservations"
 PRIORITY_CLASS = "jupyter-runai-reservation"
 DEVICE_ANNOTATION = f"{GROUP}/device"
 """On a reservation, once it is known: the device that it holds, as JSON."""

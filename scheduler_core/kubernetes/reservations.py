@@ -17,7 +17,6 @@ from scheduler_core.kubernetes.device_reader import Reading, read_reading
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.reservation_pods import (
     DEVICE_ANNOTATION,
-    NAMESPACE,
     Reservation,
     ReservedDevice,
     Slot,
@@ -25,9 +24,9 @@ from scheduler_core.kubernetes.reservation_pods import (
     reservation_name,
     reservation_pod,
 )
-from scheduler_core.kubernetes.resources import RESERVATION_LABEL
+from scheduler_core.kubernetes.resources import RESERVATION_LABEL, RESERVATIONS
 
-PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+PODS = f"/api/v1/namespaces/{RESERVATIONS}/pods"
 
 _STARTS_WITHIN_S = 120.0
 """Its image may have to be fetched first."""
@@ -61,6 +60,7 @@ class Reservations:
         self._image = image
         self._refusals: dict[Slot, Refusal] = {}
         self._under_way: dict[Slot, asyncio.Task[ReservedDevice | None]] = {}
+        self._going: set[str] = set()
         self._news: dict[str, asyncio.Event] = {}
         self._reflector = Reflector(connection, PODS, read_reservation, self._changed, RESERVATION_LABEL)
 
@@ -91,6 +91,10 @@ class Reservations:
         refusal = self._refusals.get(slot)
         return refusal.reason if refusal is not None and refusal.until > time.monotonic() else ""
 
+    def refusals(self) -> Mapping[Slot, str]:
+        """Why devices cannot be shared now."""
+        return {slot: reason for slot in self._refusals if (reason := self.refusal(slot))}
+
     async def release(self, used: Collection[Slot]) -> None:
         """Let go of all devices but those that are in use, or are being reserved just now."""
         await self._reflector.synced.wait()
@@ -99,6 +103,8 @@ class Reservations:
             for found in self._reflector.records.values()
             if not found.is_leaving and found.slot not in used and found.slot not in self._under_way
         ]
+        # Before anything is awaited: whoever asks for them from now on waits until they are gone, and begins anew.
+        self._going.update(found.name for found in left)
         await asyncio.gather(*(self._remove(found.name) for found in left))
 
     async def readings(self) -> Mapping[Slot, Reading]:
@@ -147,7 +153,7 @@ class Reservations:
                 # Where another one of its name is there, it is seen, or seen going, before long.
                 with suppress(Conflict):
                     await self._connection.send("POST", PODS, reservation_pod(slot, self._image))
-            elif found.is_leaving:
+            elif found.is_leaving or found.name in self._going:
                 pass
             elif found.has_failed:
                 raise _CannotHold(found.trouble or "its pod has ended")
@@ -200,17 +206,30 @@ class Reservations:
         await self._remove(reservation_name(slot))
 
     async def _remove(self, name: str) -> None:
-        with suppress(NotFound, EngineUnavailable):
+        try:
             await self._connection.send("DELETE", f"{PODS}/{name}")
+        except NotFound:
+            return
+        except EngineUnavailable as error:
+            _log.warning("%s stays for now: %s", name, error)
+            self._tell(name)
 
     def _found(self, slot: Slot) -> Reservation | None:
-        return self._reflector.records.get(f"{NAMESPACE}/{reservation_name(slot)}")
+        return self._reflector.records.get(f"{RESERVATIONS}/{reservation_name(slot)}")
 
     def _changed(self, changes: Mapping[str, Reservation | None]) -> None:
-        for key in changes:
+        for key, found in changes.items():
             name = key.rpartition("/")[2]
-            if name in self._news:
+            if found is None or found.is_leaving:
+                self._tell(name)
+            elif name in self._news:
                 self._news[name].set()
+
+    def _tell(self, name: str) -> None:
+        """It is no longer about to go: it goes, has gone, or stays."""
+        self._going.discard(name)
+        if name in self._news:
+            self._news[name].set()
 
 
 def _is_twin(one: Reservation, found: Reservation, device: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.controlled import set_up
+from tests.cluster.logs import let_devices_speak
 
 NODES, DEVICES = 2, 8
 
@@ -31,4 +32,5 @@ def cluster() -> Iterator[ControlPlane]:
 def installed(cluster: ControlPlane) -> ControlPlane:
     """The same, with all that the product puts in place."""
     set_up(cluster)
+    let_devices_speak(cluster, NODES, DEVICES)
     return cluster

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from kubernetes import client
 
+from scheduler_core.kubernetes.reservation_pods import Slot, reservation_name
+from scheduler_core.kubernetes.resources import RESERVATIONS
 from tests.cluster.control_plane import ControlPlane
 
 _GROUP, _VERSION = "kwok.x-k8s.io", "v1alpha1"
@@ -33,3 +36,20 @@ def say(cluster: ControlPlane, namespace: str, pod: str, lines: Sequence[str], c
         # It has said something before.
         if error.status != 409:
             raise
+
+
+def let_devices_speak(cluster: ControlPlane, nodes: int, devices: int) -> None:
+    """Let each reservation of a device, yet to come, say which one it holds."""
+    for slot in (Slot(f"node-{node}", index) for node in range(nodes) for index in range(devices)):
+        say(cluster, RESERVATIONS, reservation_name(slot), [reading(slot)])
+
+
+def reading(slot: Slot, **fields: object) -> str:
+    """A line of a reservation."""
+    seen = {"at": 1.0, "id": uuid(slot), "model": "A100", "memory_mib": 81920, "ready": True, "used_mib": 7}
+    return json.dumps({**seen, **fields})
+
+
+def uuid(slot: Slot) -> str:
+    """Of the device that a slot turns out to be."""
+    return f"GPU-{slot.node}-{slot.index}"

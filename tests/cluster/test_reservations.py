@@ -12,50 +12,33 @@ from kubernetes import client
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.reservation_pods import (
     DEVICE_ANNOTATION,
-    NAMESPACE,
     PRIORITY_CLASS,
     Slot,
     reservation_name,
 )
 from scheduler_core.kubernetes.reservations import Reservations
+from scheduler_core.kubernetes.resources import RESERVATIONS
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.logs import say
+from tests.cluster.logs import reading, say, uuid
 
 SLOTS = [Slot(f"node-{node}", index) for node in range(2) for index in range(8)]
 
 
-def uuid(slot: Slot) -> str:
-    return f"GPU-{slot.node}-{slot.index}"
-
-
-def reading(slot: Slot, **fields: object) -> str:
-    seen = {"at": 1.0, "id": uuid(slot), "model": "A100", "memory_mib": 81920, "ready": True, "used_mib": 7}
-    return json.dumps({**seen, **fields})
-
-
-@pytest.fixture(scope="module")
-def speaking(installed: ControlPlane) -> ControlPlane:
-    """A cluster where each reservation says which device it holds."""
-    for slot in SLOTS:
-        say(installed, NAMESPACE, reservation_name(slot), [reading(slot)])
-    return installed
-
-
 @pytest.fixture
-def core(speaking: ControlPlane) -> Iterator[client.CoreV1Api]:
-    core = client.CoreV1Api(speaking.api())
+def core(installed: ControlPlane) -> Iterator[client.CoreV1Api]:
+    core = client.CoreV1Api(installed.api())
     yield core
-    core.delete_collection_namespaced_pod(NAMESPACE, grace_period_seconds=0)
+    core.delete_collection_namespaced_pod(RESERVATIONS, grace_period_seconds=0)
 
 
 @pytest.fixture
 def reservations(
     core: client.CoreV1Api,
-    speaking: ControlPlane,
+    installed: ControlPlane,
     monkeypatch: pytest.MonkeyPatch,
     jp_asyncio_loop: asyncio.AbstractEventLoop,
 ) -> Iterator[Reservations]:
-    monkeypatch.setenv("KUBECONFIG", str(speaking.kubeconfig))
+    monkeypatch.setenv("KUBECONFIG", str(installed.kubeconfig))
     connection = jp_asyncio_loop.run_until_complete(Connection.open())
     made = Reservations(connection, "localhost/runai:1")
     following = jp_asyncio_loop.create_task(made.run())
@@ -66,7 +49,7 @@ def reservations(
 
 
 def held(core: client.CoreV1Api) -> dict[Slot, client.V1Pod]:
-    pods = core.list_namespaced_pod(NAMESPACE).items
+    pods = core.list_namespaced_pod(RESERVATIONS).items
     return {
         Slot(pod.spec.node_name, int(pod.metadata.labels["jupyter-runai.io/reservation"])): pod
         for pod in pods
@@ -111,7 +94,7 @@ async def test_it_goes_with_the_last_who_uses_it_and_can_come_back_at_once(
 
 
 async def test_another_controller_takes_over_what_is_there(
-    reservations: Reservations, core: client.CoreV1Api, speaking: ControlPlane
+    reservations: Reservations, core: client.CoreV1Api, installed: ControlPlane
 ) -> None:
     first = await reservations.reserve(SLOTS[:2])
     uids = {pod.metadata.uid for pod in held(core).values()}
@@ -138,10 +121,10 @@ async def test_another_controller_takes_over_what_is_there(
     ],
 )
 async def test_one_that_does_not_hold_its_device_is_refused_and_removed(
-    reservations: Reservations, core: client.CoreV1Api, speaking: ControlPlane, said: str, sentence: str
+    reservations: Reservations, core: client.CoreV1Api, installed: ControlPlane, said: str, sentence: str
 ) -> None:
     wrong = SLOTS[1]
-    say(speaking, NAMESPACE, reservation_name(wrong), [said])
+    say(installed, RESERVATIONS, reservation_name(wrong), [said])
     try:
         await reservations.reserve(SLOTS[:1])
         found = await reservations.reserve(SLOTS[:3])
@@ -152,18 +135,18 @@ async def test_one_that_does_not_hold_its_device_is_refused_and_removed(
         # It is not tried again and again.
         assert await reservations.reserve([wrong]) == {}
     finally:
-        say(speaking, NAMESPACE, reservation_name(wrong), [reading(wrong)])
+        say(installed, RESERVATIONS, reservation_name(wrong), [reading(wrong)])
 
 
 async def test_a_node_that_has_no_device_for_it_says_why(
-    reservations: Reservations, core: client.CoreV1Api, speaking: ControlPlane
+    reservations: Reservations, core: client.CoreV1Api, installed: ControlPlane
 ) -> None:
     asked = asyncio.ensure_future(reservations.reserve([Slot("node-9", 0)]))
     name = reservation_name(Slot("node-9", 0))
     async with asyncio.timeout(60):
-        while not [pod for pod in core.list_namespaced_pod(NAMESPACE).items if pod.metadata.name == name]:
+        while not [pod for pod in core.list_namespaced_pod(RESERVATIONS).items if pod.metadata.name == name]:
             await asyncio.sleep(0)
     status = {"phase": "Failed", "reason": "UnexpectedAdmissionError", "message": "Allocate failed: no devices"}
-    core.patch_namespaced_pod_status(name, NAMESPACE, {"status": status})
+    core.patch_namespaced_pod_status(name, RESERVATIONS, {"status": status})
     assert await asked == {}
     assert "UnexpectedAdmissionError: Allocate failed: no devices" in reservations.refusal(Slot("node-9", 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound, RunaiError
 from scheduler_core.kubernetes.cluster import Binding, Cluster
 from scheduler_core.kubernetes.connection import Connection, Json
+from scheduler_core.kubernetes.pod_requests import is_share
 from scheduler_core.kubernetes.pods import read_pod
 from scheduler_core.kubernetes.resources import ALLOCATION_ANNOTATION
-from scheduler_core.kubernetes.slots import is_share
 from scheduler_core.workload import Allocation
 
-Reserve: TypeAlias = Callable[[Sequence[Binding]], Awaitable[Collection[Binding]]]
-"""Makes devices ready for those of these bindings that share them; the answer is what cannot be bound."""
+Reserve: TypeAlias = Callable[[Sequence[Binding]], Awaitable[Sequence[Binding]]]
+"""Makes devices ready for these bindings, which share them; the answer is those that can be made, and how."""
 
 _AT_ONCE = 12
 _ANSWER_S = 5.0
@@ -67,15 +67,17 @@ class Binder:
 
     async def _prepare(self, shared: Sequence[Binding]) -> None:
         try:
-            failed = await self._reserve(shared)
+            ready = {binding.pod.uid: binding for binding in await self._reserve(shared)}
         except RunaiError:
             _log.exception("Devices could not be made ready for those who share them")
-            failed = shared
-        for binding in failed:
-            self._give_up(binding)
+            ready = {}
         for binding in shared:
-            if binding not in failed:
-                self._line.put_nowait(binding)
+            uid = binding.pod.uid
+            if uid not in ready:
+                self._give_up(binding)
+            elif self._is_wanted(binding):
+                self._cluster.assumed[uid] = ready[uid]
+                self._line.put_nowait(ready[uid])
 
     async def _work(self) -> None:
         while True:
@@ -153,7 +155,7 @@ async def _to_its_end(asking: Coroutine[None, None, None]) -> None:
 
 def _body(binding: Binding) -> Json:
     pod = binding.pod
-    said = {ALLOCATION_ANNOTATION: msgspec.json.encode(binding.allocation).decode()}
+    said = {ALLOCATION_ANNOTATION: msgspec.json.encode(binding.allocation).decode(), **binding.annotations}
     return {
         "apiVersion": "v1",
         "kind": "Binding",

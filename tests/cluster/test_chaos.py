@@ -29,6 +29,7 @@ from scheduler_core.planning.check import check
 from scheduler_core.planning.plan import plan
 from tests.cluster.control_plane import ControlPlane, node
 from tests.cluster.controlled import Controller, Team, queues, set_up
+from tests.cluster.logs import let_devices_speak
 
 NODES, DEVICES = 100, 8
 MINUTES = float(os.environ.get("RUNAI_CHAOS_MINUTES", "3"))
@@ -192,6 +193,7 @@ def large() -> Iterator[ControlPlane]:
         made.start()
         made.add_nodes(NODES, DEVICES)
         set_up(made)
+        let_devices_speak(made, NODES, DEVICES)
         yield made
     finally:
         made.remove()

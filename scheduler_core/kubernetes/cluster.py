@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from msgspec import Struct
@@ -40,12 +40,16 @@ class PlannedSpec(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Binding(Struct, frozen=True, kw_only=True, gc=False):
-    """A pod that is being bound to a node, since `at` in seconds since the epoch, with what it is given there."""
+    """A pod that is being bound to a node, since `at` in seconds since the epoch, with what it is given there.
+
+    `annotations` are written into it with that.
+    """
 
     pod: Pod
     node: str
     allocation: Allocation
     at: float
+    annotations: Mapping[str, str] = {}
 
 
 class Cluster:
@@ -53,7 +57,8 @@ class Cluster:
 
     `assumed` are bindings that were decided on and are not seen yet, `leaving` pods that were told to go and are not
     seen going, `held_back` until when a pod is not tried again, `stale_since` since when a workload is below its
-    minimum.
+    minimum. `unshareable` are devices that nobody can share now, and `no_shares` says why none of the cluster can be,
+    where that is so.
     """
 
     def __init__(self) -> None:
@@ -65,6 +70,8 @@ class Cluster:
         self.leaving: set[str] = set()
         self.held_back: dict[str, float] = {}
         self.stale_since: dict[str, float] = {}
+        self.unshareable: Collection[str] = ()
+        self.no_shares = ""
 
     def machines_changed(self, changes: Mapping[str, Machine | None]) -> bool:
         _apply(self.machines, {key.removeprefix("/"): machine for key, machine in changes.items()})

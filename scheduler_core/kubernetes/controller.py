@@ -8,23 +8,25 @@ import logging
 import os
 import signal
 import sys
-from typing import TypeVar
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.deployment import CONTROLLER
+from scheduler_core.kubernetes.deployment import CONTROLLER, IMAGE_VARIABLE
 from scheduler_core.kubernetes.lease import Lease
+from scheduler_core.kubernetes.memberships import Memberships
 from scheduler_core.kubernetes.mirror import mirrored
+from scheduler_core.kubernetes.owners import Owners
 from scheduler_core.kubernetes.reconciler import Reconciler
+from scheduler_core.kubernetes.reservations import Reservations
 from scheduler_core.kubernetes.resources import SYSTEM_NAMESPACE
 from scheduler_core.kubernetes.scheduler import Scheduler
+from scheduler_core.kubernetes.shares import Shares
 
 _RETRY_S = 5.0
+_NO_IMAGE = "No device can be shared here: the controller was not told which image it is of."
 _FAILED = 1
 _log = logging.getLogger(__name__)
-
-_Record = TypeVar("_Record")
 
 
 def main(words: list[str] | None = None) -> int:
@@ -32,21 +34,22 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scheduler_core.kubernetes.controller", description=__doc__)
     parser.add_argument("--kubeconfig", help="a file (default: KUBECONFIG, ~/.kube/config, or this pod's account)")
     parser.add_argument("--context", help="a context of the kubeconfig (default: the current one)")
+    parser.add_argument("--image", default=os.environ.get(IMAGE_VARIABLE), help="what pods that hold devices run")
     parser.add_argument("--namespace", default=SYSTEM_NAMESPACE, help="where its lease is (default: %(default)s)")
     options = parser.parse_args(words)
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = options.kubeconfig
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        asyncio.run(_until_told(options.context, options.namespace))
+        asyncio.run(_until_told(options.context, options.namespace, options.image))
     except RunaiError as error:
         print(error, file=sys.stderr)  # noqa: T201 (this is a command)
         return _FAILED
     return 0
 
 
-async def _until_told(context: str | None, namespace: str) -> None:
-    running, loop = asyncio.ensure_future(control(context, namespace)), asyncio.get_running_loop()
+async def _until_told(context: str | None, namespace: str, image: str | None) -> None:
+    running, loop = asyncio.ensure_future(control(context, namespace, image)), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     await asyncio.wait((running,))
@@ -54,7 +57,7 @@ async def _until_told(context: str | None, namespace: str) -> None:
         running.result()
 
 
-async def control(context: str | None, namespace: str) -> None:
+async def control(context: str | None, namespace: str, image: str | None) -> None:
     """Wait for the lease and, while it is held, do what there is to do.
 
     Raises:
@@ -63,25 +66,29 @@ async def control(context: str | None, namespace: str) -> None:
     connection = await Connection.open(context)
     lease = Lease(connection, namespace, CONTROLLER)
     try:
-        await lease.lead(lambda: _place(connection))
+        await lease.lead(lambda: _place(connection, image))
     finally:
         await connection.close()
 
 
-async def _place(connection: Connection) -> None:
+async def _place(connection: Connection, image: str | None) -> None:
     """Place pods, from what the API says alone; where it refuses, look again after a while."""
     while True:
         try:
-            await _place_from_new(connection)
+            await _place_from_new(connection, image)
         except* RunaiError as refused:
             for error in refused.exceptions:
                 _log.error("The cluster cannot be read: %s", error)
         await asyncio.sleep(_RETRY_S)
 
 
-async def _place_from_new(connection: Connection) -> None:
+async def _place_from_new(connection: Connection, image: str | None) -> None:
     cluster = Cluster()
-    scheduler = Scheduler(connection, cluster)
+    cluster.no_shares = "" if image else _NO_IMAGE
+    reservations = Reservations(connection, image or "")
+    memberships = Memberships(Owners(connection))
+    scheduler = Scheduler(connection, cluster, memberships, Shares(reservations))
+    memberships.changed = scheduler.wake
     reflectors = mirrored(connection, cluster, scheduler.wake)
     async with asyncio.TaskGroup() as parts:
         for reflector in reflectors:
@@ -89,6 +96,8 @@ async def _place_from_new(connection: Connection) -> None:
         # Half of what is there would look like room: nothing is planned before all of it is known.
         for reflector in reflectors:
             await reflector.synced.wait()
+        parts.create_task(reservations.run())
+        await memberships.learn(cluster.pods.values())
         parts.create_task(scheduler.run())
         parts.create_task(Reconciler(connection).run())
 

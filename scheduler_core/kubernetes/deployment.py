@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from scheduler_core.kubernetes.connection import Json
-from scheduler_core.kubernetes.resources import GROUP, QUEUES, SYSTEM_NAMESPACE, WORKLOADS
+from scheduler_core.kubernetes.owner_kinds import OWNER_KINDS
+from scheduler_core.kubernetes.reservation_manifest import reservation_objects
+from scheduler_core.kubernetes.resources import GROUP, QUEUES, RESERVATIONS, SYSTEM_NAMESPACE, WORKLOADS
 
 CONTROLLER = "jupyter-runai-controller"
+IMAGE_VARIABLE = "RUNAI_IMAGE"
+"""In the controller's environment: the image that it is of, for the pods that hold devices."""
 
 _READ = ["get", "list", "watch"]
 _RBAC = "rbac.authorization.k8s.io"
@@ -28,6 +32,8 @@ def controller_account() -> tuple[Json, ...]:
                 _rule("", ["pods/status"], ["patch"]),
                 _rule("", ["pods/binding", "events", "services"], ["create"]),
                 _rule("batch", ["jobs"], [*_READ, "create", "patch", "delete"]),
+                # Whose a pod is, and how many of them start together, the objects above it say.
+                {"apiGroups": _owner_groups(), "resources": ["*"], "verbs": ["get"]},
                 _rule(GROUP, [WORKLOADS.plural, QUEUES.plural], _READ),
                 _rule(GROUP, [WORKLOADS.plural], ["patch", "delete"]),
                 _rule(GROUP, [f"{WORKLOADS.plural}/status", f"{QUEUES.plural}/status"], ["patch"]),
@@ -41,6 +47,17 @@ def controller_account() -> tuple[Json, ...]:
             "rules": [_rule("coordination.k8s.io", ["leases"], ["get", "create", "update"])],
         },
         _bound("Role", _metadata()),
+        *reservation_objects(),
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "Role",
+            "metadata": _reserving(),
+            "rules": [
+                _rule("", ["pods"], [*_READ, "create", "patch", "delete"]),
+                _rule("", ["pods/log"], ["get"]),
+            ],
+        },
+        _bound("Role", _reserving()),
     )
 
 
@@ -50,6 +67,7 @@ def controller_deployment(image: str) -> Json:
         "name": "controller",
         "image": image,
         "command": ["python", "-m", "scheduler_core.kubernetes.controller"],
+        "env": [{"name": IMAGE_VARIABLE, "value": image}],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -81,6 +99,14 @@ def controller_deployment(image: str) -> Json:
 
 def _metadata() -> Json:
     return {"name": CONTROLLER, "namespace": SYSTEM_NAMESPACE}
+
+
+def _reserving() -> Json:
+    return {"name": CONTROLLER, "namespace": RESERVATIONS}
+
+
+def _owner_groups() -> list[str]:
+    return sorted({known.group for known in OWNER_KINDS if known.group not in ("", GROUP)})
 
 
 def _rule(group: str, resources: list[str], verbs: list[str]) -> Json:

@@ -24,6 +24,7 @@ from scheduler_core.kubernetes.resources import (
     WORKLOAD_LABEL,
     WORKLOADS,
 )
+from scheduler_core.kubernetes.shares import HOOKS_FOLDER, take_share
 from scheduler_core.kubernetes.world import CHECKPOINT, INPUTS, RESULTS, world_variables
 from scheduler_core.model import TaskRequest
 
@@ -46,6 +47,11 @@ def job(workload: GpuWorkload, run: int, restarts: int) -> Json:
         InvalidRequest: it names no image.
     """
     spec, name = workload.spec, job_name(workload, run)
+    metadata, pod = _pod_metadata(workload, run), _pod(workload, name, restarts)
+    if share_annotations(spec.request):
+        (task,) = pod["containers"]
+        take_share(metadata, pod, task)
+        task["env"].append({"name": "PYTHONPATH", "value": HOOKS_FOLDER})
     content: Json = {
         "completionMode": "Indexed",
         "completions": spec.tasks,
@@ -53,7 +59,7 @@ def job(workload: GpuWorkload, run: int, restarts: int) -> Json:
         # What was evicted, or lost its node, has not failed; a gang fails as one, and starts over as a new run.
         "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]},
         "podReplacementPolicy": "Failed",
-        "template": {"metadata": _pod_metadata(workload, run), "spec": _pod(workload, name, restarts)},
+        "template": {"metadata": metadata, "spec": pod},
     }
     content |= {"backoffLimit": 0} if spec.gang else {"backoffLimitPerIndex": spec.retries}
     return {

@@ -23,7 +23,8 @@ class Membership(Struct, frozen=True, gc=False):
     preemptible: bool | None = None
 
 
-Grouping: TypeAlias = Callable[[Pod], Membership]
+Grouping: TypeAlias = Callable[[Pod], Membership | None]
+"""Null for a pod of which nobody knows yet."""
 
 
 def membership(pod: Pod) -> Membership:

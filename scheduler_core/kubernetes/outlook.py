@@ -16,8 +16,9 @@ from scheduler_core.errors import NotAllowed, RunaiError
 from scheduler_core.kubernetes.cluster import Cluster, read_planned
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.listing import listed
-from scheduler_core.kubernetes.membership import Grouping, membership
+from scheduler_core.kubernetes.memberships import Memberships
 from scheduler_core.kubernetes.nodes import read_machine
+from scheduler_core.kubernetes.owners import Owners
 from scheduler_core.kubernetes.pods import read_pod
 from scheduler_core.kubernetes.queue_objects import read_queue
 from scheduler_core.kubernetes.resources import QUEUES, WORKLOADS
@@ -44,9 +45,9 @@ class Reason(Struct, frozen=True, kw_only=True):
 class Outlook:
     """Plans what the cluster shows, for a user of one namespace; every method raises `NotAllowed` where it does not."""
 
-    def __init__(self, connection: Connection, grouping: Grouping = membership) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._grouping = grouping
+        self._grouping = Memberships(Owners(connection))
 
     async def devices(self) -> tuple[Device, ...]:
         """Every device of the cluster with who holds it."""
@@ -83,10 +84,12 @@ class Outlook:
 
     async def _cluster(self) -> Cluster:
         try:
-            return await read_cluster(self._connection)
+            cluster = await read_cluster(self._connection)
         except NotAllowed as error:
             hint = "Whoever runs it can give the cluster role jupyter-runai-cluster-view."
             raise NotAllowed(f"Only who may see the whole cluster can be told: {error.message}", hint) from error
+        await self._grouping.learn(cluster.pods.values())
+        return cluster
 
 
 async def read_cluster(connection: Connection) -> Cluster:
@@ -114,6 +117,6 @@ async def _read(connection: Connection, path: str, read: Callable[[bytes], _Reco
     async for item in listed(connection, path):
         try:
             found.append(read(bytes(item)))
-        except (msgspec.MsgspecError, RunaiError) as error:
+        except (msgspec.MsgspecError, ValueError, RunaiError) as error:
             _log.warning("One of %s is left aside: %s", path, error)
     return found

@@ -14,6 +14,7 @@ from scheduler_core.kubernetes.resources import (
     DEVICES,
     FRACTION_ANNOTATION,
     MIG_DEVICES,
+    variable_path,
 )
 from scheduler_core.model import TaskRequest
 from scheduler_core.planning.demand import mig_devices
@@ -29,9 +30,25 @@ class ResourceLists(Struct, frozen=True):
         return self.requests.get(resource) or self.limits.get(resource, "0")
 
 
+class _FieldRef(Struct, frozen=True, rename="camel"):
+    field_path: str = ""
+
+
+class _Source(Struct, frozen=True, rename="camel"):
+    field_ref: _FieldRef = _FieldRef()
+
+
+class Variable(Struct, frozen=True, rename="camel"):
+    """A variable of a container, and where its value comes from."""
+
+    name: str
+    value_from: _Source = _Source()
+
+
 class Container(Struct, frozen=True, rename="camel"):
     """The resources of a container; one of the first that starts anew whenever it ends runs beside the others."""
 
+    env: tuple[Variable, ...] = ()
     resources: ResourceLists = ResourceLists()
     restart_policy: str = ""
 
@@ -43,6 +60,11 @@ class PodResources(Struct, frozen=True, rename="camel"):
     init_containers: tuple[Container, ...] = ()
     overhead: dict[str, str] = {}
     resources: ResourceLists = ResourceLists()
+
+    def takes(self, variable: str) -> bool:
+        """Whether a container takes this variable from the pod's annotation for it."""
+        path = f"metadata.annotations['{variable_path(variable)}']"
+        return any(path == one.value_from.field_ref.field_path for each in self.containers for one in each.env)
 
     def total(self, resource: str) -> str:
         """All containers together, or what the largest of the first ones takes before them."""
@@ -69,6 +91,11 @@ def request_of(asked: PodResources, annotations: Mapping[str, str]) -> tuple[Tas
     words = (FRACTION_ANNOTATION, DEVICE_MEMORY_ANNOTATION, DEVICE_COUNT_ANNOTATION)
     host = (asked.total("cpu"), asked.total("memory"))
     return _request(*host, asked.total(DEVICES), asked.slices(), *(annotations.get(word) for word in words))
+
+
+def is_share(request: TaskRequest) -> bool:
+    """Whether it is for a share of devices."""
+    return bool(request.portion_milli or request.gpu_memory_mib)
 
 
 @lru_cache(maxsize=4096)

@@ -12,9 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from scheduler_core.kubernetes.affinity import NodeTerm
-from scheduler_core.kubernetes.pod_requests import PodResources, request_of
+from scheduler_core.kubernetes.pod_requests import PodResources, is_share, request_of
 from scheduler_core.kubernetes.resources import (
     ALLOCATION_ANNOTATION,
+    CAPS_VARIABLE,
+    DEVICE_VARIABLE,
     GANG_MINIMUM_ANNOTATION,
     POOL_LABEL,
     PREEMPTIBILITY_LABEL,
@@ -22,8 +24,10 @@ from scheduler_core.kubernetes.resources import (
     PRIORITY_ANNOTATION,
     QUEUE_LABEL,
     RESERVATION_LABEL,
+    RESERVATIONS,
     SCHEDULER,
     WORKLOAD_LABEL,
+    variable_path,
 )
 from scheduler_core.model import TaskRequest, Toleration
 from scheduler_core.workload import PRIORITIES, Allocation
@@ -34,6 +38,10 @@ _Part = TypeVar("_Part")
 
 _INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
 _DEFAULT_GRACE_S = 30
+_BLIND = (
+    f"It would not see the device that it shares: no container takes {DEVICE_VARIABLE} from the annotation "
+    f"{variable_path(DEVICE_VARIABLE)}."
+)
 _PREEMPTIBILITY: Mapping[str | None, bool] = {
     "preemptible": True,
     "non-preemptible": False,
@@ -58,7 +66,8 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
     `node` is null until it is bound, `allocation` where we did not bind it. `refused` says why what it asks for makes
     no sense, and is empty where it does. `deleted` is when it was told to go, `gone_by` when its grace is over.
     `priority`, `preemptible` and `gang_minimum` are null where the pod does not say; `workload` names its GpuWorkload;
-    `reservation` is the index of the device that it holds for those who share it; `unscheduled` is the sentence that it
+    `reservation` is the index of the device that it holds for those who share it; it `takes_caps` where its frameworks
+    keep to a share of a device's memory; `unscheduled` is the sentence that it
     was given for why it waits.
     """
 
@@ -84,6 +93,7 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
     node_selector: Mapping[str, str] = {}
     node_terms: tuple[NodeTerm, ...] | None = None
     tolerations: tuple[Toleration, ...] = ()
+    takes_caps: bool = False
     unscheduled: str = ""
     grace_s: int = _DEFAULT_GRACE_S
 
@@ -110,7 +120,7 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def reservation(self) -> int | None:
-        return _number(self.labels.get(RESERVATION_LABEL))
+        return _number(self.labels.get(RESERVATION_LABEL)) if self.namespace == RESERVATIONS else None
 
     @property
     def is_ours(self) -> bool:
@@ -198,6 +208,8 @@ def read_pod(content: bytes) -> Pod:
     metadata, spec = found.metadata, found.spec
     said = metadata.annotations
     request, refused = request_of(spec, said)
+    if is_share(request) and not spec.takes(DEVICE_VARIABLE):
+        refused = _BLIND
     terms = spec.affinity and spec.affinity.node_affinity and spec.affinity.node_affinity.required
     gone_by = _seconds(metadata.deletion_timestamp)
     return Pod(
@@ -225,6 +237,7 @@ def read_pod(content: bytes) -> Pod:
         node_selector=spec.node_selector,
         node_terms=_once(terms.node_selector_terms) if terms else None,
         tolerations=_once(spec.tolerations),
+        takes_caps=spec.takes(CAPS_VARIABLE),
         unscheduled=_unscheduled(found.status),
         grace_s=spec.termination_grace_period_seconds,
     )

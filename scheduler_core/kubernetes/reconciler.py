@@ -25,11 +25,13 @@ from scheduler_core.kubernetes.resources import RUN_LABEL, WORKLOAD_LABEL, WORKL
 from scheduler_core.kubernetes.runs import RunJob, RunPod, read_job, read_pod
 from scheduler_core.kubernetes.work_queue import WorkQueue
 from scheduler_core.kubernetes.workloads import Workloads
-from scheduler_core.workload import TRANSITIONS, State
+from scheduler_core.workload import ENDED, TRANSITIONS, State
 
 _AT_ONCE = 8
 _MOST_STEPS = 8
 _OF_RUNS = f"{WORKLOAD_LABEL},{RUN_LABEL}"
+
+_LAST = frozenset({"degraded", "resuming", *ENDED})
 
 Part = TypeVar("Part", RunJob, RunPod)
 
@@ -178,7 +180,8 @@ def way(before: State, after: State) -> tuple[State, ...]:
     waiting = deque([before])
     while waiting:
         state = waiting.popleft()
-        for following in sorted(TRANSITIONS[state] - reached.keys()):
+        # Nothing is degraded, or over, on its way to something else.
+        for following in sorted(TRANSITIONS[state] - reached.keys(), key=lambda one: (one in _LAST, one)):
             reached[following] = (*reached[state], following)
             waiting.append(following)
     return reached.get(after, (after,))

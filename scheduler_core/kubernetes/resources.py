@@ -41,8 +41,20 @@ ALLOCATION_ANNOTATION = f"{GROUP}/allocation"
 RESERVATION_LABEL = f"{GROUP}/reservation"
 """On a pod that holds a whole device for those who share it: the index of that device on its node."""
 
+RESERVATIONS = "jupyter-runai-reservations"
+"""The namespace of those pods."""
+DEVICE_VARIABLE = "NVIDIA_VISIBLE_DEVICES"
+"""By this NVIDIA's container runtime hands a device to a container."""
+CAPS_VARIABLE = "RUNAI_CAP_FRACTION"
+"""By this frameworks that are started with our hook keep to a share of the memory."""
+
 DEVICES = "nvidia.com/gpu"
 MIG_DEVICES = "nvidia.com/mig-"
+
+
+def variable_path(name: str) -> str:
+    """The annotation from which a variable of a pod that shares devices takes its value."""
+    return f"env.{GROUP}/{name}"
 
 
 class Kind(Struct, frozen=True):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from scheduler_core.kubernetes.binder import Binder, Reserve
+from scheduler_core.kubernetes.binder import Binder
 from scheduler_core.kubernetes.cluster import Binding, Cluster
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.evictions import Evictions
-from scheduler_core.kubernetes.membership import Grouping, membership
+from scheduler_core.kubernetes.membership import Grouping
+from scheduler_core.kubernetes.pod_requests import is_share
 from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.kubernetes.queue_reports import QueueReports
-from scheduler_core.kubernetes.slots import allocation_on
+from scheduler_core.kubernetes.reservation_pods import Slot
+from scheduler_core.kubernetes.shares import Shares, slots_of
+from scheduler_core.kubernetes.slots import allocation_on, device_id, device_index
 from scheduler_core.kubernetes.snapshot import View, view
 from scheduler_core.kubernetes.verdicts import Verdicts
 from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
@@ -27,11 +30,6 @@ _LOOK_AGAIN_S = 10.0
 _log = logging.getLogger(__name__)
 
 
-async def nothing_to_reserve(bindings: Sequence[Binding]) -> Collection[Binding]:
-    """Every device can be shared as it is."""
-    return ()
-
-
 class Scheduler:
     """Plans whenever something changed, one plan at a time, off the event loop; a plan's bindings are assumed done."""
 
@@ -39,12 +37,13 @@ class Scheduler:
         self,
         connection: Connection,
         cluster: Cluster,
-        grouping: Grouping = membership,
-        reserve: Reserve = nothing_to_reserve,
+        grouping: Grouping,
+        shares: Shares,
     ) -> None:
         self._cluster = cluster
         self._grouping = grouping
-        self._binder = Binder(connection, cluster, reserve, self.wake)
+        self._shares = shares
+        self._binder = Binder(connection, cluster, shares.reserve, self.wake)
         self._evictions = Evictions(connection, cluster, self.wake)
         self._verdicts = Verdicts(connection, cluster)
         self._reports = QueueReports(connection, cluster)
@@ -82,12 +81,15 @@ class Scheduler:
             await asyncio.sleep(time.monotonic() - started)
 
     async def _cycle(self) -> None:
+        refusals = self._shares.refusals()
+        self._cluster.unshareable = {device_id(slot.node, slot.index) for slot in refusals}
         seen = view(self._cluster, self._grouping, time.time())
         made, violations = await asyncio.to_thread(_plan_and_check, seen.snapshot)
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return
         self._binder.bind(list(self._bindings(made.binds, seen)))
+        self._shares.settle({*_shared(seen), *self._about_to_be_shared()})
         await self._evictions.evict(self._leaving(made.evictions, seen))
         self._verdicts.tell(_to_tell(made, seen), seen)
         self._reports.tell(made.shares)
@@ -105,6 +107,11 @@ class Scheduler:
             allocation = allocation_on(machine, bind.gpu_ids, pod.request)
             yield Binding(pod=pod, node=bind.node, allocation=allocation, at=now)
 
+    def _about_to_be_shared(self) -> Iterator[Slot]:
+        for binding in self._cluster.assumed.values():
+            if is_share(binding.pod.request):
+                yield from slots_of(binding.allocation)
+
     def _leaving(self, evictions: Sequence[Eviction], seen: View) -> Iterator[tuple[Pod, Eviction]]:
         for eviction in evictions:
             pod = self._current(seen.pods[eviction.task])
@@ -114,6 +121,13 @@ class Scheduler:
     def _current(self, pod: Pod) -> Pod | None:
         known = self._cluster.pods.get(pod.key)
         return known if known is not None and known.uid == pod.uid else None
+
+
+def _shared(seen: View) -> Iterator[Slot]:
+    """The devices that are shared by pods on their nodes."""
+    for task in (task for workload in seen.snapshot.workloads for task in workload.tasks):
+        if task.node is not None and is_share(task.request):
+            yield from (Slot(task.node, device_index(device)) for device in task.gpu_ids)
 
 
 def _to_tell(made: Plan, seen: View) -> Iterator[Verdict]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from scheduler_core.kubernetes.nodes import Machine
+from scheduler_core.kubernetes.pod_requests import is_share
 from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.model import MILLI, Gpu, TaskRequest
 from scheduler_core.workload import Allocation, Enforcement, HeldDevice
@@ -15,6 +16,11 @@ _HELD_BY_KUBERNETES = Enforcement(level="device", memory="hard", compute="hard")
 def device_id(node: str, index: int) -> str:
     """The name of a device: no other of the cluster has it."""
     return f"{node}/{index}"
+
+
+def device_index(device: str) -> int:
+    """The number of a device on its node."""
+    return int(device.rpartition("/")[2])
 
 
 def slices_id(node: str) -> str:
@@ -62,12 +68,17 @@ class Slots:
                 self._remove(device)
                 count -= 1
 
-    def gpus(self) -> tuple[Gpu, ...]:
-        """As the planner sees them."""
+    def gpus(self, unshareable: Collection[str] = ()) -> tuple[Gpu, ...]:
+        """As the planner sees them; these cannot be shared."""
         machine = self.machine
         names = (device_id(machine.name, index) for index in range(machine.devices))
         whole = tuple(
-            Gpu(id=name, memory_mib=machine.device_memory_mib, model=machine.model)
+            Gpu(
+                id=name,
+                memory_mib=machine.device_memory_mib,
+                model=machine.model,
+                shareable=name not in unshareable or name in self._shared,
+            )
             for name in names
             if name not in self._taken
         )
@@ -107,11 +118,6 @@ class Slots:
             self._taken.add(device)
 
 
-def is_share(request: TaskRequest) -> bool:
-    """Whether it is for a share of devices."""
-    return bool(request.portion_milli or request.gpu_memory_mib)
-
-
 def device_count(request: TaskRequest) -> int:
     """How many devices a request is for, whole or shared; slices are counted by themselves."""
     return request.gpu_devices if is_share(request) else request.whole_devices
@@ -126,7 +132,7 @@ def allocation_on(machine: Machine, ids: Iterable[str], request: TaskRequest) ->
     held = tuple(
         HeldDevice(
             id=name,
-            index=int(name.rpartition("/")[2]),
+            index=device_index(name),
             model=machine.model,
             portion_milli=milli,
             memory_mib=request.gpu_memory_mib or memory * milli // MILLI,

@@ -11,6 +11,7 @@ from scheduler_core.kubernetes.affinity import NodeTerm
 from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.membership import Grouping, Membership
 from scheduler_core.kubernetes.nodes import Machine
+from scheduler_core.kubernetes.pod_requests import is_share
 from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.kubernetes.slots import Slots, slices_id
 from scheduler_core.model import (
@@ -110,6 +111,8 @@ class _Building:
         if not pod.is_ours or pod.reservation is not None or (spot is None and pod.deleted is not None):
             return
         found = grouping(pod)
+        if found is None:
+            return
         self.members[found.workload].append(pod)
         self.memberships.setdefault(found.workload, found)
 
@@ -130,7 +133,7 @@ class _Building:
             cpu_milli=max(0, machine.cpu_milli - sum(pod.request.cpu_milli for pod in others)),
             memory_mib=max(0, machine.memory_mib - sum(pod.request.memory_mib for pod in others)),
             max_tasks=max(0, machine.most_pods - len(others)),
-            gpus=slots.gpus(),
+            gpus=slots.gpus(self.cluster.unshareable),
             labels=machine.labels,
             taints=machine.taints,
             pool=machine.pool,
@@ -200,6 +203,8 @@ class _Building:
         refused = next((pod.refused for pod in pods if pod.refused), None)
         if refused is not None:
             return "never_fits", refused
+        if self.cluster.no_shares and any(is_share(pod.request) for pod in pods):
+            return "never_fits", self.cluster.no_shares
         queue, namespace = self.cluster.queues.get(name), pods[0].namespace
         if queue is not None and not queue.admits(namespace):
             return "queue_not_found", f"The project {name} is not for the namespace {namespace}."

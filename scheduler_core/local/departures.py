@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
-from scheduler_core.local.devices import PhysicalDevice, Sample
 from scheduler_core.local.idleness import is_off
 from scheduler_core.local.records import Record, TaskId
 from scheduler_core.local.tasks import replace_workload
+from scheduler_core.nvml import PhysicalDevice, Sample
 from scheduler_core.workload import HeldDevice
 
 _log = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scheduler_core.local.devices import PhysicalDevice, Sample
 from scheduler_core.local.meter import busy_share
 from scheduler_core.local.records import TaskRecord
+from scheduler_core.nvml import PhysicalDevice, Sample
 
 _HIDDEN_MILLI = 50
 """Of a device's memory so much may be held by nobody that is listed: the driver itself."""

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from scheduler_core.audit import ENGINE, AuditAction
+from scheduler_core.caps import allocation_environment
 from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.local.acts import Act, counted
 from scheduler_core.local.book import Book
@@ -21,7 +22,6 @@ from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Claim, Ledger
 from scheduler_core.local.records import Ending, Record, TaskId, TaskRecord
 from scheduler_core.local.runs import Exit
-from scheduler_core.local.sharing import allocation_environment
 from scheduler_core.local.tasks import (
     launched,
     released,

@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.book import Book
-from scheduler_core.local.devices import Sample
 from scheduler_core.local.processes import Usage, usage_of_tasks
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.simulation import simulated_load
 from scheduler_core.local.store import Store
 from scheduler_core.model import MILLI
+from scheduler_core.nvml import Sample
 from scheduler_core.workload import Measurement, Step
 
 MIB = 1024 * 1024

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.local.devices import Devices, Sample
+from scheduler_core.local.devices import Devices
 from scheduler_core.local.identity import mark_of
 from scheduler_core.local.ledger import Claim, Ledger
 from scheduler_core.local.lifecycle import Lifecycle
@@ -22,6 +22,7 @@ from scheduler_core.local.processes import devices_of
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.simulation import simulated_samples
 from scheduler_core.local.snapshot import Machine, host_size
+from scheduler_core.nvml import Sample
 
 _log = logging.getLogger(__name__)
 _INTERVAL_S = 1.0

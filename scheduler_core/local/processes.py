@@ -9,9 +9,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from scheduler_core.local.devices import Sample
 from scheduler_core.local.identity import is_of_user, mark_of
 from scheduler_core.local.records import TaskId, TaskRecord
+from scheduler_core.nvml import Sample
 
 _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")

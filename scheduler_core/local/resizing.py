@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.acts import Act, asked
 from scheduler_core.local.book import Book
-from scheduler_core.local.devices import Sample
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle, unended
 from scheduler_core.local.processes import memory_of_tasks
@@ -20,6 +19,7 @@ from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.snapshot import Machine, build_snapshot, held_device
 from scheduler_core.local.tasks import asking_for, resized
 from scheduler_core.model import MILLI, Task, TaskRequest
+from scheduler_core.nvml import Sample
 from scheduler_core.planned import planned_workload
 from scheduler_core.planning.plan import plan
 from scheduler_core.workload import Allocation, Resized

@@ -12,13 +12,13 @@ from scheduler_core.errors import Conflict, RunaiError
 from scheduler_core.local.acts import Act
 from scheduler_core.local.book import Book
 from scheduler_core.local.departures import Departures
-from scheduler_core.local.devices import Sample
 from scheduler_core.local.idleness import is_in_use
 from scheduler_core.local.lifecycle import Lifecycle, unended
 from scheduler_core.local.policies import EnginePolicies
 from scheduler_core.local.records import Record, TaskId
 from scheduler_core.local.tasks import asking_for, replace_workload
 from scheduler_core.model import TaskRequest
+from scheduler_core.nvml import Sample
 from scheduler_core.policies.admission import Breach, refused
 from scheduler_core.policies.clauses import Hit
 from scheduler_core.policies.file import Policies

@@ -23,7 +23,7 @@ from scheduler_core.local.auditing import Auditing
 from scheduler_core.local.book import Book
 from scheduler_core.local.callers import Caller, Callers, OnlyUser
 from scheduler_core.local.clearing import Clearing
-from scheduler_core.local.devices import Sample, open_devices, parse_simulated
+from scheduler_core.local.devices import open_devices, parse_simulated
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans
@@ -49,6 +49,7 @@ from scheduler_core.local.survival import survived_restarts, user_name
 from scheduler_core.local.tasks import task_statuses
 from scheduler_core.local.watchdog import Watchdog
 from scheduler_core.model import TaskRequest
+from scheduler_core.nvml import Sample
 from scheduler_core.policies.file import FILE as POLICIES_FILE
 from scheduler_core.workload import (
     Device,

@@ -28,13 +28,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from scheduler_core.accounting.prices import Prices
+from scheduler_core.caps import HOOKS
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.local.callers import Users
 from scheduler_core.local.devices import parse_simulated
 from scheduler_core.local.paths import SHARED_DIRECTORY_VARIABLE, is_roots_alone, shared_directory
 from scheduler_core.local.projects import Projects
 from scheduler_core.local.settings import KeptDays, WatchdogSettings
-from scheduler_core.local.sharing import HOOKS
 from scheduler_core.local.survival import user_name
 from scheduler_core.written import WrittenToml
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from math import pi, sin
 
-from scheduler_core.local.devices import PhysicalDevice, Sample
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.model import MILLI
+from scheduler_core.nvml import PhysicalDevice, Sample
 from scheduler_core.workload import HeldDevice
 
 _PERIOD_S = 90

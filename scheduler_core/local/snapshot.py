@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from scheduler_core.local.devices import PhysicalDevice, Sample
 from scheduler_core.local.ledger import Claim
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.model import (
@@ -23,6 +22,7 @@ from scheduler_core.model import (
     Task,
     TaskRequest,
 )
+from scheduler_core.nvml import PhysicalDevice, Sample
 from scheduler_core.planned import planned_workload
 from scheduler_core.workload import Allocation, Device, HeldDevice, Holder
 

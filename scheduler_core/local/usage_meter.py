@@ -11,12 +11,12 @@ from scheduler_core.accounting.amounts import MINUTE_MS
 from scheduler_core.accounting.cells import Measured
 from scheduler_core.errors import RunaiError
 from scheduler_core.local import usage_log
-from scheduler_core.local.devices import Sample
 from scheduler_core.local.meter import busy_share
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.simulation import device_load
 from scheduler_core.local.store import Store
 from scheduler_core.model import MILLI
+from scheduler_core.nvml import Sample
 from scheduler_core.workload import HeldDevice
 
 _LONGEST_MS = 5000

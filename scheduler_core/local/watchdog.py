@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.local.devices import Sample
 from scheduler_core.local.following import Runs
 from scheduler_core.local.ladder import FRAMEWORK, Ladder
 from scheduler_core.local.records import TaskId, TaskRecord
 from scheduler_core.local.settings import WatchdogSettings
 from scheduler_core.local.tasks import held_otherwise
+from scheduler_core.nvml import Sample
 from scheduler_core.workload import Allocation
 
 _log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.controlled import controlled, set_up
+from tests.cluster.logs import let_devices_speak
 from tests.cluster.real_cluster import RealCluster, obstacle
 
 NODES, DEVICES = 2, 8
@@ -48,4 +49,5 @@ def real() -> Iterator[RealCluster]:
 def installed(cluster: ControlPlane) -> ControlPlane:
     """The same, with all that the product puts in place."""
     set_up(cluster)
+    let_devices_speak(cluster, NODES, DEVICES)
     return cluster

@@ -27,6 +27,24 @@ _STARTS_WITHIN_S = 60
 _STOPS_WITHIN_S = 5
 _FORGETS = ("--unsafe-no-fsync", "--log-level=warn")
 
+_LOGS = {
+    "metadata": {"name": "logs.kwok.x-k8s.io", "annotations": {"api-approved.kubernetes.io": "unapproved, a test"}},
+    "spec": {
+        "group": "kwok.x-k8s.io",
+        "scope": "Namespaced",
+        "names": {"kind": "Logs", "listKind": "LogsList", "plural": "logs", "singular": "logs"},
+        "versions": [
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+"""By these tests tell KWOK what pods have said."""
+
 
 class ControlPlane:
     """One cluster in a folder of its own; nothing of it outlives `stop`, or this process."""
@@ -47,7 +65,7 @@ class ControlPlane:
     def start(self) -> None:
         """Start all of it and wait until it answers."""
         self.start_control_plane()
-        self._run("kwok", "--kubeconfig=kwok.kubeconfig", f"--config={_STAGES}", "--manage-all-nodes=true")
+        self._start_nodes()
 
     def start_control_plane(self) -> None:
         """All but who plays nodes and pods."""
@@ -170,6 +188,25 @@ class ControlPlane:
         core = client.CoreV1Api(self.api())
         wait_until("namespaces have their account", lambda: _is_there(core, "default"))
 
+    def _start_nodes(self) -> None:
+        """KWOK plays all nodes, and answers for them where the API server asks for a pod's log."""
+        extensions = client.ApiextensionsV1Api(self.api())
+        made = extensions.create_custom_resource_definition(_LOGS).metadata.name
+        wait_until("logs can be written", lambda: _is_served(extensions, made), self._check)
+        port = _free_port()
+        self._run(
+            "kwok",
+            "--kubeconfig=kwok.kubeconfig",
+            f"--config={_STAGES}",
+            "--manage-all-nodes=true",
+            "--enable-crds=Logs",
+            f"--server-address=127.0.0.1:{port}",
+            "--node-ip=127.0.0.1",
+            f"--node-port={port}",
+            "--tls-cert-file=certificates/apiserver.crt",
+            "--tls-private-key-file=certificates/apiserver.key",
+        )
+
     def _check(self) -> None:
         """Fail where a process has ended, with the last that it said."""
         for name, process in self._processes.items():
@@ -227,6 +264,11 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_served(extensions: client.ApiextensionsV1Api, name: str) -> bool:
+    status = extensions.read_custom_resource_definition(name).status
+    return any(one.type == "Established" and one.status == "True" for one in status.conditions or ())
 
 
 def _answers(api: client.ApiClient) -> bool:

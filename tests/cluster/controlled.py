@@ -9,16 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import msgspec
 from kubernetes import client
 
+from scheduler_core.kubernetes.shares import sees_share
 from scheduler_core.workload import Allocation
 from tests.cluster.control_plane import ControlPlane, wait_until
 
 GROUP, VERSION = "jupyter-runai.io", "v1alpha1"
 SCHEDULER = "jupyter-runai"
 DEVICES = "nvidia.com/gpu"
+SHARES = {"gpu-fraction", "gpu-memory"}
 SYSTEM = "jupyter-runai"
 _STOPS_WITHIN_S = 15
 _numbers = count()
@@ -35,6 +38,7 @@ class Controller:
 
     def __init__(self, cluster: ControlPlane) -> None:
         self._command = [sys.executable, "-m", "scheduler_core.kubernetes.controller"]
+        self._command += ["--image", "localhost/runai:1"]
         self._command += ["--kubeconfig", str(cluster.account(SYSTEM, "jupyter-runai-controller"))]
         self._log = cluster.folder / f"controller-{next(_numbers)}.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -101,8 +105,11 @@ class Team:
         """Make a pod for so many whole devices; fields are `labels`, `annotations`, and those of its spec."""
         name = name or f"pod-{next(_numbers)}"
         limits = {DEVICES: str(gpu)} if gpu else {}
-        container = {"name": "main", "image": "localhost/python:3", "command": ["/bin/sleep", "1000"]}
-        metadata = {"name": name, "labels": fields.pop("labels", {}), "annotations": fields.pop("annotations", {})}
+        container: dict[str, Any] = {"name": "main", "image": "localhost/python:3", "command": ["/bin/sleep", "1000"]}
+        said: dict[str, str] = fields.pop("annotations", {})  # type: ignore[assignment]
+        metadata = {"name": name, "labels": fields.pop("labels", {}), "annotations": said}
+        if not SHARES.isdisjoint(said):
+            container["env"] = sees_share()
         spec = {"schedulerName": SCHEDULER, "containers": [{**container, "resources": {"limits": limits}}]}
         self.core.create_namespaced_pod(self.namespace, {"metadata": metadata, "spec": {**spec, **fields}})
         return name

@@ -114,7 +114,7 @@ class RealCluster(ControlPlane):
         for path in self._made:
             Path(path).mkdir(parents=True)
         for root in _cgroup_roots():
-            (root / self._cgroup).mkdir()
+            (root / self._cgroup).mkdir(exist_ok=True)
             for file in ("cpuset.cpus", "cpuset.mems"):
                 if (root / file).exists():
                     (root / self._cgroup / file).write_text((root / file).read_text())

@@ -13,6 +13,7 @@ from kubernetes.client.exceptions import ConflictException
 
 from tests.cluster.control_plane import ControlPlane, wait_until
 from tests.cluster.controlled import Controller, Team, controlled, held, is_bound, set_up
+from tests.cluster.logs import let_devices_speak
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,7 @@ def own() -> Iterator[ControlPlane]:
         made.start()
         made.add_nodes(2, 8)
         set_up(made)
+        let_devices_speak(made, 2, 8)
         yield made
     finally:
         made.remove()

@@ -269,6 +269,10 @@ NOT_ON_A_CLUSTER = {
         "test_a_gang_that_runs_is_of_another_number_from_its_next_start_on",
         "test_an_elastic_gang_gives_up_tasks_while_it_runs",
     ),
+    "positions are told with the reasons": ("test_one_that_finds_no_room_waits_says_why_and_starts_when_there_is",),
+    "which tasks of an array start first is the scheduler's choice": (
+        "test_a_suspended_array_goes_on_with_what_is_left",
+    ),
     "what a pod said goes with it": ("test_what_is_deleted_can_be_had_back_until_it_is_purged",),
     "the devices of a cluster are its own": ("test_it_says_what_it_is",),
 }

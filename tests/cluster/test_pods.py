@@ -13,6 +13,7 @@ from msgspec import convert
 from scheduler_core.kubernetes.affinity import NodeTerm
 from scheduler_core.kubernetes.nodes import read_machine
 from scheduler_core.kubernetes.pods import Pod, read_pod
+from scheduler_core.kubernetes.shares import sees_share
 from scheduler_core.model import Taint, TaskRequest, Toleration
 from tests.cluster.control_plane import ControlPlane
 
@@ -73,10 +74,20 @@ def test_a_pod_asks_for_what_its_containers_take_together(core: client.CoreV1Api
 def test_shares_are_written_as_kai_has_them(
     core: client.CoreV1Api, namespace: str, annotations: dict[str, str], request_: TaskRequest, refused: str
 ) -> None:
-    pod = made(core, namespace, {}, annotations=annotations)
+    sees = {"containers": [{**container(), "env": sees_share()}]}
+    pod = made(core, namespace, sees, annotations=annotations)
     assert pod.request == request_
     assert refused in pod.refused
     assert bool(refused) == bool(pod.refused)
+
+
+def test_a_pod_that_would_not_see_its_share_is_refused(core: client.CoreV1Api, namespace: str) -> None:
+    plain = {"containers": [{**container(), "env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}]}]}
+    pod = made(core, namespace, plain, annotations={"gpu-fraction": "0.5"})
+    assert pod.refused == (
+        "It would not see the device that it shares: no container takes NVIDIA_VISIBLE_DEVICES from the annotation "
+        "env.jupyter-runai.io/NVIDIA_VISIBLE_DEVICES."
+    )
 
 
 def test_a_share_goes_without_whole_devices(core: client.CoreV1Api, namespace: str) -> None:

@@ -207,17 +207,18 @@ class KubernetesEngine(Absent):
     async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
         """Events after `since` where this engine object still has them, else from a full state on."""
         following = await self._follow()
-        events = self._feed.subscribe(since)
-        try:
+        async with aclosing(self._feed.subscribe(since)) as events:
             while True:
                 upcoming = asyncio.ensure_future(anext(events))
-                await asyncio.wait((upcoming, following), return_when=asyncio.FIRST_COMPLETED)
-                if following.done():
-                    upcoming.cancel()
-                    following.result()
-                yield await upcoming
-        finally:
-            await events.aclose()
+                try:
+                    await asyncio.wait((upcoming, following), return_when=asyncio.FIRST_COMPLETED)
+                    if following.done():
+                        following.result()
+                    yield await upcoming
+                finally:
+                    if not upcoming.done():
+                        upcoming.cancel()
+                        await asyncio.wait((upcoming,))
 
     async def close(self) -> None:
         if self._following is not None:

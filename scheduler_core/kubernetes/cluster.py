@@ -14,7 +14,7 @@ from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.kubernetes.queue_objects import GpuQueue
 from scheduler_core.kubernetes.resources import OWNER_ANNOTATION
 from scheduler_core.model import Verdict
-from scheduler_core.workload import Allocation, State
+from scheduler_core.workload import Allocation
 
 _Record = TypeVar("_Record")
 
@@ -31,7 +31,6 @@ class PlannedSpec(Struct, frozen=True, kw_only=True, gc=False):
     priority: int
     preemptible: bool
     fewest_tasks: int
-    state: State
     verdict: Verdict | None
 
     @property
@@ -131,7 +130,6 @@ def read_planned(content: bytes) -> PlannedSpec:
         priority=found.spec.effective_priority,
         preemptible=found.spec.effective_preemptible,
         fewest_tasks=found.spec.fewest_tasks,
-        state=found.status.state,
         verdict=found.status.verdict,
     )
 
@@ -146,7 +144,7 @@ def _apply(records: dict[str, _Record], changes: Mapping[str, _Record | None]) -
 
 def _planned(found: PlannedSpec | None) -> PlannedSpec | None:
     """What of it plans depend on."""
-    return found and replace(found, verdict=None, state="pending")
+    return found and replace(found, verdict=None)
 
 
 def _quotas(found: GpuQueue | None) -> object:

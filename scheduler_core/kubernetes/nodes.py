@@ -37,7 +37,6 @@ class Machine(Struct, frozen=True, kw_only=True, gc=False):
     taints: tuple[Taint, ...]
     pool: str
     ready: bool
-    is_alive: bool
 
 
 class _Metadata(Struct):
@@ -101,7 +100,6 @@ def read_machine(content: bytes) -> Machine:
         taints=found.spec.taints,
         pool=labels.get(POOL_LABEL, _POOL),
         ready=is_alive and not found.spec.unschedulable,
-        is_alive=is_alive,
     )
 
 

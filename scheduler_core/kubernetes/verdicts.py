@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import msgspec
 from msgspec import Struct
@@ -41,13 +41,11 @@ class Verdicts:
         self._connection = connection
         self._cluster = cluster
         self._wanted: dict[str, Verdict | None] = {}
-        self._pods: Mapping[str, Pod] = {}
         self._told: dict[str, _Told] = {}
         self._news = asyncio.Event()
 
     def tell(self, verdicts: Iterable[Verdict], view: View) -> None:
         """All verdicts on work that waits now; what an older plan had to say and is not said yet never is."""
-        self._pods = view.pods
         wanted: dict[str, Verdict | None] = {}
         for verdict in verdicts:
             for target in self._targets(verdict, view):

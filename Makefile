@@ -117,7 +117,7 @@ test-cluster: $(NOW)/python $(NOW)/go
 test-long: $(NOW)/linked $(NOW)/go
 	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 RUNAI_ACCOUNTED_WORKLOADS=10000 pytest -rP tests/crash tests/soak tests/accounting
 	python -m tests.planning.properties $(or $(SEEDS),100000)
-	RUNAI_CHAOS_MINUTES=30 pytest -rP tests/cluster/test_chaos.py
+	RUNAI_CHAOS_MINUTES=30 RUNAI_HALVES_ROUNDS=50 pytest -rP tests/cluster/test_chaos.py tests/cluster/test_scheduler.py
 
 bench: $(NOW)/linked
 	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py benchmarks/feeding.py,$(wildcard benchmarks/*.py)); do \

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound, RunaiError
 from scheduler_core.kubernetes.cluster import Binding, Cluster
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.pod_requests import is_share
+from scheduler_core.kubernetes.pods import read_pod
 from scheduler_core.kubernetes.resources import ALLOCATION_ANNOTATION
+from scheduler_core.workload import Allocation
 
-Reserve: TypeAlias = Callable[[Sequence[Binding]], Awaitable[Sequence[Binding]]]
-"""Makes devices ready for these bindings, which share them; the answer is those that can be made, and how."""
+Reserve: TypeAlias = Callable[[Binding], Awaitable[Binding | None]]
+"""Makes the devices ready that a pod is to share; the answer is how it is bound, null where it cannot be."""
 
 _AT_ONCE = 12
 _ANSWER_S = 5.0
@@ -43,12 +46,12 @@ class Binder:
         """Assume that all of these pods are where a plan wants them, and see to it that they come there."""
         for binding in bindings:
             self._cluster.assumed[binding.pod.uid] = binding
-        shared = [binding for binding in bindings if is_share(binding.pod.request)]
         for binding in bindings:
             if not is_share(binding.pod.request):
                 self._line.put_nowait(binding)
-        if shared:
-            preparing = asyncio.ensure_future(self._prepare(shared))
+                continue
+            # Each by itself: one whose device takes long to be held keeps no other.
+            preparing = asyncio.ensure_future(self._prepare(binding))
             self._preparing.add(preparing)
             preparing.add_done_callback(self._preparing.discard)
 
@@ -62,19 +65,13 @@ class Binder:
             for preparing in self._preparing:
                 preparing.cancel()
 
-    async def _prepare(self, shared: Sequence[Binding]) -> None:
-        try:
-            ready = {binding.pod.uid: binding for binding in await self._reserve(shared)}
-        except RunaiError:
-            _log.exception("Devices could not be made ready for those who share them")
-            ready = {}
-        for binding in shared:
-            uid = binding.pod.uid
-            if uid not in ready:
-                self._give_up(binding)
-            elif self._is_wanted(binding):
-                self._cluster.assumed[uid] = ready[uid]
-                self._line.put_nowait(ready[uid])
+    async def _prepare(self, binding: Binding) -> None:
+        ready = await self._reserve(binding)
+        if ready is None:
+            self._give_up(binding)
+        elif self._is_wanted(binding):
+            self._cluster.assumed[binding.pod.uid] = ready
+            self._line.put_nowait(ready)
 
     async def _work(self) -> None:
         while True:
@@ -84,30 +81,50 @@ class Binder:
 
     async def _bind(self, binding: Binding) -> None:
         """Ask until there is an answer: one that broke off may have been heard."""
-        pod, pause = binding.pod, _RETRY_S[0]
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/binding"
+        pause = _RETRY_S[0]
         while self._is_wanted(binding):
             try:
-                async with asyncio.timeout(_ANSWER_S):
-                    await self._connection.send("POST", path, _body(binding))
+                await _to_its_end(self._ask(binding))
             except (EngineUnavailable, TimeoutError):
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _RETRY_S[1])
                 continue
             except RunaiError as error:
-                if not isinstance(error, NotFound | Conflict):
-                    _log.warning("%s could not be bound to %s: %s", pod.key, binding.node, error)
+                _log.warning("%s could not be bound to %s: %s", binding.pod.key, binding.node, error)
                 self._give_up(binding)
                 return
-            self._refusals.pop(pod.uid, None)
+            self._refusals.pop(binding.pod.uid, None)
             return
+
+    async def _ask(self, binding: Binding) -> None:
+        pod = binding.pod
+        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
+        async with asyncio.timeout(_ANSWER_S):
+            try:
+                # The server, too, gives up by then.
+                await self._connection.send("POST", f"{path}/binding", _body(binding), timeout=f"{_ANSWER_S:g}s")
+            except (Conflict, NotFound):
+                await self._look(binding, path)
+
+    async def _look(self, binding: Binding, path: str) -> None:
+        """Assume what is so: it may be bound already, by us or by somebody else, and the API has not told yet."""
+        try:
+            found = read_pod(await self._connection.raw(path))
+        except NotFound:
+            self._give_up(binding)
+            return
+        if found.uid != binding.pod.uid or found.node is None:
+            self._give_up(binding)
+        elif found.node != binding.node and self._is_wanted(binding):
+            allocation = found.allocation or Allocation(node=found.node)
+            self._cluster.assumed[found.uid] = replace(binding, node=found.node, allocation=allocation)
 
     def _is_wanted(self, binding: Binding) -> bool:
         """Whether it is still assumed: not seen, not given up, and its pod is there."""
         return self._cluster.assumed.get(binding.pod.uid) is binding
 
     def _give_up(self, binding: Binding) -> None:
-        """Look at it again later: it may be there, bound by somebody else, or be gone, and the API has not told yet."""
+        """Plan it anew after a while, longer each time; where it has gone the API will tell."""
         uid = binding.pod.uid
         if not self._is_wanted(binding):
             self._refusals.pop(uid, None)
@@ -118,6 +135,16 @@ class Binder:
         self._cluster.held_back[uid] = time.time() + pause
         asyncio.get_running_loop().call_later(pause, self._changed)
         self._changed()
+
+
+async def _to_its_end(asking: Coroutine[None, None, None]) -> None:
+    """Also where we are told to stop meanwhile: whoever comes after us must not plan before it is done, or refused."""
+    task = asyncio.ensure_future(asking)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise
 
 
 def _body(binding: Binding) -> Json:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
+from urllib.request import getproxies
 
 import aiohttp
 import msgspec
@@ -78,6 +79,8 @@ class Connection:
     def __init__(self, configuration: Configuration, namespace: str) -> None:
         self.namespace = namespace
         self._configuration = configuration
+        # Proxies and a file of passwords are else looked up for each request, in a thread.
+        configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         self._client = ApiClient(configuration)
 
     @classmethod

@@ -20,6 +20,7 @@ from scheduler_core.kubernetes.memberships import Memberships
 from scheduler_core.kubernetes.nodes import read_machine
 from scheduler_core.kubernetes.owners import Owners
 from scheduler_core.kubernetes.pods import read_pod
+from scheduler_core.kubernetes.prover import Prover
 from scheduler_core.kubernetes.queue_objects import read_queue
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.reservations import Reservations
@@ -90,11 +91,17 @@ async def _place(connection: Connection, image: str | None) -> None:
 
 async def _place_from_new(connection: Connection, image: str | None) -> None:
     cluster = Cluster()
-    cluster.no_shares = "" if image else _NO_IMAGE
     reservations = Reservations(connection, image or "")
     memberships = Memberships(Owners(connection))
     scheduler = Scheduler(connection, cluster, memberships, Shares(reservations))
     memberships.changed = scheduler.wake
+
+    def proved() -> None:
+        cluster.no_shares = prover.refusal
+        scheduler.wake()
+
+    prover = Prover(connection, image or "", proved)
+    cluster.no_shares = prover.refusal
 
     def told(apply: Callable[[Mapping[str, _Record | None]], bool]) -> Callable[[Mapping[str, _Record | None]], None]:
         def changed(changes: Mapping[str, _Record | None]) -> None:
@@ -118,6 +125,10 @@ async def _place_from_new(connection: Connection, image: str | None) -> None:
         parts.create_task(reservations.run())
         await memberships.learn(cluster.pods.values())
         parts.create_task(scheduler.run())
+        if image:
+            parts.create_task(prover.run())
+        else:
+            cluster.no_shares = ("never_fits", _NO_IMAGE)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ class Lease:
             if not acting.cancelled():
                 acting.result()
             _log.warning("%s leads no more", self._identity)
+            # What was asked for at the end is done, or refused, by then.
+            await asyncio.sleep(_LASTS_S - _RENEWED_WITHIN_S)
 
     async def _keep(self, acting: asyncio.Future[None]) -> None:
         """Renew it, until that failed for too long or acting has ended."""

@@ -117,6 +117,6 @@ async def _read(connection: Connection, path: str, read: Callable[[bytes], _Reco
     async for item in listed(connection, path):
         try:
             found.append(read(bytes(item)))
-        except (msgspec.MsgspecError, RunaiError) as error:
+        except (msgspec.MsgspecError, ValueError, RunaiError) as error:
             _log.warning("One of %s is left aside: %s", path, error)
     return found

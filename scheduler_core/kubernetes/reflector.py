@@ -148,7 +148,7 @@ class Reflector(Generic[Record]):
         """What we cannot read is as if it were not there: one such object must not hide all others."""
         try:
             records[key] = self._read(content)
-        except (msgspec.MsgspecError, RunaiError) as error:
+        except (msgspec.MsgspecError, ValueError, RunaiError) as error:
             records.pop(key, None)
             _log.warning("%s of %s is left aside: %s", key, self._path, error)
 

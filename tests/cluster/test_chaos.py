@@ -34,7 +34,7 @@ from tests.cluster.logs import let_devices_speak
 NODES, DEVICES = 100, 8
 MINUTES = float(os.environ.get("RUNAI_CHAOS_MINUTES", "3"))
 SEED = int(os.environ.get("RUNAI_CHAOS_SEED", str(time.time_ns() % 1_000_000)))
-MOST_PODS = 500
+PODS_AT_FIRST, MOST_PODS = 400, 700
 SETTLES_WITHIN_S = 180
 QUEUES: dict[str, dict[str, object]] = {
     "whole": {"gpu": {"quota": 400}},
@@ -89,6 +89,11 @@ class Chaos:
         self.away: set[str] = set()
         for controller in self.controllers:
             controller.start()
+
+    def fill(self) -> None:
+        """Begin where room is scarce."""
+        while len(self.team.pods()) < PODS_AT_FIRST:
+            self.more_pods()
 
     def stop(self) -> None:
         for controller in self.controllers:
@@ -219,6 +224,7 @@ async def test_whatever_fails_no_device_is_given_twice_and_all_settles(
     struck: Counter[str] = Counter()
     try:
         with queues(large, **QUEUES):
+            await asyncio.to_thread(chaos.fill)
             end = time.monotonic() + 60 * MINUTES
             while time.monotonic() < end:
                 for _ in range(chaos.random.randint(1, 8)):

@@ -11,6 +11,7 @@ from scheduler_core.errors import Conflict, NotAllowed
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.objects import GpuWorkload, read_workload
+from scheduler_core.kubernetes.others import Others, is_others
 from scheduler_core.kubernetes.outlook import Outlook, Reason
 from scheduler_core.kubernetes.queues import Queues
 from scheduler_core.kubernetes.reflector import Reflector
@@ -50,7 +51,9 @@ class KubernetesEngine:
         self._shown_queues: tuple[QueueStatus, ...] = ()
         self._feed = Feed(self._state)
         self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
+        self._others = Others(connection, connection.namespace, self._others_changed)
         self._following: asyncio.Task[None] | None = None
+        self._following_others: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, context: str | None = None, image: str | None = None) -> KubernetesEngine:
@@ -74,9 +77,13 @@ class KubernetesEngine:
         return (await self._workloads.create(spec, self._image, self._user)).workload()
 
     async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
-        return tuple(one.workload() for one in await self._workloads.list(deleted))
+        """All of the namespace; work with devices that was not submitted here is among them."""
+        ours = tuple(one.workload() for one in await self._workloads.list(deleted))
+        return ours if deleted else _oldest_first((*ours, *await self._others.list()))
 
     async def get(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.get(workload_id)
         return (await self._workloads.get(workload_id)).workload()
 
     async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
@@ -86,14 +93,20 @@ class KubernetesEngine:
         return await self._workloads.submission(workload_id)
 
     async def stop(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.act(workload_id, "stop")
         workload = await self.get(workload_id)
         return workload if workload.has_ended else (await self._workloads.want(workload_id, "stopped")).workload()
 
     async def suspend(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.act(workload_id, "suspend")
         await self._unended(workload_id)
         return (await self._workloads.want(workload_id, "suspended")).workload()
 
     async def resume(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.act(workload_id, "resume")
         await self._unended(workload_id)
         return (await self._workloads.want(workload_id, "running")).workload()
 
@@ -154,9 +167,9 @@ class KubernetesEngine:
             await events.aclose()
 
     async def close(self) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait((self._following,))
+        for following in filter(None, (self._following, self._following_others)):
+            following.cancel()
+            await asyncio.wait((following,))
         await self._connection.close()
 
     async def _follow(self) -> asyncio.Task[None]:
@@ -168,6 +181,7 @@ class KubernetesEngine:
         if self._following is None or self._following.done():
             self._shown_queues = await self._queues.statuses()
             self._following = asyncio.ensure_future(self._reflector.run())
+            self._following_others = asyncio.ensure_future(self._others.follow())
         listed = asyncio.ensure_future(self._reflector.synced.wait())
         await asyncio.wait((listed, self._following), return_when=asyncio.FIRST_COMPLETED)
         listed.cancel()
@@ -187,6 +201,10 @@ class KubernetesEngine:
             else:
                 self._feed.publish(_changed(found.workload()))
 
+    def _others_changed(self, changes: Mapping[str, Workload | None]) -> None:
+        for key, found in changes.items():
+            self._feed.publish(_gone(key) if found is None else _changed(found))
+
     def _state(self, epoch: str, seq: int) -> EngineState:
         seen = [one.workload() for one in self._reflector.records.values() if not one.is_deleted]
         return EngineState(
@@ -195,7 +213,7 @@ class KubernetesEngine:
             info=self._info(),
             devices=(),
             queues=self._shown_queues,
-            workloads=tuple(sorted(seen, key=lambda workload: (workload.created, workload.id))),
+            workloads=_oldest_first((*seen, *self._others.seen.values())),
         )
 
     def _info(self) -> EngineInfo:
@@ -211,6 +229,10 @@ class KubernetesEngine:
             survives=("a restart of Jupyter", "a restart of this machine"),
             shared=True,
         )
+
+
+def _oldest_first(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    return tuple(sorted(workloads, key=lambda workload: (workload.created, workload.id)))
 
 
 def _gone(name: str) -> Callable[[str, int], Event]:

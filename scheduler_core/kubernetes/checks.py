@@ -16,6 +16,7 @@ from scheduler_core.errors import NotAllowed, NotFound
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.deployment import CONTROLLER
 from scheduler_core.kubernetes.installation import planned_installation
+from scheduler_core.kubernetes.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.proof import ask, known_proof
 from scheduler_core.kubernetes.resources import DEVICES, GROUP, QUEUES, SYSTEM_NAMESPACE, WORKLOADS
 
@@ -25,7 +26,6 @@ _SILENT_S = 60.0
 _ANSWERED_WITHIN_S = 240.0
 _LOOK_AGAIN_S = 0.5
 _SHARING_HINT = "NVIDIA's container runtime has to be the nodes' default one, and to take devices from variables."
-_KAI = "scheduling.run.ai"
 _INSTALL = "Whoever runs the cluster can change that: jupyter runai cluster install"
 
 
@@ -142,10 +142,7 @@ async def _devices(connection: Connection) -> Finding:
 
 
 async def _other_schedulers(connection: Connection) -> Sequence[Finding]:
-    groups: Json = await connection.get("/apis")
-    if not any(group["name"] == _KAI for group in groups["groups"]):
-        return ()
-    return (Finding(outcome="note", what="the KAI Scheduler is installed too"),)
+    return (Finding(outcome="note", what=KAI_NOTICE.rstrip(".")),) if await has_kai(connection) else ()
 
 
 def is_usable(findings: Sequence[Finding]) -> bool:

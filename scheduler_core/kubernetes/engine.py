@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from scheduler_core.errors import Conflict, NotAllowed
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.connection import Connection, Json
+from scheduler_core.kubernetes.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.objects import GpuWorkload, read_workload
 from scheduler_core.kubernetes.others import Others, is_others
 from scheduler_core.kubernetes.outlook import Outlook, Reason
@@ -51,6 +52,7 @@ class KubernetesEngine:
         self._shown_queues: tuple[QueueStatus, ...] = ()
         self._feed = Feed(self._state)
         self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
+        self._notice = ""
         self._others = Others(connection, connection.namespace, self._others_changed)
         self._following: asyncio.Task[None] | None = None
         self._following_others: asyncio.Task[None] | None = None
@@ -69,6 +71,7 @@ class KubernetesEngine:
         return cls(connection, review["status"]["userInfo"]["username"], image)
 
     async def info(self) -> EngineInfo:
+        self._notice = KAI_NOTICE if await has_kai(self._connection) else ""
         return self._info()
 
     async def submit(self, spec: WorkloadSpec) -> Workload:
@@ -179,6 +182,7 @@ class KubernetesEngine:
             RunaiError: they may not.
         """
         if self._following is None or self._following.done():
+            await self.info()
             self._shown_queues = await self._queues.statuses()
             self._following = asyncio.ensure_future(self._reflector.run())
             self._following_others = asyncio.ensure_future(self._others.follow())
@@ -225,7 +229,7 @@ class KubernetesEngine:
             user=self._user,
             pid=0,
             simulated=None,
-            notice="",
+            notice=self._notice,
             survives=("a restart of Jupyter", "a restart of this machine"),
             shared=True,
         )

@@ -57,6 +57,8 @@ class Memberships:
         self._above[uid] = found
         while len(self._above) > _MOST_KEPT:
             del self._above[next(iter(self._above))]
+        while len(self._looked_at) > _MOST_KEPT:
+            del self._looked_at[next(iter(self._looked_at))]
         if before != found:
             self.changed()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from scheduler_core.errors import Conflict, NotAllowed, NotFound
+from scheduler_core.errors import Conflict, NotAllowed, NotFound, RunaiError
 from scheduler_core.kubernetes.connection import MERGE_PATCH, Connection, Json
 from scheduler_core.kubernetes.grouping import UNKNOWN, Grouped, grouped
 from scheduler_core.kubernetes.listing import listed
@@ -17,6 +18,9 @@ from scheduler_core.kubernetes.pods import Pod, read_pod
 from scheduler_core.kubernetes.reflector import Reflector
 from scheduler_core.kubernetes.resources import QUEUE_LABEL
 from scheduler_core.workload import DEFAULT_QUEUE, KIND_PRIORITY, Allocation, Origin, State, Verb, Workload
+
+_LOOK_AGAIN_S = 5.0
+_log = logging.getLogger(__name__)
 
 
 class Others:
@@ -82,7 +86,12 @@ class Others:
         while True:
             self._news.clear()
             before = self.seen
-            self.seen = await self._workloads(list(self._reflector.records.values()))
+            try:
+                self.seen = await self._workloads(list(self._reflector.records.values()))
+            except RunaiError as error:
+                _log.info("Work that was not submitted here is looked at again: %s", error)
+                await asyncio.sleep(_LOOK_AGAIN_S)
+                self._news.set()
             gone: dict[str, Workload | None] = {key: None for key in before if key not in self.seen}
             fresh = {key: one for key, one in self.seen.items() if before.get(key) != one}
             if gone or fresh:

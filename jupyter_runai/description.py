@@ -66,6 +66,8 @@ def _figures(description: Description) -> Iterator[tuple[str, str]]:
     yield "project", workload.queue
     preemptible = "preemptible" if workload.preemptible else "not preemptible"
     yield "as", f"{workload.kind}, priority {workload.priority}, {preemptible}"
+    if workload.origin is not None:
+        yield "from", f"a {workload.origin.kind} ({workload.origin.level}), placed by {workload.origin.scheduler}"
     yield "state", state_words(workload)
     yield "waits for", " · ".join(waiting_words(workload)) if workload.state == "pending" else ""
     yield "reason", workload.reason

@@ -27,6 +27,7 @@ State: TypeAlias = Literal[
 ]
 Step: TypeAlias = Literal["second", "minute", "hour"]
 Strength: TypeAlias = Literal["hard", "soft", "none"]
+Verb: TypeAlias = Literal["stop", "suspend", "resume"]
 Action: TypeAlias = Literal["release", "suspend", "stop"]
 
 ENDED: frozenset[State] = frozenset({"completed", "failed", "stopped"})
@@ -260,6 +261,19 @@ class Notice(_Seen, frozen=True, kw_only=True):
         return self.rule == "idle" and self.acts_at is not None and self.snoozed is None
 
 
+class Origin(_Seen, frozen=True, kw_only=True):
+    """Where work comes from that was not submitted here: the `kind` of object that makes it, and who places it.
+
+    Of `third-party` kinds it is known what makes one workload and what can be done to it (`actions`); `other` ones are
+    only shown.
+    """
+
+    kind: str
+    level: Literal["third-party", "other"]
+    scheduler: str
+    actions: tuple[Verb, ...] = ()
+
+
 class Workload(_Seen, frozen=True, kw_only=True):
     """A workload as everyone sees it. Times are seconds since the epoch.
 
@@ -273,7 +287,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
     `owner_uid` is its owner's number in an engine that several users share, null in one's own. `activity` is null where
     its process does not tell, and while it does not run. `notice` is a warning that its owner has to heed, or what was
-    done by a rule.
+    done by a rule. `origin` is null for native workloads, which were submitted here.
     """
 
     id: str
@@ -308,6 +322,7 @@ class Workload(_Seen, frozen=True, kw_only=True):
     owner_uid: int | None = None
     activity: Activity | None = None
     notice: Notice | None = None
+    origin: Origin | None = None
 
     @property
     def has_ended(self) -> bool:

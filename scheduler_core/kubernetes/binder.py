@@ -20,8 +20,8 @@ from scheduler_core.kubernetes.pods import read_pod
 from scheduler_core.kubernetes.resources import ALLOCATION_ANNOTATION
 from scheduler_core.workload import Allocation
 
-Reserve: TypeAlias = Callable[[Sequence[Binding]], Awaitable[Sequence[Binding]]]
-"""Makes devices ready for these bindings, which share them; the answer is those that can be made, and how."""
+Reserve: TypeAlias = Callable[[Binding], Awaitable[Binding | None]]
+"""Makes the devices ready that a pod is to share; the answer is how it is bound, null where it cannot be."""
 
 _AT_ONCE = 12
 _SHORT_LINE = 2 * _AT_ONCE
@@ -50,10 +50,10 @@ class Binder:
         """Assume that all of these pods are where a plan wants them, and see to it that they come there."""
         for binding in bindings:
             self._cluster.assumed[binding.pod.uid] = binding
-        shared = [binding for binding in bindings if is_share(binding.pod.request)]
         self._put([binding for binding in bindings if not is_share(binding.pod.request)])
-        if shared:
-            preparing = asyncio.ensure_future(self._prepare(shared))
+        for binding in (binding for binding in bindings if is_share(binding.pod.request)):
+            # Each by itself: one whose device takes long to be held keeps no other.
+            preparing = asyncio.ensure_future(self._prepare(binding))
             self._preparing.add(preparing)
             preparing.add_done_callback(self._preparing.discard)
 
@@ -73,19 +73,13 @@ class Binder:
             for preparing in self._preparing:
                 preparing.cancel()
 
-    async def _prepare(self, shared: Sequence[Binding]) -> None:
-        try:
-            ready = {binding.pod.uid: binding for binding in await self._reserve(shared)}
-        except RunaiError:
-            _log.exception("Devices could not be made ready for those who share them")
-            ready = {}
-        for binding in shared:
-            if binding.pod.uid not in ready:
-                self._give_up(binding)
-        wanted = [ready[binding.pod.uid] for binding in shared if binding.pod.uid in ready and self._is_wanted(binding)]
-        for binding in wanted:
-            self._cluster.assumed[binding.pod.uid] = binding
-        self._put(wanted)
+    async def _prepare(self, binding: Binding) -> None:
+        ready = await self._reserve(binding)
+        if ready is None:
+            self._give_up(binding)
+        elif self._is_wanted(binding):
+            self._cluster.assumed[binding.pod.uid] = ready
+            self._put([ready])
 
     def _put(self, bindings: Iterable[Binding]) -> None:
         for binding in bindings:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -13,12 +16,16 @@ from scheduler_core.errors import NotAllowed, NotFound
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.deployment import CONTROLLER
 from scheduler_core.kubernetes.installation import planned_installation
+from scheduler_core.kubernetes.kai import KAI_NOTICE, has_kai
+from scheduler_core.kubernetes.proof import ask, known_proof
 from scheduler_core.kubernetes.resources import DEVICES, GROUP, QUEUES, SYSTEM_NAMESPACE, WORKLOADS
 
 Outcome: TypeAlias = Literal["good", "bad", "note"]
 
 _SILENT_S = 60.0
-_KAI = "scheduling.run.ai"
+_ANSWERED_WITHIN_S = 240.0
+_LOOK_AGAIN_S = 0.5
+_SHARING_HINT = "NVIDIA's container runtime has to be the nodes' default one, and to take devices from variables."
 _INSTALL = "Whoever runs the cluster can change that: jupyter runai cluster install"
 
 
@@ -46,6 +53,7 @@ async def check(connection: Connection) -> tuple[Finding, ...]:
             await _controller(connection),
             *[await _right(connection, verb) for verb in ("list", "create")],
         ]
+        found += await _sharing(connection)
     return (*found, await _devices(connection), *await _other_schedulers(connection))
 
 
@@ -83,6 +91,29 @@ async def _controller(connection: Connection) -> Finding:
     return Finding(outcome="note", what="no controller is at work: what is submitted waits", hint=hint)
 
 
+async def _sharing(connection: Connection) -> Sequence[Finding]:
+    """Whether devices can be shared: tried anew where this user may ask for it and a controller is at work."""
+    if (await _controller(connection)).outcome == "good":
+        with suppress(NotAllowed):
+            await ask(connection, secrets.token_hex(8))
+            await _answered(connection)
+    proof = await known_proof(connection)
+    if proof is None or proof.works is None:
+        said = f": {proof.reason}" if proof is not None and proof.reason else ""
+        return (Finding(outcome="note", what=f"whether devices can be shared was not tried yet{said}"),)
+    if proof.works:
+        return (Finding(outcome="good", what="devices can be shared: a pod was given one that another holds"),)
+    return (Finding(outcome="bad", what=proof.refusal.rstrip("."), hint=_SHARING_HINT),)
+
+
+async def _answered(connection: Connection) -> None:
+    """Wait until what was asked last has been answered, or nobody seems to."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_ANSWERED_WITHIN_S):
+            while (proof := await known_proof(connection)) is None or proof.is_due:
+                await asyncio.sleep(_LOOK_AGAIN_S)
+
+
 async def _right(connection: Connection, verb: str) -> Finding:
     asked = {"namespace": connection.namespace, "verb": verb, "group": GROUP, "resource": WORKLOADS.plural}
     review = {
@@ -111,10 +142,7 @@ async def _devices(connection: Connection) -> Finding:
 
 
 async def _other_schedulers(connection: Connection) -> Sequence[Finding]:
-    groups: Json = await connection.get("/apis")
-    if not any(group["name"] == _KAI for group in groups["groups"]):
-        return ()
-    return (Finding(outcome="note", what="the KAI Scheduler is installed too"),)
+    return (Finding(outcome="note", what=KAI_NOTICE.rstrip(".")),) if await has_kai(connection) else ()
 
 
 def is_usable(findings: Sequence[Finding]) -> bool:

@@ -13,7 +13,7 @@ from scheduler_core.kubernetes.objects import GpuWorkload, read_workload
 from scheduler_core.kubernetes.pods import Pod
 from scheduler_core.kubernetes.queue_objects import GpuQueue
 from scheduler_core.kubernetes.resources import OWNER_ANNOTATION
-from scheduler_core.model import Verdict
+from scheduler_core.model import Verdict, VerdictCode
 from scheduler_core.workload import Allocation
 
 _Record = TypeVar("_Record")
@@ -56,8 +56,8 @@ class Cluster:
 
     `assumed` are bindings that were decided on and are not seen yet, `leaving` pods that were told to go and are not
     seen going, `held_back` until when a pod is not tried again, `stale_since` since when a workload is below its
-    minimum. `unshareable` are devices that nobody can share now, and `no_shares` says why none of the cluster can be,
-    where that is so.
+    minimum. `unshareable` are devices that nobody can share now, and `no_shares` is the verdict on all who want
+    to, where that is so.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Cluster:
         self.held_back: dict[str, float] = {}
         self.stale_since: dict[str, float] = {}
         self.unshareable: Collection[str] = ()
-        self.no_shares = ""
+        self.no_shares: tuple[VerdictCode, str] | None = None
 
     def machines_changed(self, changes: Mapping[str, Machine | None]) -> bool:
         _apply(self.machines, {key.removeprefix("/"): machine for key, machine in changes.items()})

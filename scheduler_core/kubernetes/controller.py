@@ -17,6 +17,7 @@ from scheduler_core.kubernetes.lease import Lease
 from scheduler_core.kubernetes.memberships import Memberships
 from scheduler_core.kubernetes.mirror import mirrored
 from scheduler_core.kubernetes.owners import Owners
+from scheduler_core.kubernetes.prover import Prover
 from scheduler_core.kubernetes.reconciler import Reconciler
 from scheduler_core.kubernetes.reservations import Reservations
 from scheduler_core.kubernetes.resources import SYSTEM_NAMESPACE
@@ -84,11 +85,17 @@ async def _place(connection: Connection, image: str | None) -> None:
 
 async def _place_from_new(connection: Connection, image: str | None) -> None:
     cluster = Cluster()
-    cluster.no_shares = "" if image else _NO_IMAGE
     reservations = Reservations(connection, image or "")
     memberships = Memberships(Owners(connection))
     scheduler = Scheduler(connection, cluster, memberships, Shares(reservations))
     memberships.changed = scheduler.wake
+
+    def proved() -> None:
+        cluster.no_shares = prover.refusal
+        scheduler.wake()
+
+    prover = Prover(connection, image or "", proved)
+    cluster.no_shares = prover.refusal
     reflectors = mirrored(connection, cluster, scheduler.wake)
     async with asyncio.TaskGroup() as parts:
         for reflector in reflectors:
@@ -100,6 +107,10 @@ async def _place_from_new(connection: Connection, image: str | None) -> None:
         await memberships.learn(cluster.pods.values())
         parts.create_task(scheduler.run())
         parts.create_task(Reconciler(connection).run())
+        if image:
+            parts.create_task(prover.run())
+        else:
+            cluster.no_shares = ("never_fits", _NO_IMAGE)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def controller_account() -> tuple[Json, ...]:
             "rules": [
                 _rule("", ["pods"], [*_READ, "create", "patch", "delete"]),
                 _rule("", ["pods/log"], ["get"]),
+                _rule("", ["configmaps"], [*_READ, "create", "patch"]),
             ],
         },
         _bound("Role", _reserving()),

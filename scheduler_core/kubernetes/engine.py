@@ -18,8 +18,10 @@ from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.connection import Connection, Json
 from scheduler_core.kubernetes.images import image_for
+from scheduler_core.kubernetes.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.live import Live
 from scheduler_core.kubernetes.objects import GpuWorkload, read_workload, scaling_obstacle
+from scheduler_core.kubernetes.others import Others, is_others
 from scheduler_core.kubernetes.outlook import Outlook, Reason
 from scheduler_core.kubernetes.outputs import Outputs
 from scheduler_core.kubernetes.queues import Queues
@@ -68,7 +70,10 @@ class KubernetesEngine(Absent):
         self._live = Live(connection, self._machines_changed)
         self._feed = Feed(self._state)
         self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
+        self._notice = ""
+        self._others = Others(connection, connection.namespace, self._others_changed)
         self._following: asyncio.Task[None] | None = None
+        self._following_others: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, context: str | None = None, image: str | None = None) -> KubernetesEngine:
@@ -84,6 +89,7 @@ class KubernetesEngine(Absent):
         return cls(connection, review["status"]["userInfo"]["username"], image)
 
     async def info(self) -> EngineInfo:
+        self._notice = KAI_NOTICE if await has_kai(self._connection) else ""
         return self._info()
 
     @contextmanager
@@ -102,9 +108,13 @@ class KubernetesEngine(Absent):
         return (await self._workloads.create(replace(spec, image=image), self._user, inputs)).workload()
 
     async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
-        return tuple(one.workload() for one in await self._workloads.list(deleted))
+        """All of the namespace; work with devices that was not submitted here is among them."""
+        ours = tuple(one.workload() for one in await self._workloads.list(deleted))
+        return ours if deleted else _oldest_first((*ours, *await self._others.list()))
 
     async def get(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.get(workload_id)
         return (await self._workloads.get(workload_id)).workload()
 
     async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
@@ -133,14 +143,20 @@ class KubernetesEngine(Absent):
         return await self._workloads.submission(workload_id)
 
     async def stop(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.act(workload_id, "stop")
         workload = await self.get(workload_id)
         return workload if workload.has_ended else (await self._workloads.want(workload_id, "stopped")).workload()
 
     async def suspend(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.act(workload_id, "suspend")
         await self._unended(workload_id)
         return (await self._workloads.want(workload_id, "suspended")).workload()
 
     async def resume(self, workload_id: str) -> Workload:
+        if is_others(workload_id):
+            return await self._others.act(workload_id, "resume")
         await self._unended(workload_id)
         return (await self._workloads.want(workload_id, "running")).workload()
 
@@ -221,9 +237,9 @@ class KubernetesEngine(Absent):
                         await asyncio.wait((upcoming,))
 
     async def close(self) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.wait((self._following,))
+        for following in filter(None, (self._following, self._following_others)):
+            following.cancel()
+            await asyncio.wait((following,))
         self._outputs.close()
         await self._connection.close()
 
@@ -234,9 +250,11 @@ class KubernetesEngine(Absent):
             RunaiError: they may not.
         """
         if self._following is None or self._following.done():
+            await self.info()
             # Says what to do where the cluster does not know our kinds.
             await self._queues.statuses()
             self._following = asyncio.ensure_future(self._followed())
+            self._following_others = asyncio.ensure_future(self._others.follow())
         listed = asyncio.ensure_future(self._reflector.synced.wait())
         await asyncio.wait((listed, self._following), return_when=asyncio.FIRST_COMPLETED)
         listed.cancel()
@@ -269,6 +287,10 @@ class KubernetesEngine(Absent):
         self._feed.publish(lambda epoch, seq: DevicesChanged(epoch=epoch, seq=seq, devices=devices))
         self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
 
+    def _others_changed(self, changes: Mapping[str, Workload | None]) -> None:
+        for key, found in changes.items():
+            self._feed.publish(_gone(key) if found is None else _changed(found))
+
     def _state(self, epoch: str, seq: int) -> EngineState:
         seen = [one.workload() for one in self._reflector.records.values() if not one.is_deleted]
         return EngineState(
@@ -277,7 +299,7 @@ class KubernetesEngine(Absent):
             info=self._info(),
             devices=self._live.devices,
             queues=self._live.queues,
-            workloads=tuple(sorted(seen, key=lambda workload: (workload.created, workload.id))),
+            workloads=_oldest_first((*seen, *self._others.seen.values())),
         )
 
     def _info(self) -> EngineInfo:
@@ -289,7 +311,7 @@ class KubernetesEngine(Absent):
             user=self._user,
             pid=0,
             simulated=None,
-            notice="",
+            notice=self._notice,
             survives=("a restart of Jupyter", "a restart of this machine"),
             shared=True,
         )
@@ -301,6 +323,10 @@ def _leaves(group: BaseExceptionGroup[RunaiError]) -> Iterator[RunaiError]:
             yield from _leaves(error)
         else:
             yield error
+
+
+def _oldest_first(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:
+    return tuple(sorted(workloads, key=lambda workload: (workload.created, workload.id)))
 
 
 def _gone(name: str) -> Callable[[str, int], Event]:

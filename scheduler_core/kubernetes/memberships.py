@@ -46,7 +46,7 @@ class Memberships:
 
     async def _learn(self, pod: Pod, uid: str) -> None:
         try:
-            found = await self._owners.above(_metadata(pod))
+            found = await self._owners.above(metadata_of(pod))
         except RunaiError as error:
             _log.warning("Whose %s is cannot be read: %s", pod.key, error)
             return
@@ -57,11 +57,14 @@ class Memberships:
         self._above[uid] = found
         while len(self._above) > _MOST_KEPT:
             del self._above[next(iter(self._above))]
+        while len(self._looked_at) > _MOST_KEPT:
+            del self._looked_at[next(iter(self._looked_at))]
         if before != found:
             self.changed()
 
 
-def _metadata(pod: Pod) -> ObjectMeta:
+def metadata_of(pod: Pod) -> ObjectMeta:
+    """What of a pod says whose it is."""
     owner = pod.owner
     above = () if owner is None else (OwnerReference(owner.api_version, owner.kind, owner.name, owner.uid, True),)
     return ObjectMeta(
@@ -72,7 +75,7 @@ def _metadata(pod: Pod) -> ObjectMeta:
 def _of(pod: Pod, owners: tuple[Owner, ...]) -> Membership:
     if pod.workload is not None:
         return membership(pod)
-    found = grouped(_metadata(pod), owners)
+    found = grouped(metadata_of(pod), owners)
     priority = KIND_PRIORITY[found.workload] if pod.priority is None else pod.priority
     return Membership(_key(found), pod.gang_minimum or found.gang.least, priority, pod.preemptible)
 

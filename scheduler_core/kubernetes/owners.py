@@ -70,7 +70,8 @@ class Owners:
     async def _read(self, reference: OwnerReference, namespace: str) -> Owner:
         try:
             async with self._reading:
-                content: Json = await self._connection.get(await self._path(reference, namespace))
+                path = await self.path(reference.api_version, reference.kind, namespace, reference.name)
+                content: Json = await self._connection.get(path)
             owner = read_owner(content)
         except (NotFound, NotAllowed, msgspec.ValidationError):
             owner = unreadable(reference, namespace)
@@ -88,12 +89,16 @@ class Owners:
         served = await self._kinds(reference.api_version)
         return reference.kind not in served or served[reference.kind].namespaced
 
-    async def _path(self, reference: OwnerReference, namespace: str) -> str:
-        served = await self._kinds(reference.api_version)
-        if reference.kind not in served:
-            raise NotFound(f"There is no kind {reference.kind} in {reference.api_version}.")
-        plural = served[reference.kind].name
-        return f"{_root(reference.api_version)}/namespaces/{namespace}/{plural}/{reference.name}"
+    async def path(self, api_version: str, kind: str, namespace: str, name: str) -> str:
+        """Where an object is.
+
+        Raises:
+            NotFound: the API server does not know its kind.
+        """
+        served = await self._kinds(api_version)
+        if kind not in served:
+            raise NotFound(f"There is no kind {kind} in {api_version}.")
+        return f"{_root(api_version)}/namespaces/{namespace}/{served[kind].name}/{name}"
 
     async def _kinds(self, api_version: str) -> dict[str, _Served]:
         if api_version not in self._served:

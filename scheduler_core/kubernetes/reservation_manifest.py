@@ -32,7 +32,7 @@ def reservation_objects() -> tuple[Json, ...]:
             "metadata": {"name": _READERS, "namespace": RESERVATIONS},
             "rules": [
                 {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
-                {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+                {"apiGroups": [""], "resources": ["pods/log", "configmaps"], "verbs": ["get"]},
             ],
         },
         {

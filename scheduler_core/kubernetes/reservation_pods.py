@@ -100,44 +100,63 @@ def reader_pod(image: str, limits: dict[str, str], *options: str) -> Json:
     }
 
 
-class _Metadata(Struct, rename="camel"):
-    name: str
+class _Metadata(Struct, frozen=True, rename="camel"):
+    name: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     deletion_timestamp: str | None = None
 
 
-class _Spec(Struct, rename="camel"):
+class _Spec(Struct, frozen=True, rename="camel"):
     node_name: str = ""
 
 
-class _Waiting(Struct):
+class _Condition(Struct, frozen=True):
+    type: str
+    status: str
+    message: str = ""
+
+
+class _Waiting(Struct, frozen=True):
     reason: str = ""
     message: str = ""
 
 
-class _ContainerState(Struct):
+class _ContainerState(Struct, frozen=True):
     waiting: _Waiting | None = None
 
 
-class _ContainerStatus(Struct):
-    state: _ContainerState = msgspec.field(default_factory=_ContainerState)
+class _ContainerStatus(Struct, frozen=True):
+    state: _ContainerState = _ContainerState()
 
 
-class _Status(Struct, rename="camel"):
+class _Status(Struct, frozen=True, rename="camel"):
     phase: str = _UNREADY
     reason: str = ""
     message: str = ""
+    conditions: tuple[_Condition, ...] = ()
     container_statuses: tuple[_ContainerStatus, ...] = ()
 
 
-class _Pod(Struct):
-    metadata: _Metadata
-    spec: _Spec
-    status: _Status = msgspec.field(default_factory=_Status)
+class PodState(Struct, frozen=True):
+    """How a pod is doing."""
+
+    metadata: _Metadata = _Metadata()
+    spec: _Spec = _Spec()
+    status: _Status = _Status()
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from running, as it was said; empty where nothing was."""
+        status = self.status
+        waiting = (one.state.waiting for one in status.container_statuses)
+        unplaced = (one for one in status.conditions if (one.type, one.status) == ("PodScheduled", "False"))
+        said = [(status.reason, status.message), *(("", one.message) for one in unplaced)]
+        said += [(one.reason, one.message) for one in waiting if one is not None]
+        return next((": ".join(filter(None, pair)) for pair in said if any(pair)), "")
 
 
-_read = msgspec.json.Decoder(_Pod).decode
+_read = msgspec.json.Decoder(PodState).decode
 _read_device = msgspec.json.Decoder(ReservedDevice).decode
 
 
@@ -158,11 +177,5 @@ def read_reservation(content: bytes) -> Reservation:
         phase=found.status.phase,
         is_leaving=found.metadata.deletion_timestamp is not None,
         device=None if said is None else _read_device(said),
-        trouble=_trouble(found.status),
+        trouble=found.trouble,
     )
-
-
-def _trouble(status: _Status) -> str:
-    waiting = (one.state.waiting for one in status.container_statuses)
-    said = [(status.reason, status.message), *((one.reason, one.message) for one in waiting if one is not None)]
-    return next((": ".join(filter(None, pair)) for pair in said if any(pair)), "")

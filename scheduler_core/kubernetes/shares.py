@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
@@ -70,11 +70,11 @@ class Shares:
         self._used: Collection[Slot] = ()
         self._settling: asyncio.Task[None] | None = None
 
-    async def reserve(self, bindings: Sequence[Binding]) -> Sequence[Binding]:
-        """Those of a plan's bindings that can be made, with what their pods are to be told."""
-        slots = {slot for binding in bindings for slot in slots_of(binding.allocation)}
+    async def reserve(self, binding: Binding) -> Binding | None:
+        """A binding with what its pod is to be told; null where one of its devices cannot be held."""
+        slots = {*slots_of(binding.allocation)}
         devices = await self._reservations.reserve(slots)
-        return [told(binding, devices) for binding in bindings if devices.keys() >= {*slots_of(binding.allocation)}]
+        return told(binding, devices) if devices.keys() >= slots else None
 
     def refusals(self) -> Mapping[Slot, str]:
         """Why devices cannot be shared now."""

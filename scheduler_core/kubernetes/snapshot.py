@@ -203,8 +203,8 @@ class _Building:
         refused = next((pod.refused for pod in pods if pod.refused), None)
         if refused is not None:
             return "never_fits", refused
-        if self.cluster.no_shares and any(is_share(pod.request) for pod in pods):
-            return "never_fits", self.cluster.no_shares
+        if self.cluster.no_shares is not None and any(is_share(pod.request) for pod in pods):
+            return self.cluster.no_shares
         queue, namespace = self.cluster.queues.get(name), pods[0].namespace
         if queue is not None and not queue.admits(namespace):
             return "queue_not_found", f"The project {name} is not for the namespace {namespace}."

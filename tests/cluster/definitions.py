@@ -25,6 +25,7 @@ _MODULES = {
     "sigs.k8s.io/lws@v0.6.0": "config/crd/bases/*_leaderworkersets.yaml",
 }
 """Of each module the files of its definitions; of MPIJob that of its own operator, which is the newer one."""
+_OWNERS = tuple(module for module in _MODULES if "KAI" not in module)
 _OURS = (
     ("kubeflow.org", "v1", "Notebook", "notebooks"),
     ("sparkoperator.k8s.io", "v1beta2", "SparkApplication", "sparkapplications"),
@@ -33,8 +34,11 @@ _OURS = (
 
 
 def install(api: client.ApiClient, *modules: str) -> None:
-    """Make the kinds of the modules with these words in their names known, or all of them; return once all serve."""
-    wanted = [(module, files) for module, files in _MODULES.items() if not modules or any(map(module.count, modules))]
+    """Make the kinds of the modules with these words in their names known, or all that own pods.
+
+    It returns once the API server serves them.
+    """
+    wanted = [(module, files) for module, files in _MODULES.items() if any(map(module.count, modules or _OWNERS))]
     made = [read for module, files in wanted for read in _definitions(module, files)]
     made += [] if modules else [_any_fields(*kind) for kind in _OURS]
     extensions = client.ApiextensionsV1Api(api)

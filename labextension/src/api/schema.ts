@@ -853,7 +853,7 @@ export interface components {
          *     on, where that differs; `deleted` is when it was deleted, as long as it can be had back, `restored` when it was.
          *     `owner_uid` is its owner's number in an engine that several users share, null in one's own. `activity` is null where
          *     its process does not tell, and while it does not run. `notice` is a warning that its owner has to heed, or what was
-         *     done by a rule.
+         *     done by a rule. `origin` is null for native workloads, which were submitted here.
          */
         readonly Workload: {
             readonly id: string;
@@ -913,6 +913,8 @@ export interface components {
             readonly activity: components["schemas"]["Activity"] | null;
             /** @default null */
             readonly notice: components["schemas"]["Notice"] | null;
+            /** @default null */
+            readonly origin: components["schemas"]["Origin"] | null;
         };
         /**
          * TaskRequest
@@ -1084,6 +1086,21 @@ export interface components {
             readonly acts_at: number | null;
             /** @default null */
             readonly snoozed: number | null;
+        };
+        /**
+         * Origin
+         * @description Where work comes from that was not submitted here: the `kind` of object that makes it, and who places it.
+         *
+         *     Of `third-party` kinds it is known what makes one workload and what can be done to it (`actions`); `other` ones are
+         *     only shown.
+         */
+        readonly Origin: {
+            readonly kind: string;
+            /** @enum {unknown} */
+            readonly level: "other" | "third-party";
+            readonly scheduler: string;
+            /** @default [] */
+            readonly actions: readonly ("resume" | "stop" | "suspend")[];
         };
         /**
          * WorkloadChanged

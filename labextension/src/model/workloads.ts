@@ -33,12 +33,18 @@ export function isSuspended({ state }: IWorkload): boolean {
 
 /** Whether a workload can be suspended. */
 export function isSuspendable(workload: IWorkload): boolean {
-  return isStoppable(workload) && !isSuspended(workload);
+  return (
+    isLive(workload) && !isSuspended(workload) && allows(workload, 'suspend')
+  );
 }
 
 /** Whether a workload can be resumed. */
 export function isResumable(workload: IWorkload): boolean {
-  return isStoppable(workload) && workload.state === 'suspended';
+  return (
+    isLive(workload) &&
+    workload.state === 'suspended' &&
+    allows(workload, 'resume')
+  );
 }
 
 /** Whether what a rule is to do to an idle workload can be put off. */
@@ -58,6 +64,18 @@ export function isWaiting({ state }: IWorkload): boolean {
 
 /** Whether a workload can be stopped, and was not asked to yet. */
 export function isStoppable(workload: IWorkload): boolean {
+  return isLive(workload) && allows(workload, 'stop');
+}
+
+/** What was not submitted here can be told what its kind is made for. */
+function allows(
+  { origin }: IWorkload,
+  verb: 'stop' | 'suspend' | 'resume'
+): boolean {
+  return origin === null || origin.actions.includes(verb);
+}
+
+function isLive(workload: IWorkload): boolean {
   return (
     !hasEnded(workload) &&
     workload.state !== 'deleting' &&

@@ -46,6 +46,7 @@ export function workload(changes: Partial<IWorkload> = {}): IWorkload {
     next_scale: null,
     activity: null,
     notice: null,
+    origin: null,
     ...changes
   };
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -23,6 +24,7 @@ Reserve: TypeAlias = Callable[[Sequence[Binding]], Awaitable[Sequence[Binding]]]
 """Makes devices ready for these bindings, which share them; the answer is those that can be made, and how."""
 
 _AT_ONCE = 12
+_SHORT_LINE = 2 * _AT_ONCE
 _ANSWER_S = 5.0
 """Far less than a lease lasts: what a leader asked for is done, or refused, before the next one plans."""
 _RETRY_S = (0.2, 5.0)
@@ -39,6 +41,8 @@ class Binder:
         self._reserve = reserve
         self._changed = changed
         self._line: asyncio.Queue[Binding] = asyncio.Queue()
+        self._short = asyncio.Event()
+        self._short.set()
         self._preparing: set[asyncio.Task[None]] = set()
         self._refusals: dict[str, int] = {}
 
@@ -47,13 +51,17 @@ class Binder:
         for binding in bindings:
             self._cluster.assumed[binding.pod.uid] = binding
         shared = [binding for binding in bindings if is_share(binding.pod.request)]
-        for binding in bindings:
-            if not is_share(binding.pod.request):
-                self._line.put_nowait(binding)
+        self._put([binding for binding in bindings if not is_share(binding.pod.request)])
         if shared:
             preparing = asyncio.ensure_future(self._prepare(shared))
             self._preparing.add(preparing)
             preparing.add_done_callback(self._preparing.discard)
+
+    async def until_short(self, most_s: float) -> None:
+        """Wait until few are in line, so many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._short.wait()
 
     async def run(self) -> None:
         """Bind what is in line, for ever."""
@@ -72,16 +80,24 @@ class Binder:
             _log.exception("Devices could not be made ready for those who share them")
             ready = {}
         for binding in shared:
-            uid = binding.pod.uid
-            if uid not in ready:
+            if binding.pod.uid not in ready:
                 self._give_up(binding)
-            elif self._is_wanted(binding):
-                self._cluster.assumed[uid] = ready[uid]
-                self._line.put_nowait(ready[uid])
+        wanted = [ready[binding.pod.uid] for binding in shared if binding.pod.uid in ready and self._is_wanted(binding)]
+        for binding in wanted:
+            self._cluster.assumed[binding.pod.uid] = binding
+        self._put(wanted)
+
+    def _put(self, bindings: Iterable[Binding]) -> None:
+        for binding in bindings:
+            self._line.put_nowait(binding)
+        if self._line.qsize() > _SHORT_LINE:
+            self._short.clear()
 
     async def _work(self) -> None:
         while True:
             binding = await self._line.get()
+            if self._line.qsize() <= _SHORT_LINE:
+                self._short.set()
             if self._is_wanted(binding):
                 await self._bind(binding)
 

@@ -25,6 +25,7 @@ from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 
 _GATHER_S = 0.05
+_BUSY_S = 1.0
 _LOOK_AGAIN_S = 10.0
 """Time alone changes plans too: what was protected is no more, a gang below its minimum gets stale."""
 _log = logging.getLogger(__name__)
@@ -72,6 +73,8 @@ class Scheduler:
             except TimeoutError:
                 pass
             await asyncio.sleep(_GATHER_S)
+            # Planning while many are still to be bound only takes time from binding them.
+            await self._binder.until_short(_BUSY_S)
             self._changed.clear()
             started = time.monotonic()
             try:

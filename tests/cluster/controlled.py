@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -36,10 +37,10 @@ def set_up(cluster: ControlPlane) -> None:
 class Controller:
     """The controller as a process of its own, outside the cluster, with the rights that it has inside."""
 
-    def __init__(self, cluster: ControlPlane) -> None:
-        self._command = [sys.executable, "-m", "scheduler_core.kubernetes.controller"]
+    def __init__(self, cluster: ControlPlane, kubeconfig: Path | None = None) -> None:
+        account = kubeconfig or cluster.account(SYSTEM, "jupyter-runai-controller")
+        self._command = [sys.executable, "-m", "scheduler_core.kubernetes.controller", "--kubeconfig", str(account)]
         self._command += ["--image", "localhost/runai:1"]
-        self._command += ["--kubeconfig", str(cluster.account(SYSTEM, "jupyter-runai-controller"))]
         self._log = cluster.folder / f"controller-{next(_numbers)}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -70,9 +71,9 @@ class Controller:
 
 
 @contextmanager
-def controlled(cluster: ControlPlane) -> Iterator[Controller]:
-    """A controller at work."""
-    controller = Controller(cluster)
+def controlled(cluster: ControlPlane, kubeconfig: Path | None = None) -> Iterator[Controller]:
+    """A controller at work, with its own account's rights unless told otherwise."""
+    controller = Controller(cluster, kubeconfig)
     controller.start()
     try:
         yield controller

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from kubernetes import client
 
-from tests.cluster.control_plane import ControlPlane
+from tests.cluster.control_plane import ControlPlane, wait_until
+from tests.cluster.controlled import Team, controlled, set_up
 
 GROUP, VERSION = "jupyter-runai.io", "v1alpha1"
 
@@ -81,6 +82,10 @@ def test_it_is_shown_done_once_and_taken_away(bare: ControlPlane) -> None:
     assert after.returncode == 0, after.stdout
     assert "✓ you may create gpuworkloads in the namespace default" in after.stdout
     assert "✓ 4 devices on 1 of 1 nodes" in after.stdout
+    assert "· no controller is at work: what is submitted waits" in after.stdout
+    with controlled(bare) as controller:
+        wait_until("it leads", lambda: "leads" in controller.said)
+        assert "✓ the controller " in say(bare.kubeconfig, "check").stdout
 
     rules = client.RbacAuthorizationV1Api(bare.api())
     rules.delete_cluster_role("jupyter-runai-edit")
@@ -94,6 +99,31 @@ def test_it_is_shown_done_once_and_taken_away(bare: ControlPlane) -> None:
     assert custom.get_namespaced_custom_object(GROUP, VERSION, "default", "gpuworkloads", "one")
     assert say(bare.kubeconfig, "uninstall", "--yes").returncode == 0
     assert say(bare.kubeconfig, "uninstall").stdout == "Nothing of ours is there.\n"
+
+
+def test_the_controller_is_deployed_from_the_image_that_is_named(bare: ControlPlane) -> None:
+    assert "Without --image no controller is put there." in say(bare.kubeconfig, "install").stdout
+    shown = say(bare.kubeconfig, "install", "--image", "example.com/runai:1", "--yes")
+    assert "create  Deployment jupyter-runai-controller" in shown.stdout
+    apps, core = client.AppsV1Api(bare.api()), client.CoreV1Api(bare.api())
+    wait_until("its pod is there", lambda: core.list_namespaced_pod("jupyter-runai").items)
+    (pod,) = core.list_namespaced_pod("jupyter-runai").items
+    assert pod.spec.containers[0].image == "example.com/runai:1"
+    assert pod.spec.service_account_name == "jupyter-runai-controller"
+    changed = say(bare.kubeconfig, "install", "--image", "example.com/runai:2")
+    assert "change  Deployment jupyter-runai-controller" in changed.stdout
+    assert "delete  Deployment jupyter-runai-controller" in say(bare.kubeconfig, "uninstall", "--yes").stdout
+    assert apps.list_namespaced_deployment("jupyter-runai").items == []
+
+
+def test_a_controller_before_its_kinds_are_there_waits_for_them(bare: ControlPlane) -> None:
+    core = client.CoreV1Api(bare.api())
+    core.create_namespace({"metadata": {"name": "jupyter-runai"}})
+    with controlled(bare, bare.kubeconfig) as controller:
+        wait_until("it says so", lambda: "The cluster cannot be read" in controller.said)
+        set_up(bare)
+        team = Team(bare)
+        team.until_bound(team.pod(1))
 
 
 def test_a_listing_reads_well(installed: ControlPlane) -> None:

@@ -109,8 +109,10 @@ def _display(*values: object, **options: Any) -> None:
 
 
 def _get_ipython() -> Any:
-    import IPython  # noqa: F401, PLC0415 (a third of a second)
-
+    try:
+        import IPython  # noqa: F401, PLC0415 (a third of a second)
+    except ImportError:
+        return None
     return _shell()
 
 

@@ -108,7 +108,7 @@ class Service:
         ruled = None if shared is None else shared.policies
         self._policies_file = directory / POLICIES_FILE if ruled is None else Path(ruled)
         self.policies = EnginePolicies(self._policies_file, self._projects, self._monitor.machine)
-        self.rules = Rules(self._book, self._lifecycle, self.policies)
+        self.rules = Rules(self._book, self._lifecycle, self.policies, self._activities)
         self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
         self._auditing = Auditing(self._store, settings.audit_kept_days)
         self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
@@ -292,7 +292,7 @@ class Service:
             self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
         await self._accounting.meter.look(running, samples, memory_mib, self._meter.cpu_cores)
-        await self._activities.look(folders)
+        await self._activities.look(running, folders, samples, memory_mib)
         await self.rules.look(samples, memory_mib)
         self._rotation.look([folder.log for folder in folders.values()])
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,7 +18,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from tornado import web
 from traitlets import Bool, Float, Int, Unicode
 
-from jupyter_runai.client import AsyncClient, never_starts
+from jupyter_runai.client import never_starts, shared_client
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import keeper
 from jupyter_runai.kernels.channel import KernelLaunch, KernelPlan
@@ -225,18 +223,8 @@ async def _there(coroutine: Coroutine[Any, Any, T]) -> T:
     return await asyncio.wrap_future(runtime().spawn(coroutine))
 
 
-def _client() -> AsyncClient:
-    return _client_of(os.environ.get("RUNAI_ENGINE_DIR"))
-
-
-@cache
-def _client_of(directory: str | None) -> AsyncClient:
-    """The client of the engine that this process is now pointed to."""
-    return AsyncClient()
-
-
 async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Callable[[Lease], None]) -> Lease:
-    client = _client()
+    client = shared_client().asynchronous
     with client.engine.staging() as folder:
         keeper.write_privately(str(folder / keeper.LAUNCH), json.loads(msgspec.json.encode(plan)))
         return Lease(client, await client.engine.submit(spec, folder), plan.launch, changed)
@@ -244,7 +232,7 @@ async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Callable[[Le
 
 async def _attached(name: str, launch: KernelLaunch, changed: Callable[[Lease], None]) -> Lease | None:
     """The lease of a workspace that lives, with the kernel that runs there or, where none does, this one."""
-    client = _client()
+    client = shared_client().asynchronous
     workload = await living_workload(client, name)
     if workload is None:
         return None

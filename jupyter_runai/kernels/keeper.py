@@ -34,6 +34,7 @@ CANNOT_START = 127
 WATCHER = str(Path(__file__).with_name("watcher.py"))
 _FIRST_SERVER_S = 60.0
 _GRACE_S = 10.0
+_WATCHED_AFTER_S = 2.0
 _LONGEST_MESSAGE = 1024 * 1024
 
 
@@ -46,6 +47,9 @@ class Kernel:
         self.failure = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
+        self._connection = ""
+        self.watched_from: float | None = None
+        """When it is to be watched, on the monotonic clock; null while it is, and where it need not be."""
 
     def start(self, launch: dict[str, Any]) -> None:
         """Start what a launch says, instead of what runs now."""
@@ -53,9 +57,9 @@ class Kernel:
         self.wait()
         self.end_watching()
         self.launch, self.exit, self.failure, self._process = launch, None, "", None
-        connection = str(Path(CONNECTION).absolute())
-        write_privately(connection, launch["connection"])
-        argv = [word.replace(CONNECTION_FILE, connection) for word in launch["argv"]]
+        self._connection = str(Path(CONNECTION).absolute())
+        write_privately(self._connection, launch["connection"])
+        argv = [word.replace(CONNECTION_FILE, self._connection) for word in launch["argv"]]
         try:
             self._process = subprocess.Popen(
                 argv,
@@ -68,7 +72,15 @@ class Kernel:
         except OSError as error:
             self.exit, self.failure = CANNOT_START, f"{error.strerror}: {error.filename}"
             return
-        self._watcher = subprocess.Popen([sys.executable, "-I", WATCHER, connection], stdin=subprocess.DEVNULL)
+        # Its start would take the processor from the kernel's own, for which somebody waits.
+        self.watched_from = time.monotonic() + _WATCHED_AFTER_S
+
+    def watch_where_due(self) -> None:
+        """Begin to find out whether it executes anything."""
+        if self.watched_from is not None and time.monotonic() >= self.watched_from:
+            self.watched_from = None
+            argv = [sys.executable, "-I", WATCHER, self._connection]
+            self._watcher = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
 
     def signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -79,12 +91,13 @@ class Kernel:
         """Whether it has ended, found out now; one that has is watched no more, nor is one whose watcher was killed."""
         if self._process is not None:
             self.exit = self._process.poll()
-        if self._watcher is not None and (self.exit is not None or self._watcher.poll() is not None):
+        if self.exit is not None or (self._watcher is not None and self._watcher.poll() is not None):
             self.end_watching()
         return self.exit is not None
 
     def end_watching(self) -> None:
         """Know no longer whether it executes anything."""
+        self.watched_from = None
         if self._watcher is not None:
             self._watcher.kill()
             self._watcher.wait()
@@ -131,6 +144,7 @@ class Keeper:
                 key.data(key.fileobj)
             if self._kernel.exit is None and self._kernel.has_ended():
                 self._tell_servers()
+            self._kernel.watch_where_due()
             self._end_where_due()
         return self._status
 
@@ -181,12 +195,13 @@ class Keeper:
         self._alone_until = None if limit_s is None else time.monotonic() + limit_s
 
     def _patience_s(self) -> float | None:
-        if self._servers:
-            return None
-        ends = [self._alone_until] if self._alone_until is not None else []
-        if self._kernel.exit is not None and not self._has_met_one:
-            ends.append(self._first_server_until)
-        return max(0.0, min(ends) - time.monotonic()) if ends else None
+        ends = [self._kernel.watched_from]
+        if not self._servers:
+            ends.append(self._alone_until)
+            if self._kernel.exit is not None and not self._has_met_one:
+                ends.append(self._first_server_until)
+        due = [end for end in ends if end is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _hear(self, server: socket.socket) -> None:
         buffer = self._servers[server]

@@ -17,6 +17,8 @@ from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.runs import RunFolder
 from scheduler_core.workload import Activity
 
+_LONGEST_KEPT_S = 366 * 24 * 3600.0
+
 
 class _Use(Struct, frozen=True, kw_only=True):
     """Whether a workload computes on its devices, null where nothing tells; when it last did, and when nothing told."""
@@ -84,7 +86,9 @@ class Activities:
     def _with_idleness(self, workload: str, told: Activity, now: float) -> Activity:
         use, since = self._uses[workload], min(told.since, now)
         is_active = told.executing or use.is_now
-        return replace(told, since=since, idle_since=None if is_active else max(since, use.used))
+        # What is told comes from work of somebody else's, and is shown to all.
+        kept = None if told.kept_until is None else min(max(told.kept_until, now), now + _LONGEST_KEPT_S)
+        return replace(told, since=since, idle_since=None if is_active else max(since, use.used), kept_until=kept)
 
     async def _last_use(self, workload: str) -> float:
         """When its devices were last seen in use by an engine that ran before this one; 0 for never."""

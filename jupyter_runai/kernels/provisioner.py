@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import py_compile
 import secrets
 import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -196,7 +198,7 @@ class RunaiProvisioner(LocalProvisioner):
                 f"The kernelspec {self._manager.kernel_name} asks for what cannot be: {error}.", "Install it anew."
             ) from None
         return WorkloadSpec(
-            command=(sys.executable, "-I", "-S", "-u", keeper.__file__),
+            command=(sys.executable, "-I", "-S", "-u", _compiled_keeper(), keeper.WATCHER),
             cwd=launch.cwd,
             env=text_environment(env),
             name=self.workspace,
@@ -216,6 +218,16 @@ class RunaiProvisioner(LocalProvisioner):
         lease, self._lease = self._lease, None
         if lease is not None:
             await _there(_left(lease) if self.workspace else lease.end())
+
+
+@cache
+def _compiled_keeper() -> str:
+    """The keeper, compiled: as a script each start would compile it anew."""
+    try:
+        return py_compile.compile(keeper.__file__, doraise=True) or keeper.__file__
+    except OSError:
+        # Nobody may write where the package lies.
+        return keeper.__file__
 
 
 async def _there(coroutine: Coroutine[Any, Any, T]) -> T:

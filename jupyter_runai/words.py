@@ -139,6 +139,8 @@ def told_to_resume(workload: Workload) -> str:
     """What an answer to resume means."""
     if workload.state == "pending":
         return f"{workload.name} waits for its devices and then starts again."
+    if workload.state == "suspending":
+        return f"{workload.name} starts again once it has left its devices."
     return f"{workload.name} is {state_word(workload)}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,7 +185,9 @@ def on_its_device(client: Client, driver: Driver) -> tuple[Workload, int]:
     """A workload on device 0 that has 30 GB of it and computes nothing."""
     workload = client.submit(spec(ON_A_DEVICE, gpu="0.5", grace_s=0))
     # A slow start is warned before it can say anything.
-    pid = int(until_said(client, workload.id, " is up").rpartition("\n")[2].split()[0])
+    found = re.search(r"^(\d+) is up", until_said(client, workload.id, " is up"), re.MULTILINE)
+    assert found is not None
+    pid = int(found[1])
     driver.process(0, pid, 30 * GIB)
     return workload, pid
 

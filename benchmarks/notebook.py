@@ -55,8 +55,6 @@ def notebook() -> Iterator[InteractiveShell]:
     shell = InteractiveShell.instance()
     shell.run_line_magic("load_ext", "jupyter_runai")
     with engine():
-        # The one before was that of another engine.
-        shared_client.cache_clear()
         shell.run_line_magic("config", "RunaiMagics.warn_values = 200_000_000")
         run(shell, "train", "pass")
         yield shell
@@ -201,7 +199,6 @@ def map_tasks() -> None:
 def mapped() -> tuple[float, float, float]:
     """Tasks a second; milliseconds of processor time of the daemon, and of a task's own process, for one task."""
     with engine():
-        shared_client.cache_clear()
         pid = shared_client().info().pid
         before, started = cpu_ms(pid), time.monotonic()
         spent = runai.map(lambda _: sum(os.times()[:2]), range(TASKS), gpu=2 / SLOTS)

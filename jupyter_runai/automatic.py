@@ -26,10 +26,12 @@ _STEP_MILLI = 50
 class Peak(Struct, frozen=True, kw_only=True):
     """The most that one task of a run used in a minute, all tasks of a gang taken to be alike.
 
-    `memory_mib` is on devices of `device_mib` each; `utilization`, in devices, is null where nothing measures it.
+    `memory_mib` is on at most so many `devices` of `device_mib` each; `utilization`, in devices, is null where nothing
+    measures it.
     """
 
     memory_mib: float
+    devices: int
     device_mib: float
     utilization: float | None
 
@@ -83,17 +85,21 @@ def _peak(client: Client, run: Workload) -> Peak | None:
     loads = [one.gpu_utilization for one in measured if one.gpu_utilization is not None]
     return Peak(
         memory_mib=max(memories) / run.min_tasks,
+        devices=max(run.request.whole_devices, run.request.gpu_devices),
         device_mib=min(device.memory_mib * MILLI / device.portion_milli for device in devices),
         utilization=max(loads) / run.min_tasks if loads else None,
     )
 
 
 def _milli(peak: Peak) -> int:
-    """Thousandths of a device that hold this peak and some to spare, in steps; above one device whole ones."""
+    """Thousandths of a device that hold this peak and some to spare, in steps; above one device whole ones.
+
+    Never more devices than it had: it has shown no use for them.
+    """
     used = max(peak.memory_mib / peak.device_mib, peak.utilization or 0.0)
     spared = used * MILLI * (100 + _SPARE_PERCENT) / 100
     step = _STEP_MILLI if spared <= MILLI else MILLI
-    return max(_STEP_MILLI, ceil(spared / step) * step)
+    return min(max(_STEP_MILLI, ceil(spared / step) * step), peak.devices * MILLI)
 
 
 def _said(name: str, needed: int, peaks: list[Peak]) -> str:

@@ -70,6 +70,7 @@ def verb_parsers(prefix: str) -> dict[str, Parser]:
     _add_kernelspec(parsers["kernelspec install"])
     parsers["kernelspec remove"].add_argument("--profile", type=types.name, required=True, help="which")
     _add_workspaces(parsers)
+    parsers["help"].add_argument("verb", nargs="*", help="what it takes")
     config = parsers["config"]
     config.add_argument("setting", choices=["simulate", "engine"], help="what to set")
     config.add_argument(

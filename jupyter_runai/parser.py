@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -44,6 +45,12 @@ class Parser(argparse.ArgumentParser):
             hint = f"Did you mean {nearest[0]}?" if nearest else f"Try: {self.usage_line()}"
             raise UsageError(f"{unknown[0]} is no option of {self.prog}.", hint)
         return known
+
+
+def asks_for_help(words: Sequence[str]) -> bool:
+    """Whether the options of a verb are asked for; what stands after `--` is a command's."""
+    ours = words[: words.index("--")] if "--" in words else words
+    return "--help" in ours or "-h" in ours
 
 
 class CommandParser(Parser):

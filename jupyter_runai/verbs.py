@@ -17,8 +17,8 @@ from jupyter_runai.command import preview, submit
 from jupyter_runai.description import described, description_text
 from jupyter_runai.explanation import explanation_text
 from jupyter_runai.export import exported
-from jupyter_runai.options import VERBS, what_to_resize, with_amount
-from jupyter_runai.parser import Parser, UsageError
+from jupyter_runai.options import CELL_VERBS, VERBS, cell_parser, verb_parsers, what_to_resize, with_amount
+from jupyter_runai.parser import Parser, UsageError, asks_for_help
 from jupyter_runai.roles import roles_text
 from jupyter_runai.use import in_use, use_table
 from jupyter_runai.words import (
@@ -91,7 +91,8 @@ def _logs(client: Client, options: Namespace) -> Answer:
     report = client.tasks(workload.id)[options.task].report
     raised = report.error if report is not None else None
     text += raised.traceback if raised is not None else ""
-    return Answer(text, {"workload": workload.id, "task": options.task, "output": text})
+    # Whoever shows it ends the line.
+    return Answer(text.removesuffix("\n"), {"workload": workload.id, "task": options.task, "output": text})
 
 
 def _last_output(chunks: Iterable[bytes], workload_id: str) -> str:
@@ -281,6 +282,10 @@ def _config_simulate(client: Client, options: Namespace) -> Answer:
 
 
 def _help(client: Client, options: Namespace) -> Answer:
+    if options.verb:
+        parsers = verb_parsers(options.prefix) | {verb: cell_parser(verb) for verb in CELL_VERBS}
+        text = parsers[verb_of(options.verb, parsers, options.prefix)].format_help().strip()
+        return Answer(text, {"help": text})
     rows = [(f"{options.prefix} {verb}", text) for verb, text in VERBS.items()]
     cells = [
         ("%%runai train --gpu 0.5 -o model", "run a cell on half a device and bring a variable back"),
@@ -358,7 +363,9 @@ def read_line(words: list[str], parsers: Mapping[str, Parser], prefix: str) -> t
         UsageError: there is no such verb, or its options are not as they can be.
     """
     verb = verb_of(words, parsers, prefix)
-    return verb, parsers[verb].parse(words[len(verb.split()) :])
+    rest = words[len(verb.split()) :]
+    verb, rest = ("help", verb.split()) if asks_for_help(rest) else (verb, rest)
+    return verb, parsers[verb].parse(rest)
 
 
 def verb_of(words: list[str], known: Collection[str], prefix: str) -> str:

@@ -85,11 +85,13 @@ def held(allocation: Allocation, simulated: bool) -> str:
 
 
 def state_word(workload: Workload) -> str:
-    """The state as people say it: waiting for pending, stopping for a running one that was told to."""
+    """The state as people say it: waiting for pending, stopping for what was told to, kept until 18:05 by --keep."""
     if workload.state in ("creating", "pending"):
         return "waiting"
     if workload.stop_requested is not None and not workload.has_ended:
         return "stopping"
+    if workload.kept_until is not None:
+        return f"kept until {time.strftime('%H:%M', time.localtime(workload.kept_until))}"
     return "starting" if workload.state == "initializing" else workload.state
 
 
@@ -110,7 +112,7 @@ def idle_time(workload: Workload, now: float) -> str:
 
 def state_with_idleness(workload: Workload, now: float) -> str:
     """The state, and for how long it has been idle: running, idle 12:05."""
-    idle = idle_time(workload, now)
+    idle = "" if workload.kept_until is not None else idle_time(workload, now)
     return f"{state_words(workload)}, idle {idle}" if idle else state_words(workload)
 
 
@@ -137,6 +139,8 @@ def told_to_resume(workload: Workload) -> str:
     """What an answer to resume means."""
     if workload.state == "pending":
         return f"{workload.name} waits for its devices and then starts again."
+    if workload.state == "suspending":
+        return f"{workload.name} starts again once it has left its devices."
     return f"{workload.name} is {state_word(workload)}."
 
 

@@ -211,11 +211,13 @@ class Activity(_Seen, frozen=True, kw_only=True):
 
     `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
     anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
+    `kept_until` is when it ends, where its work is done and it only keeps what it holds for the next cell of its name.
     """
 
     executing: bool
     since: float
     idle_since: float | None = None
+    kept_until: float | None = None
 
 
 class Report(_Seen, frozen=True, kw_only=True):
@@ -331,6 +333,12 @@ class Workload(_Seen, frozen=True, kw_only=True):
     @property
     def is_running(self) -> bool:
         return self.state in ("running", "degraded")
+
+    @property
+    def kept_until(self) -> float | None:
+        """When it ends, where it only keeps what it holds, in seconds since the epoch; else null."""
+        stays = self.state == "running" and self.stop_requested is None
+        return self.activity.kept_until if stays and self.activity is not None else None
 
     @property
     def is_leaving(self) -> bool:

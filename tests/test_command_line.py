@@ -24,7 +24,7 @@ def test_the_verbs_answer_as_in_a_notebook(client: Client) -> None:
     assert "steady 0.5" in say("devices").stdout
     assert "What runs survives a restart of the engine" in say("devices").stdout
     assert "steady is running on 0.5 of simulated A100 80GB #0." in say("explain", "steady").stdout
-    assert say("logs", "steady").stdout == "up\n\n"
+    assert say("logs", "steady").stdout == "up\n"
     assert "unlimited" in say("queues").stdout
     assert "told to stop" in say("stop", "steady").stdout
     outcome(client, workload.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -12,10 +13,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from jupyter_runai.client.aio import AsyncClient, TaskOutput, joined
+from jupyter_runai.client.chosen import engine_name
 from jupyter_runai.client.runtime import runtime
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditQuery
 from scheduler_core.engine import Engine
+from scheduler_core.local import ENGINE_DIRECTORY_VARIABLE
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
 from scheduler_core.policies.templates import Catalog
@@ -36,9 +39,13 @@ from scheduler_core.workload import (
 )
 
 
-@cache
 def shared_client() -> Client:
-    """The client of this process, on the engine that this user has chosen."""
+    """The client of this process, on the engine that this user has chosen and that it is pointed to now."""
+    return _client_of(engine_name(), os.environ.get(ENGINE_DIRECTORY_VARIABLE))
+
+
+@cache
+def _client_of(*_: str | None) -> Client:
     client = Client()
     atexit.register(client.close)
     return client
@@ -51,6 +58,11 @@ class Client:
         self._client = AsyncClient(engine)
         self._engine = self._client.engine
         self._runtime = runtime()
+
+    @property
+    def asynchronous(self) -> AsyncClient:
+        """The same, for what runs on the runtime's event loop."""
+        return self._client
 
     def info(self) -> EngineInfo:
         return self._runtime.run(self._engine.info())

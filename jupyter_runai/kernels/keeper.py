@@ -1,6 +1,7 @@
 """Keeps a kernel inside its workload: the workload lives on when its kernel is restarted, and so does what it holds.
 
-A script (`python -I -S -u keeper.py`) of the standard library alone: its start lies in the way of every kernel.
+A script (`python -I -S -u keeper.py WATCHER`) of the standard library alone, and of as little of that as can be: its
+start lies in the way of every kernel.
 
 It starts the kernel as RUNAI_INPUTS/kernel.json says ({launch: {id, argv, cwd, env, connection}, without_server_s}) and
 listens on the private socket RUNAI_RESULTS/keeper.sock for the Jupyter servers beside it. Both sides speak JSON, one
@@ -23,29 +24,36 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 SOCKET = "keeper.sock"
 CONNECTION = "connection.json"
 LAUNCH = "kernel.json"
 CONNECTION_FILE = "{connection_file}"
 CANNOT_START = 127
-WATCHER = str(Path(__file__).with_name("watcher.py"))
+WATCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "watcher.py")
 _FIRST_SERVER_S = 60.0
 _GRACE_S = 10.0
+_WATCHED_AFTER_S = 2.0
 _LONGEST_MESSAGE = 1024 * 1024
 
 
 class Kernel:
     """The kernel's process, as the last launch has started it."""
 
-    def __init__(self) -> None:
+    def __init__(self, watcher: str) -> None:
+        self._watched_by = watcher
         self.launch: dict[str, Any] = {}
         self.exit: int | None = None
         self.failure = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
+        self._connection = ""
+        self.watched_from: float | None = None
+        """When it is to be watched, on the monotonic clock; null while it is, and where it need not be."""
 
     def start(self, launch: dict[str, Any]) -> None:
         """Start what a launch says, instead of what runs now."""
@@ -53,9 +61,9 @@ class Kernel:
         self.wait()
         self.end_watching()
         self.launch, self.exit, self.failure, self._process = launch, None, "", None
-        connection = str(Path(CONNECTION).absolute())
-        write_privately(connection, launch["connection"])
-        argv = [word.replace(CONNECTION_FILE, connection) for word in launch["argv"]]
+        self._connection = os.path.abspath(CONNECTION)
+        write_privately(self._connection, launch["connection"])
+        argv = [word.replace(CONNECTION_FILE, self._connection) for word in launch["argv"]]
         try:
             self._process = subprocess.Popen(
                 argv,
@@ -68,7 +76,15 @@ class Kernel:
         except OSError as error:
             self.exit, self.failure = CANNOT_START, f"{error.strerror}: {error.filename}"
             return
-        self._watcher = subprocess.Popen([sys.executable, "-I", WATCHER, connection], stdin=subprocess.DEVNULL)
+        # Its start would take the processor from the kernel's own, for which somebody waits.
+        self.watched_from = time.monotonic() + _WATCHED_AFTER_S
+
+    def watch_where_due(self) -> None:
+        """Begin to find out whether it executes anything."""
+        if self.watched_from is not None and time.monotonic() >= self.watched_from:
+            self.watched_from = None
+            argv = [sys.executable, "-I", self._watched_by, self._connection]
+            self._watcher = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
 
     def signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -79,17 +95,19 @@ class Kernel:
         """Whether it has ended, found out now; one that has is watched no more, nor is one whose watcher was killed."""
         if self._process is not None:
             self.exit = self._process.poll()
-        if self._watcher is not None and (self.exit is not None or self._watcher.poll() is not None):
+        if self.exit is not None or (self._watcher is not None and self._watcher.poll() is not None):
             self.end_watching()
         return self.exit is not None
 
     def end_watching(self) -> None:
         """Know no longer whether it executes anything."""
+        self.watched_from = None
         if self._watcher is not None:
             self._watcher.kill()
             self._watcher.wait()
             self._watcher = None
-        Path(os.environ["RUNAI_ACTIVITY"]).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(os.environ["RUNAI_ACTIVITY"])
 
     def wait(self, timeout_s: float | None = None) -> None:
         if self._process is not None:
@@ -106,9 +124,9 @@ class Kernel:
 class Keeper:
     """One workload's loop over its kernel, the servers beside it and the signals it gets."""
 
-    def __init__(self, plan: dict[str, Any], has_met_a_server: bool) -> None:
+    def __init__(self, plan: dict[str, Any], has_met_a_server: bool, watcher: str) -> None:
         self._without_server_s: float | None = plan["without_server_s"]
-        self._kernel = Kernel()
+        self._kernel = Kernel(watcher)
         self._servers: dict[socket.socket, bytearray] = {}
         self._selector = selectors.DefaultSelector()
         self._told_to_go = False
@@ -131,11 +149,13 @@ class Keeper:
                 key.data(key.fileobj)
             if self._kernel.exit is None and self._kernel.has_ended():
                 self._tell_servers()
+            self._kernel.watch_where_due()
             self._end_where_due()
         return self._status
 
     def _listen(self) -> None:
-        Path(SOCKET).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(SOCKET)
         listener = socket.socket(socket.AF_UNIX)
         before = os.umask(0o177)
         # By its relative name: the whole path may be longer than an address can be.
@@ -181,12 +201,13 @@ class Keeper:
         self._alone_until = None if limit_s is None else time.monotonic() + limit_s
 
     def _patience_s(self) -> float | None:
-        if self._servers:
-            return None
-        ends = [self._alone_until] if self._alone_until is not None else []
-        if self._kernel.exit is not None and not self._has_met_one:
-            ends.append(self._first_server_until)
-        return max(0.0, min(ends) - time.monotonic()) if ends else None
+        ends = [self._kernel.watched_from]
+        if not self._servers:
+            ends.append(self._alone_until)
+            if self._kernel.exit is not None and not self._has_met_one:
+                ends.append(self._first_server_until)
+        due = [end for end in ends if end is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _hear(self, server: socket.socket) -> None:
         buffer = self._servers[server]
@@ -252,17 +273,17 @@ def write_privately(path: str, content: object) -> None:
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(content, file)
-    os.replace(fresh, path)  # noqa: PTH105
+    os.replace(fresh, path)
 
 
-def main() -> int:
+def main(watcher: str = WATCHER) -> int:
     """Keep the kernel until its workload is to end."""
     os.chdir(os.environ["RUNAI_RESULTS"])
-    kept = Path(LAUNCH)
-    has_met_a_server = kept.exists()
-    plan = kept if has_met_a_server else Path(os.environ["RUNAI_INPUTS"]) / LAUNCH
-    return Keeper(json.loads(plan.read_text()), has_met_a_server).run()
+    has_met_a_server = os.path.exists(LAUNCH)
+    with open(LAUNCH if has_met_a_server else f"{os.environ['RUNAI_INPUTS']}/{LAUNCH}", encoding="utf-8") as file:
+        plan = json.load(file)
+    return Keeper(plan, has_met_a_server, watcher).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

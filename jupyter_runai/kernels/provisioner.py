@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import py_compile
 import secrets
 import signal
 import sys
@@ -20,7 +20,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from tornado import web
 from traitlets import Bool, Float, Int, Unicode
 
-from jupyter_runai.client import AsyncClient, never_starts
+from jupyter_runai.client import never_starts, shared_client
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import keeper
 from jupyter_runai.kernels.channel import KernelLaunch, KernelPlan
@@ -198,7 +198,7 @@ class RunaiProvisioner(LocalProvisioner):
                 f"The kernelspec {self._manager.kernel_name} asks for what cannot be: {error}.", "Install it anew."
             ) from None
         return WorkloadSpec(
-            command=(sys.executable, "-I", "-S", "-u", keeper.__file__),
+            command=(sys.executable, "-I", "-S", "-u", _compiled_keeper(), keeper.WATCHER),
             cwd=launch.cwd,
             env=text_environment(env),
             name=self.workspace,
@@ -220,23 +220,23 @@ class RunaiProvisioner(LocalProvisioner):
             await _there(_left(lease) if self.workspace else lease.end())
 
 
+@cache
+def _compiled_keeper() -> str:
+    """The keeper, compiled: as a script each start would compile it anew."""
+    try:
+        return py_compile.compile(keeper.__file__, doraise=True) or keeper.__file__
+    except OSError:
+        # Nobody may write where the package lies.
+        return keeper.__file__
+
+
 async def _there(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run where leases live: managers of kernels come with and without a running event loop."""
     return await asyncio.wrap_future(runtime().spawn(coroutine))
 
 
-def _client() -> AsyncClient:
-    return _client_of(os.environ.get("RUNAI_ENGINE_DIR"))
-
-
-@cache
-def _client_of(directory: str | None) -> AsyncClient:
-    """The client of the engine that this process is now pointed to."""
-    return AsyncClient()
-
-
 async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Callable[[Lease], None]) -> Lease:
-    client = _client()
+    client = shared_client().asynchronous
     with client.engine.staging() as folder:
         keeper.write_privately(str(folder / keeper.LAUNCH), json.loads(msgspec.json.encode(plan)))
         return Lease(client, await client.engine.submit(spec, folder), plan.launch, changed)
@@ -244,7 +244,7 @@ async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Callable[[Le
 
 async def _attached(name: str, launch: KernelLaunch, changed: Callable[[Lease], None]) -> Lease | None:
     """The lease of a workspace that lives, with the kernel that runs there or, where none does, this one."""
-    client = _client()
+    client = shared_client().asynchronous
     workload = await living_workload(client, name)
     if workload is None:
         return None

@@ -17,6 +17,7 @@ from jupyter_runai.magics.errors import shown, shown_syntax_error
 from jupyter_runai.magics.kept import SentValues
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
+from jupyter_runai.parser import asks_for_help
 from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
 from jupyter_runai.verbs import read_line, run_verb, verb_of
 from scheduler_core.errors import InvalidRequest, RunaiError
@@ -76,6 +77,9 @@ class RunaiMagics(Magics, Configurable):
 
     def _cell(self, words: list[str], cell: str) -> None:
         verb = verb_of(words or [""], CELL_VERBS, "%%runai")
+        if asks_for_help(words[1:]):
+            print(cell_parser(verb).format_help().strip())
+            return
         options = CellOptions(kind=CELL_VERBS[verb], **vars(cell_parser(verb).parse(words[1:])))
         limits = CellLimits(warn=self.warn_values, refuse=self.largest_values)
         run_cell(self.shell, shared_client(), options, cell, limits, self.modules, self.sent)

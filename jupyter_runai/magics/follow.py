@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jupyter_runai.client import Client, never_starts
 from jupyter_runai.leaving import goes_on, wants_it_stopped, was_stopped
 from jupyter_runai.magics.errors import interrupted
@@ -50,7 +52,7 @@ def has_run(client: Client, workload: Workload) -> bool:
 
 
 def _outputs(client: Client, workload: Workload, line: ProgressLine, stay: Stay) -> list[PlainOutput]:
-    displays = display_file(client.results(workload.id))
+    displays = Path(display_file(str(client.results(workload.id))))
     if workload.tasks == 1:
         return [RichOutput(displays, PlainOutput(), line.show_again, stay.start, stay.shown)]
     # Pictures are those of task 0: the same ones of all tasks would bury it.

@@ -129,7 +129,7 @@ class KeptProcess:
         self.connection = connection
         self.names: Collection[str] = last.names
         self.end = last.end
-        displays = display_file(results)
+        displays = Path(display_file(str(results)))
         self.shown = displays.stat().st_size if displays.exists() else 0
         self._results = results
 

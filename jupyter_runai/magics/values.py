@@ -105,7 +105,7 @@ def write_values(
         TooLarge: together they are over `limit` bytes; the message names the one that went over.
     """
     written = Written(sizes={}, sources={})
-    with ValueFiles(folder / "values", limit) as files, by_value(modules):
+    with ValueFiles(str(folder / "values"), limit) as files, by_value(modules):
         # One pickler for all, so that values which share an object still share it over there.
         pickler = _Pickler(files, written.sources, namespace, modules)
         states = [(name, _state(module)) for name, module in modules.items()]
@@ -163,7 +163,7 @@ def read_results(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], li
     for name in names:
         path = folder / f"{name}.pickle"
         try:
-            with unpickler(folder / name) as results:
+            with unpickler(str(folder / name)) as results:
                 values[name] = results.load()
         except FileNotFoundError:
             lost.append(f"{name!r} did not come back: its file {path} is gone.")

@@ -10,19 +10,22 @@ from __future__ import annotations
 import builtins
 import importlib
 import json
+import os
 import pickle
 import sys
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from . import displays
 from .execution import execute
 from .reports import FAILED, ValueLost, described, readable, remember_source, report
 from .values import OverLimit, ValueFiles, unpickler
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def run_cell(inputs: Path, folder: Path, index: int) -> int:
+
+def run_cell(inputs: str, folder: str, index: int) -> int:
     """Run the cell; 0 when it ended well, 1 when it raised, its own status when it exited.
 
     One that is to be kept (`keep` in seconds) is followed by others in the same process.
@@ -42,13 +45,14 @@ def run_cell(inputs: Path, folder: Path, index: int) -> int:
     return status
 
 
-def _read(inputs: Path) -> dict[str, Any]:
-    cell: dict[str, Any] = json.loads((inputs / "cell.json").read_text())
+def _read(inputs: str) -> dict[str, Any]:
+    with open(f"{inputs}/cell.json", encoding="utf-8") as file:
+        cell: dict[str, Any] = json.load(file)
     return cell
 
 
 def _run(
-    inputs: Path, cell: dict[str, Any], module: ModuleType, folder: Path, index: int
+    inputs: str, cell: dict[str, Any], module: ModuleType, folder: str, index: int
 ) -> tuple[int, dict[str, Any] | None]:
     """Run one cell in this module: its status and what is to be reported of it, nothing where it exited by itself."""
     if cell["path"] is not None:
@@ -56,7 +60,7 @@ def _run(
     for filename, source in cell["sources"].items():
         remember_source(filename, source)
     try:
-        module.__dict__.update(_load(inputs / "values", cell))
+        module.__dict__.update(_load(f"{inputs}/values", cell))
         # Loading functions leaves the dict of the builtins there; a notebook has the module.
         module.__dict__["__builtins__"] = builtins
         if cell["ipython"]:
@@ -74,7 +78,7 @@ def _run(
     return 0, {"results": results}
 
 
-def _load(stem: Path, cell: dict[str, Any]) -> dict[str, Any]:
+def _load(stem: str, cell: dict[str, Any]) -> dict[str, Any]:
     """What travelled, by its name; modules that were changed on disk are made as the notebook has them."""
     there = list(sys.version_info[:2])
     if there != cell["versions"]["python"]:
@@ -109,7 +113,7 @@ def _versions(cell: dict[str, Any]) -> str:
 
 
 def _save(
-    outputs: list[str], namespace: dict[str, Any], folder: Path, largest: int
+    outputs: list[str], namespace: dict[str, Any], folder: str, largest: int
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Pickle the outputs, each in files of its own; a sentence for each that cannot be."""
     results: list[dict[str, Any]] = []
@@ -123,7 +127,7 @@ def _save(
             lost.append(f"the cell ended without a variable {name!r} to bring back{_nearest(name, namespace)}")
             continue
         try:
-            with ValueFiles(folder / name, largest) as files:
+            with ValueFiles(f"{folder}/{name}", largest) as files:
                 pickler = cloudpickle.Pickler(files, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=files.apart)
                 pickler.dump(namespace[name])
         except OverLimit:
@@ -137,8 +141,9 @@ def _save(
             largest -= files.size
             results.append({"name": name, "type": type(namespace[name]).__name__, "size": files.size})
             continue
-        for path in (folder / f"{name}.pickle", folder / f"{name}.buffers"):
-            path.unlink(missing_ok=True)
+        for suffix in ("pickle", "buffers"):
+            if os.path.exists(f"{folder}/{name}.{suffix}"):
+                os.unlink(f"{folder}/{name}.{suffix}")
     return results, lost
 
 

@@ -11,19 +11,18 @@ the text.
 
 from __future__ import annotations
 
-import base64
 import builtins
-import importlib.util
 import json
 import os
 import stat
 import sys
-import warnings
-from collections.abc import Callable
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
+    from typing import Any
 
 _MOST_BYTES = 200_000_000
 _RICH = (
@@ -32,15 +31,15 @@ _RICH = (
 )
 
 
-def display_file(results: Path, task: int = 0) -> Path:
+def display_file(results: str, task: int = 0) -> str:
     """Where in the folder of results the records of a task lie."""
-    return results / f".displays-{task}.jsonl"
+    return f"{results}/.displays-{task}.jsonl"
 
 
 class Displays:
     """The display file of one task."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
         # The cell may turn its own output elsewhere; displays stay where they were, as in a notebook.
         self._log = os.dup(1)
@@ -131,6 +130,8 @@ class _StartWithIPython:
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name != "IPython":
             return None
+        import importlib.util  # noqa: PLC0415
+
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
@@ -145,6 +146,8 @@ class _StartWithIPython:
 
 
 def _start_shell(module: ModuleType, displays: Displays) -> None:
+    import warnings  # noqa: PLC0415
+
     from IPython.core.displaypub import DisplayPublisher  # noqa: PLC0415
     from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415
     from traitlets.config import Config  # noqa: PLC0415
@@ -184,4 +187,6 @@ def _flush() -> None:
 
 
 def _as_text(value: object) -> str:
+    import base64  # noqa: PLC0415
+
     return base64.b64encode(value).decode() if isinstance(value, bytes) else repr(value)

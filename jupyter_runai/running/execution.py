@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import sys
 from types import CodeType
-from typing import Any
 
 from . import displays
 from .reports import FAILED, remember_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_CO_COROUTINE = 0x80
+"""As `inspect` has it."""
 
 
 def execute(source: str, filename: str, namespace: dict[str, Any]) -> int:
@@ -52,7 +57,7 @@ async def _evaluated_on_loop(parts: list[CodeType], namespace: dict[str, Any]) -
 
 
 def _awaits(code: CodeType) -> bool:
-    return bool(code.co_flags & inspect.CO_COROUTINE)
+    return bool(code.co_flags & _CO_COROUTINE)
 
 
 def _compiled(tree: ast.Module | ast.Expression, filename: str) -> CodeType:

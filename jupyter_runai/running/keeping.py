@@ -15,31 +15,34 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from .reports import FAILED, report
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Cell = dict[str, Any]
+    Ended = tuple[int, dict[str, Any] | None]
+    """The status of a cell and its report; null where the cell told its process to exit."""
+
 SOCKET = "cells.sock"
 _MARK = ".kept"
+_ACTIVITY = "RUNAI_ACTIVITY"
 _LONGEST_ORDER = 65_536
 _TELLING_S = 5.0
 
-Cell = dict[str, Any]
-Ended = tuple[int, dict[str, Any] | None]
-"""The status of a cell and its report; null where the cell told its process to exit."""
-
 
 def keep_cells(
-    inputs: Path,
-    folder: Path,
+    inputs: str,
+    folder: str,
     namespace: dict[str, Any],
-    read: Callable[[Path], Cell],
-    run: Callable[[Path, Cell], Ended],
+    read: Callable[[str], Cell],
+    run: Callable[[str, Cell], Ended],
 ) -> int:
     """Run the cell of these inputs and those that come after it; the status of the last."""
-    if (folder / _MARK).exists():
+    if os.path.exists(f"{folder}/{_MARK}"):
         gone = "It was taken off its devices, and what its cells had left there is gone. Run them again."
         report(error={"type": "KeptLost", "message": gone, "traceback": gone})
         return FAILED
@@ -47,35 +50,53 @@ def keep_cells(
     while True:
         cell = read(inputs)
         status, said = run(inputs, cell)
-        if inputs.parent == folder:
+        if os.path.dirname(inputs) == folder:
             shutil.rmtree(inputs, ignore_errors=True)
         if said is not None:
             report(**said)
         if said is None or cell["keep"] is None:
             return status
         # Started anew, it would run a cell that others came after.
-        (folder / _MARK).touch(mode=0o600)
+        os.close(os.open(f"{folder}/{_MARK}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         sys.stdout.flush()
         end = os.fstat(1).st_size
         last = {"id": cell["id"], "report": said, "end": end, "names": list(namespace)}
         order = door.next_order(last, cell["keep"])
         if order is None:
             return status
-        inputs = folder / order["folder"]
+        inputs = f"{folder}/{order['folder']}"
+
+
+def _say_kept(seconds: float) -> None:
+    """Say that nothing runs here any more, and until when that is so."""
+    path, now = os.environ.get(_ACTIVITY), time.time()
+    if path is not None:
+        fresh = f"{path}.new"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"executing": False, "since": now, "kept_until": now + seconds}, file)
+        os.replace(fresh, path)
+
+
+def _say_busy() -> None:
+    path = os.environ.get(_ACTIVITY)
+    if path is not None and os.path.exists(path):
+        os.unlink(path)
 
 
 class _Door:
     """Where notebooks come to hand over a cell."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str) -> None:
         self._visitors: dict[socket.socket, bytearray] = {}
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.setblocking(False)
-        here, mask = Path.cwd(), os.umask(0o177)
+        here, mask = os.getcwd(), os.umask(0o177)
         try:
             # By its relative name: the whole path may be longer than an address can be.
             os.chdir(folder)
-            Path(SOCKET).unlink(missing_ok=True)
+            if os.path.lexists(SOCKET):
+                os.unlink(SOCKET)
             self._listener.bind(SOCKET)
         finally:
             os.umask(mask)
@@ -85,6 +106,7 @@ class _Door:
     def next_order(self, last: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         """What somebody hands over in the time there is; null where nobody does."""
         until = time.monotonic() + seconds
+        _say_kept(seconds)
         for visitor in list(self._visitors):
             self._tell(visitor, last, seconds)
         while (left := until - time.monotonic()) > 0:
@@ -98,6 +120,7 @@ class _Door:
                 else:
                     order = self._hear(end)
                     if order is not None:
+                        _say_busy()
                         return order
         return None
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import linecache
 import os
-import traceback
-from pathlib import Path
 
 FAILED = 1
 _LONGEST_MESSAGE = 10_000
@@ -20,10 +18,10 @@ class ValueLost(Exception):
 
 def report(**parts: object) -> None:
     """Leave a report for the engine."""
-    path = Path(os.environ["RUNAI_REPORT"])
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(parts))
-    fresh.replace(path)
+    path = os.environ["RUNAI_REPORT"]
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        json.dump(parts, file)
+    os.replace(f"{path}.new", path)
 
 
 def described(error: BaseException, filename: str) -> dict[str, str]:
@@ -34,6 +32,8 @@ def described(error: BaseException, filename: str) -> dict[str, str]:
         trace = trace.tb_next
     error.__traceback__ = trace
     try:
+        import traceback  # noqa: PLC0415 (only where something has failed)
+
         text = "" if isinstance(error, ValueLost) else "".join(traceback.format_exception(error))
     except Exception:
         text = f"{kind}: {message}"

@@ -9,10 +9,12 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
 
 _ALIGNMENT = 64
 _SMALLEST_APART = 65_536
@@ -30,7 +32,7 @@ class ValueFiles:
         OverLimit: from a pickler, when both together would be over `limit` bytes.
     """
 
-    def __init__(self, stem: Path, limit: int) -> None:
+    def __init__(self, stem: str, limit: int) -> None:
         self._stem = stem
         self._limit = limit
         self._open = ExitStack()
@@ -75,20 +77,20 @@ class ValueFiles:
 
 
 @contextmanager
-def unpickler(stem: Path) -> Iterator[pickle.Unpickler]:
+def unpickler(stem: str) -> Iterator[pickle.Unpickler]:
     """Loads the pickles of a stem one after another."""
-    with Path(f"{stem}.pickle").open("rb") as file:
-        yield pickle.Unpickler(file, buffers=_mapped(Path(f"{stem}.buffers")))  # noqa: S301 (the user's own)
+    with open(f"{stem}.pickle", "rb") as file:
+        yield pickle.Unpickler(file, buffers=_mapped(f"{stem}.buffers"))  # noqa: S301 (the user's own)
 
 
-def _mapped(path: Path) -> Iterator[memoryview]:
+def _mapped(path: str) -> Iterator[memoryview]:
     """The buffers of a file, read when they are used; what is changed in them stays in this process.
 
     They outlive the file when it is deleted.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         return
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     start = 0
     while start < len(whole):

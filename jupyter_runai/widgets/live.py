@@ -127,8 +127,13 @@ class LiveWidget(AnyWidget):
 
     async def _text(self) -> str:
         if not self._is_closed:
+            if self._work is not None:
+                await self._be_told()
             self._draw()
         return self._view().text()
+
+    async def _be_told(self) -> None:
+        """Wait a moment for what a text, which nobody draws anew, would else lack."""
 
     def _draw(self) -> None:
         self.shown = msgspec.to_builtins(self._view())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from jupyter_runai.client import AsyncClient
 from scheduler_core.errors import RunaiError
@@ -27,11 +28,19 @@ class Preview:
         self._answered = answered
         self._next: Callable[[], WorkloadSpec] | None = None
         self._asking: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
 
     @property
     def is_current(self) -> bool:
         """Whether the answer is to the newest question."""
         return self._next is None and (self.verdict is not None or self.problem is not None)
+
+    async def current(self, timeout_s: float) -> None:
+        """Wait until the answer is to the newest question, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not self.is_current:
+                    await self._news.wait()
 
     def ask(self, make: Callable[[], WorkloadSpec]) -> None:
         """Ask about what `make` gives; it is called on a thread of its own, for it may be a person's code."""
@@ -56,5 +65,7 @@ class Preview:
             self.spec, self.verdict, self.problem = spec, verdict, problem
             if self._next is make:
                 self._next = None
+            self._news.set()
+            self._news = asyncio.Event()
             self._answered()
             await asyncio.sleep(_SHORTEST_PAUSE_S)

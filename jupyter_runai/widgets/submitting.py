@@ -16,6 +16,7 @@ from jupyter_runai.words import duration, elapsed, state_words
 from scheduler_core.workload import Workload, WorkloadSpec
 
 _TICK_S = 1.0
+_LONGEST_WAIT_S = 3.0
 
 
 class SubmittingWidget(LiveWidget):
@@ -71,6 +72,9 @@ class SubmittingWidget(LiveWidget):
         if situation != self._planned_for:
             self._planned_for = situation
             self._ask()
+
+    async def _be_told(self) -> None:
+        await self._preview.current(_LONGEST_WAIT_S)
 
     async def _keep_up(self) -> None:
         self._ask()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from functools import cache
 
-from jupyter_runai.client import AsyncClient
+from jupyter_runai.client import AsyncClient, shared_client
 from scheduler_core.errors import EngineUnavailable, RunaiError
 from scheduler_core.workload import (
     Device,
@@ -107,7 +107,11 @@ class Watch:
             changed()
 
 
-@cache
 def shared_watch() -> Watch:
-    """The watch of this process, on this user's engine on this host."""
-    return Watch(AsyncClient())
+    """The watch of this process, on the engine that it is pointed to now."""
+    return _watch_of(shared_client().asynchronous)
+
+
+@cache
+def _watch_of(client: AsyncClient) -> Watch:
+    return Watch(client)

@@ -191,6 +191,22 @@ describe('words', () => {
     expect(stateSentence(workload(), trans)).toBe('digits-1: running');
   });
 
+  it('says until when a workload is only kept', () => {
+    const activity = { executing: false, since: 1, idle_since: 1 };
+    const seconds = new Date(2026, 0, 2, 9, 5).getTime() / 1000;
+    const kept = { activity: { ...activity, kept_until: seconds } };
+    expect(stateWord(workload(kept), trans)).toBe('kept until 09:05');
+    expect(stateWord(workload({ ...kept, stop_requested: 1 }), trans)).toBe(
+      'stopping'
+    );
+    expect(
+      stateWord(
+        workload({ activity: { ...activity, kept_until: null } }),
+        trans
+      )
+    ).toBe('running');
+  });
+
   it('has at most three words for each reason to wait', () => {
     const words = CODES.map(code => waitingWords(code, trans));
     expect(new Set(words).size).toBe(CODES.length);

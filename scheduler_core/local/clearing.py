@@ -52,7 +52,7 @@ class Clearing:
 
     async def _discard(self, workload_id: str, act: Act) -> None:
         # The copy beside the files as well: should the store be lost, what is deleted stays so, and its key free.
-        self._runs.keep(await self._book.discard(workload_id, act))
+        self._runs.copies.keep(await self._book.discard(workload_id, act))
 
     async def _purge(self, workload_id: str, act: Act) -> None:
         await self._book.remove(workload_id, self._runs.folder(TaskId(workload_id, 0)).remove, act)
@@ -60,7 +60,7 @@ class Clearing:
     async def restore(self, workload_id: str, user: str) -> Workload:
         """Bring a deleted workload back."""
         workload = await self._book.restore(workload_id, Act(action="restore", user=user))
-        self._runs.keep(self._book.get(workload_id))
+        self._runs.copies.keep(self._book.get(workload_id))
         return workload
 
     async def run(self) -> None:

@@ -15,6 +15,7 @@ from scheduler_core.errors import RunaiError
 from scheduler_core.local.accounts import Account
 from scheduler_core.local.acts import Act
 from scheduler_core.local.book import Book, Change
+from scheduler_core.local.copies import Copies
 from scheduler_core.local.identity import Process, processes_of, signal_task
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.ledger import Ledger
@@ -38,6 +39,7 @@ class Runs:
         self._ladder = ladder
         self._folder = folder
         self._freed = freed
+        self.copies = Copies(book, folder)
         self._spawned: set[asyncio.Task[None]] = set()
         self._leaving: dict[TaskId, asyncio.Task[None]] = {}
 
@@ -59,6 +61,10 @@ class Runs:
             return None
         tasks = self._book.get(task.workload).tasks
         return tasks[task.index] if task.index < len(tasks) else None
+
+    def kept_of(self, workload: Workload, index: int) -> RunFolder:
+        """What a task keeps through all its runs, its log and its results: cheap also for one of thousands."""
+        return RunFolder(self._folder / workload.id, index, gang=workload.gang)
 
     def new_folder(self, workload_id: str, account: Account | None) -> RunFolder:
         """The files of a workload that is not in the book yet."""
@@ -141,7 +147,7 @@ class Runs:
         if task.workload in self._book:
             now = self._book.get(task.workload)
             self._tell(now)
-            self.keep(now)
+            self.copies.keep_in_time(now, [task.index])
         await self.free(task, record.tasks[task.index].allocation)
 
     async def observe(self, task: TaskId, change: Change) -> None:
@@ -173,13 +179,6 @@ class Runs:
             to_go = record.then is not None or known.then is not None
             if to_go and known.state == "running" and task not in self._leaving:
                 self._leaving[task] = self.spawn(self._terminate(task))
-
-    def keep(self, record: Record) -> None:
-        """Keep a copy of a record beside its files; the store has it, so a failure is no more than noted."""
-        try:
-            RunFolder(self._folder / record.workload.id).keep(record)
-        except OSError:
-            _log.exception("The copy of a record is behind")
 
     async def refresh(self, allocation: Allocation | None) -> None:
         """Bring the ledger up to date on these devices; what fails is made good by the next reading."""

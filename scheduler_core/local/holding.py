@@ -55,5 +55,5 @@ def _evictions(before: Record, record: Record) -> int:
         return 1
     if record.tasks is before.tasks:
         return 0
-    told = (task.then == "pending" and was.then is None for was, task in zip(before.tasks, record.tasks, strict=False))
-    return int(any(told))
+    both = zip(before.tasks, record.tasks, strict=False)
+    return int(any(task.then == "pending" and was.then is None for was, task in both if task is not was))

@@ -224,7 +224,7 @@ class Lifecycle:
         try:
             await self.runs.launch([TaskId(workload_id, index) for index in allocations])
         finally:
-            self.runs.keep(self._book.get(workload_id))
+            self.runs.copies.keep_in_time(self._book.get(workload_id), held)
 
     def _claims(self, engine: str) -> list[Claim]:
         """What this engine's workloads hold, and what is being booked for some."""

@@ -47,8 +47,6 @@ class Meter:
         self._thinned = 0.0
         self.cpu_cores: Mapping[str, float] = {}
         """In use at the last look, by workload."""
-        self.gpu_utilization: Mapping[str, float | None] = {}
-        """The same in devices, null where nothing measures it, or it is made up."""
 
     async def look(
         self,
@@ -62,9 +60,6 @@ class Meter:
         elapsed_s = max(0.001, self._looked - before)
         readings = await self._read(running, samples, memory_mib, elapsed_s, now) if running else {}
         self.cpu_cores = {workload: reading.cpu_cores for workload, reading in readings.items()}
-        self.gpu_utilization = {
-            workload: None if self._simulated else reading.gpu_utilization for workload, reading in readings.items()
-        }
         for workload, reading in readings.items():
             measured = Measurement(
                 at=now,

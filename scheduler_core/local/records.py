@@ -16,6 +16,9 @@ from scheduler_core.workload import ENDED, Allocation, Report, State, Workload, 
 Ending: TypeAlias = Literal["suspended", "pending", "stopped", "failed"]
 """What a workload becomes when the last of its processes has gone."""
 
+ALIVE: frozenset[State] = frozenset({"initializing", "running"})
+"""The states in which a task holds its devices."""
+
 
 class TaskId(Struct, frozen=True, gc=False):
     """One task of a workload; as text it is the planner's name for it, and the mark of its processes."""
@@ -55,7 +58,7 @@ class TaskRecord(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     @property
     def is_alive(self) -> bool:
         """Whether it holds its devices."""
-        return self.state in ("initializing", "running")
+        return self.state in ALIVE
 
     @property
     def has_ended(self) -> bool:
@@ -89,7 +92,8 @@ class Record(Struct, frozen=True, kw_only=True):
     def alive(self) -> Iterator[tuple[TaskId, TaskRecord]]:
         """The tasks that hold devices."""
         for index, task in enumerate(self.tasks):
-            if task.is_alive:
+            # Without a call: there may be thousands, each time that something happens to one of them.
+            if task.state in ALIVE:
                 yield TaskId(self.workload.id, index), task
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from scheduler_core.local.records import Record
 from scheduler_core.local.runs import RunFolder
 from scheduler_core.local.store import Store
+from scheduler_core.local.tasks import settled
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ def find_again(store: Store, folder: Path) -> str:
     for path in sorted(folder.iterdir()):
         record = RunFolder(path).kept()
         if record is not None:
-            found.append(record)
+            found.append(record if record.workload.has_ended else settled(record, time.time()))
         else:
             # Nobody knows any more whose it is; what belongs to no workload would be cleared away.
             unknown.mkdir(mode=0o700, exist_ok=True)

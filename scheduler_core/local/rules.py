@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, RunaiError
+from scheduler_core.local.activity import Activities
 from scheduler_core.local.acts import Act
 from scheduler_core.local.book import Book
 from scheduler_core.local.departures import Departures
-from scheduler_core.local.idleness import is_in_use
 from scheduler_core.local.lifecycle import Lifecycle, unended
 from scheduler_core.local.policies import EnginePolicies
 from scheduler_core.local.records import Record, TaskId
@@ -34,26 +34,26 @@ _DONE: Mapping[Action, str] = {"release": "its devices are released", "suspend":
 class Rules:
     """The rules of one engine over the work that is there; `look` each second."""
 
-    def __init__(self, book: Book, lifecycle: Lifecycle, policies: EnginePolicies) -> None:
+    def __init__(self, book: Book, lifecycle: Lifecycle, policies: EnginePolicies, activities: Activities) -> None:
         self._book = book
         self._lifecycle = lifecycle
         self._policies = policies
+        self._activities = activities
         self._departures = Departures(book)
-        self._idle_since: dict[str, float] = {}
+        self._warned = {record.workload.id for record in book.live() if _is_warned(record.workload)}
         self._broken_since: dict[str, float] = {}
 
     async def look(self, samples: Mapping[str, Sample], memory_mib: Mapping[TaskId, Mapping[int, int]]) -> None:
         """Take up a reading; `memory_mib` is that of the devices by task and pid."""
         await self._departures.look(samples)
-        if not self._policies.are_there and not self._idle_since and not self._broken_since:
+        if not self._policies.are_there and not self._warned and not self._broken_since:
             return
         now = time.time()
         running = [record for record in self._book.live() if _is_subject(record)]
         known = {record.workload.id for record in running}
-        self._idle_since = {name: since for name, since in self._idle_since.items() if name in known}
+        self._warned &= known
         self._broken_since = {name: since for name, since in self._broken_since.items() if name in known}
         for record in running:
-            self._note_use(record, samples, memory_mib, now)
             await self._see_to(record, samples, memory_mib, now)
 
     async def snooze(self, workload_id: str, user: str) -> Workload:
@@ -143,33 +143,22 @@ class Rules:
             is_new=True,
         )
 
-    def _note_use(
-        self,
-        record: Record,
-        samples: Mapping[str, Sample],
-        memory_mib: Mapping[TaskId, Mapping[int, int]],
-        now: float,
-    ) -> None:
-        workload, notice = record.workload, record.workload.notice
-        uses = [is_in_use(known, samples, memory_mib.get(task, {})) for task, known in record.alive()]
-        activity = self._book.workload(workload.id).activity
-        executes = activity is not None and activity.executing
-        if executes or any(use is not False for use in uses) or not _holds_devices(record):
-            self._idle_since.pop(workload.id, None)
-        elif workload.id not in self._idle_since:
-            # What was said before the engine was restarted still counts.
-            warned = notice is not None and notice.rule == IDLE and notice.acts_at is not None
-            self._idle_since[workload.id] = notice.since if notice is not None and warned else now
-        elif activity is not None:
-            # A cell may have come and gone between two looks.
-            self._idle_since[workload.id] = max(self._idle_since[workload.id], min(activity.since, now))
+    def _idle_since(self, record: Record, now: float) -> float | None:
+        """What its idleness counts from, null where it is not idle or holds nothing."""
+        since, notice = self._activities.idle_since(record), record.workload.notice
+        if since is None or not _holds_devices(record):
+            return None
+        if notice is not None and notice.rule == IDLE and notice.acts_at is not None:
+            return max(since, notice.since)
+        # Nobody is acted on who was never warned, be the rule newer than their idleness.
+        return max(since, now - max(warnings_of(self._policies.policy(record).idle), default=now))
 
     def _standing(self, record: Record, found: tuple[Breach, ...], now: float) -> Standing:
         workload, notice = record.workload, record.workload.notice
         ran_s = max((known.ran_s + now - (known.started or now) for _, known in record.alive()), default=0.0)
         return Standing(
             ran_s=ran_s,
-            idle_since=self._idle_since.get(workload.id),
+            idle_since=self._idle_since(record, now),
             snoozed=notice.snoozed if notice is not None and notice.rule == IDLE else None,
             breaks=found,
             broken_since=self._broken_since.get(workload.id, now),
@@ -189,10 +178,6 @@ class Rules:
         else:
             self._broken_since.pop(workload.id, None)
         policy = self._policies.policy(record)
-        if workload.notice is None and workload.id in self._idle_since:
-            # Nobody is acted on who was never warned, be the rule newer than their idleness.
-            latest = now - max(warnings_of(policy.idle), default=now)
-            self._idle_since[workload.id] = max(self._idle_since[workload.id], latest)
         ahead = due(policy, self._standing(record, found, now), self._policies.grace_s, now)
         try:
             if ahead is None:
@@ -206,10 +191,10 @@ class Rules:
 
     async def _say_nothing(self, record: Record) -> None:
         """What was said does not hold any more, unless it was put off and stays unused."""
-        workload, notice = record.workload, record.workload.notice
+        notice = record.workload.notice
         if notice is None or notice.acts_at is None:
             return
-        if notice.snoozed is not None and workload.id in self._idle_since:
+        if notice.snoozed is not None and self._activities.idle_since(record) is not None:
             return
         await self._note(record, None)
         self._tell(record, "what it was warned of is over.")
@@ -269,7 +254,8 @@ class Rules:
         self._tell(record, f"{message}. Let go of it, or restart the kernel.")
 
     async def _note(self, record: Record, notice: Notice | None) -> None:
-        await self._book.decide(record.workload.id, lambda known: replace_workload(known, notice=notice))
+        workload = await self._book.decide(record.workload.id, lambda known: replace_workload(known, notice=notice))
+        (self._warned.add if _is_warned(workload) else self._warned.discard)(workload.id)
 
     def _tell(self, record: Record, text: str) -> None:
         for task, _ in record.alive():
@@ -293,6 +279,10 @@ def _is_subject(record: Record) -> bool:
 
 def _holds_devices(record: Record) -> bool:
     return record.workload.allocation is not None and bool(record.workload.allocation.devices)
+
+
+def _is_warned(workload: Workload) -> bool:
+    return workload.notice is not None and workload.notice.acts_at is not None
 
 
 def _warning(workload: Workload, notice: Notice, message: str, now: float) -> str:

@@ -22,15 +22,16 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, StorageFull
 from scheduler_core.local.accounts import Account
 from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.records import Record, decode_record
+from scheduler_core.local.records import Record, TaskRecord, decode_record
 from scheduler_core.workload import Activity, Report
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_RECORD = "record.json"
+_RECORD, _TASK = "record.json", "task.json"
 _LARGEST_REPORT = 1024 * 1024
 _LARGEST_ACTIVITY = 1024
 _POLL_S = 0.5
@@ -62,14 +63,35 @@ class RunFolder:
         self._task_path = path / f"task-{index}" if index else path
         self.run_path = self._task_path / f"run-{run}" if run else self._task_path
         self._run = run
-        shared = path if gang else self._task_path
-        self.log = self._task_path / "output.log"
-        self.checkpoint = shared / "checkpoint"
-        self.inputs = path / "inputs"
-        self.results = shared / "results"
-        self._reports = self._task_path / "report" if account else self._task_path
-        self.report_file = self._reports / "report.json"
-        self.activity_file = self._reports / "activity.json"
+        self._shared = path if gang else self._task_path
+
+    @property
+    def log(self) -> Path:
+        return self._task_path / "output.log"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self._shared / "checkpoint"
+
+    @property
+    def inputs(self) -> Path:
+        return self.path / "inputs"
+
+    @property
+    def results(self) -> Path:
+        return self._shared / "results"
+
+    @property
+    def report_file(self) -> Path:
+        return self._reports / "report.json"
+
+    @property
+    def activity_file(self) -> Path:
+        return self._reports / "activity.json"
+
+    @property
+    def _reports(self) -> Path:
+        return self._task_path / "report" if self.account else self._task_path
 
     def make(self, record: Record, inputs: Path | None) -> None:
         """Make the folder of a new workload and take over the inputs, by renaming: nothing is copied.
@@ -95,18 +117,34 @@ class RunFolder:
         Raises:
             OSError: it cannot be written; what was kept before still is.
         """
-        place, fresh = f"{self.path}/{_RECORD}", f"{self.path}/{_RECORD}.new"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, msgspec.json.encode(record))
-        finally:
-            os.close(descriptor)
-        os.rename(fresh, place)  # noqa: PTH104 (pathlib's part of a submission can be measured)
+        _keep(f"{self.path}/{_RECORD}", record)
+
+    def keep_task(self, task: TaskRecord) -> None:
+        """Write down what became of this task since the record was.
+
+        Raises:
+            OSError: as `keep`.
+        """
+        _keep(f"{self._task_path}/{_TASK}", task)
 
     def kept(self) -> Record | None:
-        """The record as it was kept last."""
+        """The record as it was kept last, with what became of its tasks since."""
         with suppress(OSError, msgspec.MsgspecError):
-            return decode_record((self.path / _RECORD).read_bytes())
+            record, written = decode_record((self.path / _RECORD).read_bytes()), (self.path / _RECORD).stat()
+            if record.workload.has_ended:
+                return record
+            tasks = (
+                RunFolder(self.path, index)._kept_task(written.st_mtime_ns) or task
+                for index, task in enumerate(record.tasks)
+            )
+            return replace(record, tasks=tuple(tasks))
+        return None
+
+    def _kept_task(self, since_ns: int) -> TaskRecord | None:
+        with suppress(OSError, msgspec.MsgspecError):
+            path = self._task_path / _TASK
+            if path.stat().st_mtime_ns >= since_ns:
+                return msgspec.json.decode(path.read_bytes(), type=TaskRecord)
         return None
 
     def give_back_inputs(self, inputs: Path | None) -> None:
@@ -206,6 +244,17 @@ class RunFolder:
                 if stat.S_ISREG(status.st_mode) and theirs and status.st_size <= largest:
                     return file.read(largest)
         return b""
+
+
+def _keep(place: str, content: Struct) -> None:
+    """Write a file whole or not at all."""
+    fresh = f"{place}.new"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, msgspec.json.encode(content))
+    finally:
+        os.close(descriptor)
+    os.rename(fresh, place)  # noqa: PTH104 (pathlib's part of a submission can be measured)
 
 
 class Launch:

@@ -35,10 +35,10 @@ from scheduler_core.local.policies import EnginePolicies
 from scheduler_core.local.processes import memory_of_tasks
 from scheduler_core.local.projects import FILE, ProjectsFile
 from scheduler_core.local.protocol import PROTOCOL, STAGING
-from scheduler_core.local.records import TaskId
 from scheduler_core.local.recovery import find_again
 from scheduler_core.local.resizing import Resizing
 from scheduler_core.local.rules import Rules
+from scheduler_core.local.runs import RunFolder
 from scheduler_core.local.scheduling import Scheduling
 from scheduler_core.local.settings import Settings
 from scheduler_core.local.shared import SharedSettings, closed_to_users, open_to_all
@@ -109,7 +109,7 @@ class Service:
         ruled = None if shared is None else shared.policies
         self._policies_file = directory / POLICIES_FILE if ruled is None else Path(ruled)
         self.policies = EnginePolicies(self._policies_file, self._projects, self._monitor.machine)
-        self.rules = Rules(self._book, self._lifecycle, self.policies)
+        self.rules = Rules(self._book, self._lifecycle, self.policies, self._activities)
         self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
         self._auditing = Auditing(self._store, settings.audit_kept_days)
         self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
@@ -153,6 +153,7 @@ class Service:
     def close(self) -> None:
         """Leave everything on disk; running workloads go on."""
         self._accounting.meter.close()
+        self._runs.copies.close()
         self._store.close()
 
     def info(self) -> EngineInfo:
@@ -244,21 +245,21 @@ class Service:
         return await self._auditing.audit(query, caller.reader())
 
     def results(self, workload_id: str, index: int) -> Path:
-        return self._runs.folder(self._task(workload_id, index)).results
+        return self._kept(workload_id, index).results
 
-    def _task(self, workload_id: str, index: int) -> TaskId:
-        record = self._book.get(workload_id)
-        if not 0 <= index < len(record.tasks):
-            raise NotFound(
-                f"{record.workload.name} has no task {index}.", f"Its tasks are 0 to {len(record.tasks) - 1}."
-            )
-        return TaskId(workload_id, index)
+    def _kept(self, workload_id: str, index: int) -> RunFolder:
+        workload = self._book.workload(workload_id)
+        # One that is scaled down has its surplus tasks until they have gone.
+        count = workload.tasks if workload.has_ended else len(self._book.get(workload_id).tasks)
+        if not 0 <= index < count:
+            raise NotFound(f"{workload.name} has no task {index}.", f"Its tasks are 0 to {count - 1}.")
+        return self._runs.kept_of(workload, index)
 
     def watch(self, since: tuple[str, int] | None) -> AsyncGenerator[Event, None]:
         return self._feed.subscribe(since)
 
     def log(self, workload_id: str, index: int) -> Path:
-        return self._runs.folder(self._task(workload_id, index)).log
+        return self._kept(workload_id, index).log
 
     def change_devices(self, simulate: str | None) -> None:
         """Write down other devices; they hold from the daemon's next start.
@@ -292,7 +293,7 @@ class Service:
             self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
         await self._accounting.meter.look(running, samples, memory_mib, self._meter.cpu_cores)
-        await self._activities.look(folders)
+        await self._activities.look(running, folders, samples, memory_mib)
         await self.rules.look(samples, memory_mib)
         self._rotation.look([folder.log for folder in folders.values()])
 

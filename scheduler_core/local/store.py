@@ -24,8 +24,9 @@ from msgspec import Struct
 from scheduler_core.accounting.holding import Entry
 from scheduler_core.audit import AuditEntry
 from scheduler_core.errors import EngineUnavailable, NotFound, StorageFull
-from scheduler_core.local import audit_log, usage_log, usage_sums
+from scheduler_core.local import audit_log, task_rows, usage_log, usage_sums
 from scheduler_core.local.records import Record, decode_record
+from scheduler_core.local.task_rows import TaskRows, with_tasks
 from scheduler_core.workload import Measurement
 
 _MIGRATIONS = (
@@ -51,6 +52,7 @@ _MIGRATIONS = (
     """,
     usage_log.SCHEMA + usage_sums.SCHEMA,
     audit_log.SCHEMA,
+    task_rows.SCHEMA,
 )
 """Each brings a store one version on; a store's version is how many it has seen."""
 
@@ -108,6 +110,7 @@ class Store:
         # One of its own: the writer's shows what is not durable yet.
         self._reader = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
         self._unrestored = _unrestored(path)
+        self._tasks = TaskRows()
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="store", daemon=True)
         self._writer.start()
@@ -115,7 +118,7 @@ class Store:
     def load(self) -> list[Record]:
         """Every record, oldest first."""
         rows = self._connection.execute("SELECT record FROM workloads ORDER BY created, id")
-        return [decode_record(record) for (record,) in rows]
+        return [self._tasks.found(self._connection, decode_record(record)) for (record,) in rows]
 
     def read(self, workload_id: str) -> Record:
         """The record of a workload that was put before.
@@ -123,10 +126,14 @@ class Store:
         Raises:
             NotFound: it was removed meanwhile.
         """
-        row = self._reader.execute("SELECT record FROM workloads WHERE id = ?", (workload_id,)).fetchone()
-        if row is None:
-            raise NotFound(f"There is no workload {workload_id!r}.", "See %runai list.")
-        return decode_record(row[0])
+        self._reader.execute("BEGIN")
+        try:
+            row = self._reader.execute("SELECT record FROM workloads WHERE id = ?", (workload_id,)).fetchone()
+            if row is None:
+                raise NotFound(f"There is no workload {workload_id!r}.", "See %runai list.")
+            return with_tasks(self._reader, decode_record(row[0]))
+        finally:
+            self._reader.execute("COMMIT")
 
     def restore(self, records: Iterable[Record]) -> None:
         """Fill an empty store, before anything else is written."""
@@ -134,6 +141,7 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             for record in records:
                 self._insert(record)
+        self._tasks.committed()
         self._unrestored.unlink(missing_ok=True)
 
     async def put(
@@ -240,21 +248,23 @@ class Store:
                 for write in batch:
                     self._execute(write)
         except sqlite3.Error as error:
+            self._tasks.rolled_back()
             if len(batch) == 1:
                 batch[0].done.set_exception(_explained(error))
             else:
                 for write in batch:
                     self._write_batch([write])
             return
+        self._tasks.committed()
         for write in batch:
             write.done.set_result(None)
 
     def _insert(self, record: Record) -> None:
-        workload = record.workload
+        workload, kept = record.workload, self._tasks.write(self._connection, record)
         self._connection.execute(
             "INSERT INTO workloads(id, key, created, record) VALUES (?, ?, ?, ?)"
             " ON CONFLICT(id) DO UPDATE SET record = excluded.record, key = excluded.key",
-            (workload.id, record.spec.key, workload.created, msgspec.json.encode(record)),
+            (workload.id, record.spec.key, workload.created, msgspec.json.encode(kept)),
         )
 
     def _execute(self, write: _Write) -> None:
@@ -267,6 +277,7 @@ class Store:
         if isinstance(write, _Remove):
             self._connection.execute("DELETE FROM measurements WHERE workload = ?", (write.workload_id,))
             self._connection.execute("DELETE FROM workloads WHERE id = ?", (write.workload_id,))
+            self._tasks.remove(self._connection, write.workload_id)
             self._connection.execute("DELETE FROM transitions WHERE workload = ?", (write.workload_id,))
             audit_log.append(self._connection, write.told)
             return

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from msgspec.structs import replace
 
 from scheduler_core.local.identity import Process
-from scheduler_core.local.records import Ending, Record, TaskRecord
+from scheduler_core.local.records import ALIVE, Ending, Record, TaskRecord
 from scheduler_core.local.runs import Exit
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Allocation, Enforcement, HeldDevice, Report, Scale, State, TaskStatus
@@ -80,7 +80,7 @@ def scaled(record: Record, scale: Scale, now: float) -> Record:
     """A workload is of so many tasks from now on, or from its next start on where what runs was told otherwise."""
     if scaling_obstacle(record, scale):
         return replace_workload(record, next_scale=scale)
-    return _settled(_of_size(record, scale), now)
+    return settled(_of_size(record, scale), now)
 
 
 def _of_size(record: Record, scale: Scale) -> Record:
@@ -150,12 +150,12 @@ def some_told_to_go(record: Record, indices: Collection[int], then: State, reaso
 
 def stopped_where_it_waits(record: Record, now: float, reason: str) -> Record:
     """A workload that holds nothing is stopped."""
-    return _settled(replace(replace_workload(record, reason=reason), then="stopped"), now)
+    return settled(replace(replace_workload(record, reason=reason), then="stopped"), now)
 
 
 def waiting_again(record: Record, index: int, now: float) -> Record:
     """A task's run never began: nothing of it counts."""
-    return _settled(_with_tasks(record, [index], lambda _, task: _waiting(task, task.run)), now)
+    return settled(_with_tasks(record, [index], lambda _, task: _waiting(task, task.run)), now)
 
 
 def after_run(record: Record, index: int, outcome: Exit, report: Report | None) -> Record:
@@ -177,7 +177,7 @@ def after_run(record: Record, index: int, outcome: Exit, report: Report | None) 
         record, state = _failed(record, index, reason)
     ran_s = record.tasks[index].ran_s + max(0.0, outcome.ended - (task.started or outcome.ended))
     change = _again if state == "pending" else _over(state, outcome, reason, report)
-    return _settled(_with_tasks(record, [index], lambda _, known: change(replace(known, ran_s=ran_s))), outcome.ended)
+    return settled(_with_tasks(record, [index], lambda _, known: change(replace(known, ran_s=ran_s))), outcome.ended)
 
 
 def _failed(record: Record, index: int, reason: str) -> tuple[Record, State]:
@@ -195,7 +195,7 @@ def _failed(record: Record, index: int, reason: str) -> tuple[Record, State]:
     return replace_workload(record, reason=told), "pending" if again else "failed"
 
 
-def _settled(record: Record, now: float) -> Record:
+def settled(record: Record, now: float) -> Record:
     """The workload as its tasks make it; with the last of its processes it becomes what it was to become."""
     record = _without_surplus(record)
     if any(record.alive()):
@@ -258,7 +258,7 @@ def _ended(record: Record, state: State, now: float) -> Record:
 def _shown(record: Record) -> Record:
     """A workload that has not ended, as its tasks show it."""
     workload = record.workload
-    alive = [task for task in record.tasks if task.is_alive]
+    alive = [task for task in record.tasks if task.state in ALIVE]
     if not alive:
         if workload.next_request is not None:
             record = asking_for(record, workload.next_request)
@@ -282,7 +282,7 @@ def _state(record: Record, alive: Iterable[TaskRecord]) -> State:
     state = record.workload.state
     if state == "suspending":
         return state
-    if record.then in ("pending", "failed") or any(task.state == "failed" for task in record.tasks):
+    if record.then in ("pending", "failed") or "failed" in {task.state for task in record.tasks}:
         return "degraded"
     if state in ("running", "degraded") or any(task.state == "running" for task in alive):
         return "running"
@@ -316,7 +316,7 @@ def _restarts(record: Record) -> int:
 
 
 def _counted(tasks: Collection[TaskRecord]) -> dict[State, int]:
-    return dict(sorted(Counter(task.state for task in tasks).items())) if len(tasks) > 1 else {}
+    return dict(sorted(Counter([task.state for task in tasks]).items())) if len(tasks) > 1 else {}
 
 
 def _together(allocations: list[Allocation]) -> Allocation:

@@ -16,10 +16,8 @@ Notebook = Callable[..., list[Ran]]
 @pytest.fixture
 def engine(simulated: Path) -> Iterator[Client]:
     """The client that this process's functions go through."""
-    shared_client.cache_clear()
     yield shared_client()
     shared_client().close()
-    shared_client.cache_clear()
 
 
 @pytest.fixture

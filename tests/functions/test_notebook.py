@@ -5,7 +5,14 @@ from __future__ import annotations
 from ast import literal_eval
 from pathlib import Path
 
+import stamina
+
+from jupyter_runai.client import Client
+from scheduler_core.errors import NotFound
+from scheduler_core.workload import Workload
 from tests.functions.conftest import Notebook
+from tests.helpers import until
+from tests.notebook.live import live_kernel
 
 OURS = ("jupyter_runai/", "site-packages", "runner.py")
 
@@ -143,6 +150,38 @@ def test_an_interrupt_ends_the_cell_and_the_same_call_goes_on(notebook: Notebook
     assert state.value == "'running'"
     (tmp_path / "go").touch()
     assert notebook(cell, "out")[1].value == "[7]"
+
+
+def test_a_map_that_has_partly_run_goes_on_in_a_fresh_kernel(
+    notebook: Notebook, client: Client, tmp_path: Path
+) -> None:
+    cell = (
+        "import os, time\n"
+        "def slow(x):\n"
+        "    with open(f'called-{x}', 'a') as file: file.write('once')\n"
+        "    while x and not os.path.exists('go'): time.sleep(0.01)\n"
+        "    return x * 10\n"
+        "runai.map(slow, [0, 1, 2], gpu=1, name='sweep')"
+    )
+    with live_kernel(tmp_path) as kernel:
+        kernel.run("import jupyter_runai as runai")
+        kernel.start(cell)
+        first = until(client, named(client, "sweep").id, partly_run)
+    (tmp_path / "go").touch()
+    (resumed,) = notebook(cell)
+    assert resumed.value == "[0, 10, 20]"
+    assert [(tmp_path / f"called-{x}").read_text() for x in range(3)] == ["once"] * 3
+    assert [known.id for known in client.list()] == [first.id]
+
+
+def partly_run(workload: Workload) -> bool:
+    return workload.task_states == {"completed": 1, "running": 2}
+
+
+@stamina.retry(on=NotFound, attempts=200, timeout=60)
+def named(client: Client, name: str) -> Workload:
+    """The workload of this name, once there is one."""
+    return client.find(name)
 
 
 def test_limits_are_those_of_the_magics(notebook: Notebook) -> None:

@@ -58,6 +58,6 @@ def test_of_a_long_output_the_newest_part_is_kept_at_its_offsets(client: Client,
     assert asyncio.run(pieces(workload.id, kept[0].offset + LINE))[0].data[:LINE] == text[LINE : 2 * LINE]
     missing = f"runai: {kept[0].offset:,} bytes of output are not kept any more."
     assert b"".join(client.logs(workload.id)).decode().startswith(missing)
-    assert run_verb(client, "logs", verb_parsers("x")["logs"].parse([workload.name])).endswith("written\n")
+    assert run_verb(client, "logs", verb_parsers("x")["logs"].parse([workload.name])).endswith("written")
     client.stop(workload.id)
     assert outcome(client, workload.id)[1].startswith(missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def test_a_warning_goes_with_the_rule(file: Path, client: Client) -> None:
 
 ON_A_DEVICE = """
 import os, signal
-print(os.getpid(), flush=True)
+print(os.getpid(), "is up", flush=True)
 signal.pause()
 """
 IDLE = "cluster: {{rules: {{idle: {{after: 4s, warn: [1s, 2s], action: {action}}}}}}}\n"
@@ -183,7 +184,10 @@ def freed(workload: Workload) -> bool:
 def on_its_device(client: Client, driver: Driver) -> tuple[Workload, int]:
     """A workload on device 0 that has 30 GB of it and computes nothing."""
     workload = client.submit(spec(ON_A_DEVICE, gpu="0.5", grace_s=0))
-    pid = int(until_said(client, workload.id, "\n"))
+    # A slow start is warned before it can say anything.
+    found = re.search(r"^(\d+) is up", until_said(client, workload.id, " is up"), re.MULTILINE)
+    assert found is not None
+    pid = int(found[1])
     driver.process(0, pid, 30 * GIB)
     return workload, pid
 

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
+from scheduler_core.workload import Scale
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
 
 
@@ -84,7 +85,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simu
     with closing(sqlite3.connect(path)) as store, store:
         store.executescript(
             "DROP TABLE holdings; DROP TABLE deserved; DROP TABLE measured; DROP TABLE subjects; DROP TABLE places;"
-            "DROP TABLE usage; DROP TABLE summed; DROP TABLE audit; DROP TABLE configured;"
+            "DROP TABLE usage; DROP TABLE summed; DROP TABLE audit; DROP TABLE configured; DROP TABLE tasks;"
             "DROP TABLE measurements; DROP INDEX transitions_by_workload; PRAGMA user_version = 1;"
             "INSERT INTO transitions(workload, at, state) VALUES ('gone', 0, 'failed');"
         )
@@ -92,7 +93,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simu
     assert [known.id for known in again.list()] == [workload.id]
     again.delete(workload.id, purge=True)
     with closing(sqlite3.connect(path)) as store:
-        assert store.execute("PRAGMA user_version").fetchone() == (5,)
+        assert store.execute("PRAGMA user_version").fetchone() == (6,)
         assert store.execute("SELECT count(*) FROM transitions").fetchone() == (0,)
     again.close()
 
@@ -113,3 +114,54 @@ def test_a_daemon_that_died_before_it_had_found_them_again_finds_them_at_its_nex
     assert str(aside) in again.info().notice
     assert b"".join(again.logs(workload.id)) == b"done\n"
     again.close()
+
+
+FIRST_TWO_END = """
+import os, signal
+index = os.environ['RUNAI_TASK_INDEX']
+if index == '0': raise SystemExit(3)
+if index != '1': signal.pause()
+"""
+
+
+def as_before_tasks_had_rows(store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.executescript(
+            "UPDATE workloads SET record = CAST(json_set(CAST(record AS TEXT), '$.tasks', ("
+            "  SELECT json_group_array(json(CAST(record AS TEXT))) FROM"
+            "    (SELECT record FROM tasks WHERE workload = id ORDER BY task))) AS BLOB);"
+            "DROP TABLE tasks; PRAGMA user_version = 5;"
+        )
+
+
+@pytest.mark.parametrize("change", [lambda store: None, as_before_tasks_had_rows, garbage])
+def test_each_task_of_an_array_is_found_as_it_was(
+    client: Client, simulated: Path, change: Callable[[Path], None]
+) -> None:
+    array = client.submit(spec(FIRST_TWO_END, gpu="0.5", tasks=4, gang=False, grace_s=0))
+    until(client, array.id, lambda now: now.task_states == {"completed": 1, "failed": 1, "running": 2})
+    before = client.tasks(array.id)
+    kill_daemon(client)
+    change(simulated / "simulated" / "store.sqlite")
+    again = Client()
+    assert again.tasks(array.id) == before
+    assert [(task.state, task.exit_code) for task in before] == [
+        ("failed", 3),
+        ("completed", 0),
+        ("running", None),
+        ("running", None),
+    ]
+    again.scale(array.id, Scale(tasks=3))
+    until(again, array.id, lambda now: now.task_states == {"completed": 1, "failed": 1, "running": 1})
+    again.stop(array.id)
+    outcome(again, array.id)
+    ended = again.tasks(array.id)
+    assert [task.state for task in ended] == ["failed", "completed", "stopped"]
+    kill_daemon(again)
+    last = Client()
+    assert last.tasks(array.id) == ended
+    last.delete(array.id, purge=True)
+    with closing(sqlite3.connect(simulated / "simulated" / "store.sqlite")) as store:
+        assert store.execute("SELECT count(*) FROM tasks").fetchone() == (0,)
+    again.close()
+    last.close()

@@ -150,11 +150,11 @@ def test_text_views_show_the_tasks(client: Client) -> None:
     workload = client.submit(spec(UNTIL_STOPPED, gpu=1, tasks=3, gang=False, name="sweep"))
     until(client, workload.id, lambda seen: seen.task_states == {"pending": 1, "running": 2})
     assert "3 x 1  running (1 waiting, 2 running)" in say("list")
-    while say("logs", "sweep", "--task", "1") != "up\n":
+    while say("logs", "sweep", "--task", "1") != "up":
         pass
     client.stop(workload.id)
     outcome(client, workload.id)
-    assert say("logs", "sweep", "--task", "1") == "up\n"
+    assert say("logs", "sweep", "--task", "1") == "up"
     assert say("logs", "sweep", "--task", "2") == ""
     with pytest.raises(NotFound, match="has no task 3"):
         say("logs", "sweep", "--task", "3")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import time
+
+import pytest
+
 from jupyter_runai.client import Client
-from tests.helpers import outcome
+from tests.helpers import outcome, until
 from tests.notebook.conftest import RunCells
 from tests.notebook.live import LiveKernel
 
@@ -68,6 +73,27 @@ def test_what_is_kept_ends_when_its_time_is_up_or_it_is_stopped(run: RunCells) -
     assert outcome(client, client.find("brief").id)[0].state == "completed"
     assert stopped.text.startswith("digits ")
     assert anew.text == "False\n"
+
+
+def test_what_is_only_kept_says_so_and_until_when(run: RunCells) -> None:
+    run(f"{FIRST}\npass")
+    client = Client()
+    kept = until(client, client.find("digits").id, lambda known: known.kept_until is not None)
+    assert kept.activity is not None and kept.kept_until is not None
+    assert kept.kept_until - kept.activity.since == pytest.approx(600)
+    clock = time.strftime("%H:%M", time.localtime(kept.kept_until))
+    listed, described, within, stopped = run(
+        "%runai list",
+        "%runai describe digits",
+        f"{FIRST}\nimport os\nos.path.exists(os.environ['RUNAI_ACTIVITY'])",
+        "%runai stop digits",
+    )
+    assert re.search(rf"^digits .* kept until {clock} ", listed.text, re.MULTILINE)
+    assert re.search(rf"^state +kept until {clock}$", described.text, re.MULTILINE)
+    # While a cell runs there, it is as any other.
+    assert within.text == "False\n"
+    assert "stop" in stopped.text
+    assert outcome(client, kept.id)[0].kept_until is None
 
 
 def test_another_kernel_goes_on_with_what_is_kept(run: RunCells) -> None:

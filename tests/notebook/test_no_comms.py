@@ -38,7 +38,7 @@ class ClosesComms(NotebookClient):
 def test_widgets_are_text_and_cells_are_as_ever(
     simulated: Path, tmp_path: Path, first: str, client: type[NotebookClient]
 ) -> None:
-    cell, widget, later, sliders, mapped, made = run_cells(
+    cell, widget, later, sliders, queues, form, mapped, made = run_cells(
         tmp_path,
         first,
         "%load_ext jupyter_runai\nimport jupyter_runai as runai\nfrom IPython.display import HTML, display",
@@ -46,7 +46,10 @@ def test_widgets_are_text_and_cells_are_as_ever(
         "print('before')\ndisplay(HTML('<p>between</p>'))\nprint('after')\nscore = 0.5",
         "runai.widgets.Workload('digits')",
         "kept = runai.widgets.Devices()\nprint(kept)\nkept.close()\nscore",
-        "runai.widgets.ScaleOut(lambda *amount: 1)",
+        "runai.widgets.ScaleOut('%%runai train --gpu 0.5\\npass')",
+        "runai.widgets.Queues()",
+        "from scheduler_core.workload import WorkloadSpec\n"
+        "runai.widgets.Submit(WorkloadSpec(command=('true',), cwd='/', env={}, name='form', tasks=2))",
         "runai.map(abs, [-1, -2], name='sizes')",
         "work = runai.submit(abs, -3, name='made')\nwork.result(), print(runai.widgets.Workload(work))",
         client=client,
@@ -55,7 +58,15 @@ def test_widgets_are_text_and_cells_are_as_ever(
     assert "digits · completed in" in cell.line and "score ← float" in cell.line
     assert widget.value.startswith("✓ digits · completed · 0.5  0:")
     assert later.text.startswith("Devices: 0 of 2 used") and later.value == "0.5"
-    assert sliders.value.startswith("Scale out: fraction 1  devices 1  workers 1\n  starts")
+    # Without anybody to draw it anew, a text has what the planner says.
+    title, line, place, starts, takes, cost = sliders.value.splitlines()
+    assert title == "Scale out: fraction 0.5  devices 1  workers 1"
+    assert line.split(maxsplit=1) == ["line", "%%runai train --gpu 0.5"]
+    assert place.split(maxsplit=1)[1].startswith("simulated A100 80GB #0 (")
+    assert [row.split(maxsplit=1) for row in (starts, cost)] == [["starts", "now"], ["cost", "0.5 GPU"]]
+    assert takes.split() == ["takes", "from", "nobody"]
+    assert queues.value.startswith("Projects") and "fair share" in queues.value
+    assert "name: form" in form.value and "starts: now" in form.value and "cost: CPU only" in form.value
     assert mapped.value == "[1, 2]" and "2 of 2 tasks done" in mapped.line
     assert made.text.startswith("✓ made · completed")
-    assert not any(ran.error for ran in (cell, widget, later, sliders, mapped, made))
+    assert not any(ran.error for ran in (cell, widget, later, sliders, queues, form, mapped, made))

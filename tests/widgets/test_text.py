@@ -26,9 +26,12 @@ def test_every_widget_has_a_readable_text(run: RunCells, client: Client) -> None
     # The load is there from the second after the start on.
     assert re.fullmatch(r"  0 A100 80GB  ▐█{12}░{12}▌  0\.50(  \d+ %)?  simulated", device)
     assert "but no GPU computes" in devices.value
-    assert scale_out.value.startswith("Scale out: fraction 1  devices 1  workers 1\n  starts")
+    # Nobody draws a text anew: it has the answer already.
+    told = "\n  starts  What makes the workload gave a int, not a WorkloadSpec."
+    assert scale_out.value == f"Scale out: fraction 1  devices 1  workers 1{told}"
     assert submit.value.startswith("New workload\n")
     assert "kind: training" in submit.value
+    assert "command is needed." in submit.value
 
 
 def test_a_waiting_workload_tells_why(run: RunCells, client: Client) -> None:

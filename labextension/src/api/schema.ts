@@ -1058,12 +1058,15 @@ export interface components {
          *
          *     `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
          *     anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
+         *     `kept_until` is when it ends, where its work is done and it only keeps what it holds for the next cell of its name.
          */
         readonly Activity: {
             readonly executing: boolean;
             readonly since: number;
             /** @default null */
             readonly idle_since: number | null;
+            /** @default null */
+            readonly kept_until: number | null;
         };
         /**
          * Notice

@@ -32,9 +32,13 @@ export function waited(workload: IWorkload, now: number): number {
 
 /** A day and a time of day, from seconds since the epoch, so that figures below each other align: "2026-01-02 10:41". */
 export function formatDate(seconds: number): string {
+  return `${formatDay(seconds)} ${formatTime(seconds)}`;
+}
+
+/** A time of day, from seconds since the epoch: "10:41". */
+export function formatTime(seconds: number): string {
   const date = new Date(seconds * 1000);
-  const time = [date.getHours(), date.getMinutes()];
-  return `${formatDay(seconds)} ${time.map(pad).join(':')}`;
+  return [date.getHours(), date.getMinutes()].map(pad).join(':');
 }
 
 /** A day, from seconds since the epoch: "2026-01-02". */

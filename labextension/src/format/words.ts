@@ -4,6 +4,7 @@ import type { IEnforcement, IWorkload, Strength, VerdictCode } from '../wire';
 import { isWaiting } from '../model/workloads';
 import { formatMemory, isFraction } from './share';
 import { shortModel } from './device';
+import { formatTime } from './time';
 
 /** A workload's state in a word or two. */
 export function stateWord(
@@ -12,6 +13,10 @@ export function stateWord(
 ): string {
   if (workload.stop_requested !== null && workload.ended === null) {
     return trans.__('stopping');
+  }
+  const kept = workload.activity?.kept_until ?? null;
+  if (workload.state === 'running' && kept !== null) {
+    return trans.__('kept until %1', formatTime(kept));
   }
   switch (workload.state) {
     case 'creating':

@@ -206,7 +206,8 @@ class Activity(_Seen, frozen=True, kw_only=True):
     """Whether a workload executes anything, as its own process says in the file named by RUNAI_ACTIVITY.
 
     `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
-    anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
+    anything, used its devices nor had anybody at it, null while it does. Use that is made up, of simulated devices,
+    does not count.
     """
 
     executing: bool

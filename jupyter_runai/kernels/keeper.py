@@ -5,8 +5,8 @@ A script (`python -I -S -u keeper.py`) of the standard library alone: its start 
 It starts the kernel as RUNAI_INPUTS/kernel.json says ({launch: {id, argv, cwd, env, connection}, without_server_s}) and
 listens on the private socket RUNAI_RESULTS/keeper.sock for the Jupyter servers beside it. Both sides speak JSON, one
 object a line. It says {launch, pid, exit, failure} of the kernel, at first and at each change; it is told
-{start: launch}, {signal: number} and {end: true}. RUNAI_RESULTS/kernel.json is what was started last, and is started
-after an eviction.
+{start: launch}, {signal: number}, {present: true} as somebody works on its notebook, and {end: true}.
+RUNAI_RESULTS/kernel.json is what was started last, and is started after an eviction.
 
 A connection that breaks off means that its server is gone. Without any server a kernel goes on for `without_server_s`
 seconds (null: for good), and one that ends by itself ends its workload.
@@ -68,12 +68,21 @@ class Kernel:
         except OSError as error:
             self.exit, self.failure = CANNOT_START, f"{error.strerror}: {error.filename}"
             return
-        self._watcher = subprocess.Popen([sys.executable, "-I", WATCHER, connection], stdin=subprocess.DEVNULL)
+        self._watcher = subprocess.Popen([sys.executable, "-I", WATCHER, connection], bufsize=0, stdin=subprocess.PIPE)
+        if self._watcher.stdin is not None:
+            os.set_blocking(self._watcher.stdin.fileno(), False)
 
     def signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
             with suppress(OSError):
                 os.killpg(self._process.pid, number)
+
+    def note_presence(self) -> None:
+        """Somebody works on its notebook now."""
+        if self._watcher is not None and self._watcher.stdin is not None:
+            # A watcher that has gone, or is behind, misses no more than this.
+            with suppress(OSError):
+                self._watcher.stdin.write(b"\n")
 
     def has_ended(self) -> bool:
         """Whether it has ended, found out now; one that has is watched no more, nor is one whose watcher was killed."""
@@ -88,6 +97,8 @@ class Kernel:
         if self._watcher is not None:
             self._watcher.kill()
             self._watcher.wait()
+            if self._watcher.stdin is not None:
+                self._watcher.stdin.close()
             self._watcher = None
         Path(os.environ["RUNAI_ACTIVITY"]).unlink(missing_ok=True)
 
@@ -212,6 +223,8 @@ class Keeper:
             self._tell_servers()
         elif "signal" in order:
             self._kernel.signal(order["signal"])
+        elif "present" in order:
+            self._kernel.note_presence()
         elif "end" in order:
             self._end()
 

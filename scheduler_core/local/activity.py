@@ -6,12 +6,10 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from msgspec.structs import replace
-
 from scheduler_core.local.book import Book
 from scheduler_core.local.meter import MINUTE, Meter
 from scheduler_core.local.records import TaskId
-from scheduler_core.local.runs import RunFolder
+from scheduler_core.local.runs import RunFolder, ToldActivity
 from scheduler_core.workload import Activity
 
 
@@ -36,10 +34,11 @@ class Activities:
                 self._used[workload] = await self._last_use(workload)
         self._book.note_activities({name: self._with_idleness(name, told, now) for name, told in telling.items()})
 
-    def _with_idleness(self, workload: str, told: Activity, now: float) -> Activity:
-        since, used = min(told.since, now), self._used[workload]
+    def _with_idleness(self, workload: str, told: ToldActivity, now: float) -> Activity:
+        since, interacted, used = min(told.since, now), min(told.interacted or 0.0, now), self._used[workload]
         is_active = told.executing or used == now
-        return replace(told, since=since, idle_since=None if is_active else max(since, used))
+        idle_since = None if is_active else max(since, interacted, used)
+        return Activity(executing=told.executing, since=since, idle_since=idle_since)
 
     async def _last_use(self, workload: str) -> float:
         """When its devices were last seen in use, be it by an engine that ran before this one; 0 for never."""
@@ -49,6 +48,6 @@ class Activities:
         return max((minute.at + minute.seconds for minute in minutes if minute.gpu_utilization), default=0.0)
 
 
-def _told(folders: Mapping[TaskId, RunFolder]) -> dict[str, Activity]:
+def _told(folders: Mapping[TaskId, RunFolder]) -> dict[str, ToldActivity]:
     told = {task.workload: folder.activity() for task, folder in folders.items() if task.index == 0}
     return {workload: activity for workload, activity in told.items() if activity is not None}

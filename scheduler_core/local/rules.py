@@ -160,9 +160,9 @@ class Rules:
             # What was said before the engine was restarted still counts.
             warned = notice is not None and notice.rule == IDLE and notice.acts_at is not None
             self._idle_since[workload.id] = notice.since if notice is not None and warned else now
-        elif activity is not None:
-            # A cell may have come and gone between two looks.
-            self._idle_since[workload.id] = max(self._idle_since[workload.id], min(activity.since, now))
+        elif activity is not None and (activity.idle_since or 0.0) > self._idle_since[workload.id]:
+            # A cell may have come and gone between two looks, or somebody is at the kernel.
+            del self._idle_since[workload.id]
 
     def _standing(self, record: Record, found: tuple[Breach, ...], now: float) -> Standing:
         workload, notice = record.workload, record.workload.notice

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.model import TaskRequest, Verdict
@@ -154,6 +155,12 @@ class Engine(Protocol):
 
         `InvalidRequest` for an end before its beginning, and for more steps than anybody can look at.
         """
+        ...
+
+    async def queue_history(
+        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> QueueHistory:
+        """What queues deserved, got and held in [since, until), and why work waited in them; as `usage`."""
         ...
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:

@@ -142,6 +142,14 @@ class Accounted(Struct, frozen=True):
     step: UsageStep = "all"
 
 
+class PastQueues(Struct, frozen=True):
+    """In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps."""
+
+    since: Time = 0.0
+    until: Time | None = None
+    step: UsageStep = "all"
+
+
 class OfProject(Struct, frozen=True):
     """Which project, by default one's own, and for which kind of work."""
 

@@ -33,6 +33,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (r"/v1/devices", DevicesHandler, known),
         (r"/v1/queues", QueuesHandler, known),
         (r"/v1/usage", UsageHandler, known),
+        (r"/v1/queues/history", QueueHistoryHandler, known),
         (r"/v1/policy", PolicyHandler, known),
         (r"/v1/policy/check", PolicyCheckHandler, known),
         (r"/v1/catalog", CatalogHandler, known),
@@ -89,6 +90,16 @@ class UsageHandler(Handler):
         step = chosen(self.get_query_argument("step", "all"), UsageStep)
         since, until = whole_number(self.get_query_argument("since", "0")), self.get_query_argument("until", "")
         self.answer(await self.service.usage(by, since / 1000, whole_number(until) / 1000 if until else None, step))
+
+
+class QueueHistoryHandler(Handler):
+    """What queues had, and why work waited in them; as of `UsageHandler`."""
+
+    async def get(self) -> None:
+        step = chosen(self.get_query_argument("step", "all"), UsageStep)
+        since, until = whole_number(self.get_query_argument("since", "0")), self.get_query_argument("until", "")
+        end = whole_number(until) / 1000 if until else None
+        self.answer(await self.service.queue_history(since / 1000, end, step))
 
 
 class PolicyHandler(Handler):

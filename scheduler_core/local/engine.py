@@ -21,6 +21,7 @@ from tornado.netutil import Resolver
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import (
@@ -181,8 +182,12 @@ class LocalEngine:
     async def usage(
         self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
     ) -> Usage:
-        period = f"since={_milliseconds(since)}" + ("" if until is None else f"&until={_milliseconds(until)}")
-        return await self._ask("GET", f"usage?by={quote(by)}&step={quote(step)}&{period}", Usage)
+        return await self._ask("GET", f"usage?by={quote(by)}&step={quote(step)}&{_period(since, until)}", Usage)
+
+    async def queue_history(
+        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> QueueHistory:
+        return await self._ask("GET", f"queues/history?step={quote(step)}&{_period(since, until)}", QueueHistory)
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
         return await self._ask("GET", f"policy?project={quote(project)}&kind={quote(kind)}", PolicyClauses)
@@ -329,6 +334,10 @@ class _SocketResolver(Resolver):
 
     async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:
         return [(socket.AF_UNIX, self._path)]
+
+
+def _period(since: float, until: float | None) -> str:
+    return f"since={_milliseconds(since)}" + ("" if until is None else f"&until={_milliseconds(until)}")
 
 
 def _milliseconds(seconds: float) -> int:

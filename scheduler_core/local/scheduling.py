@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from msgspec import structs
@@ -26,7 +27,7 @@ from scheduler_core.local.snapshot import (
     spec_change,
 )
 from scheduler_core.local.tasks import replace_workload
-from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict
+from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict, VerdictCode
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.planning.remedies import changes
@@ -60,6 +61,8 @@ class Scheduling:
         self._changed = asyncio.Event()
         self._planned_for_s = 0.0
         self.queues: tuple[QueueStatus, ...] = ()
+        self.waiting: Mapping[tuple[str, VerdictCode], int] = {}
+        """How many workloads wait, by their project and the cause that the last plan saw."""
 
     def wake(self) -> None:
         """Something changed: plan again."""
@@ -113,6 +116,11 @@ class Scheduling:
             return
         self.queues = _queue_status(made, {queue.name: queue.parent for queue in queues})
         binds, evicted = by_workload(made.binds), by_workload(made.evictions)
+        self.waiting = Counter(
+            (record.spec.queue, verdict.code)
+            for verdict in made.verdicts
+            if verdict.workload not in binds and (record := self._waiting_record(verdict.workload)) is not None
+        )
         for verdict in made.verdicts:
             if verdict.workload not in binds:
                 self._book.note_verdict(verdict)
@@ -125,6 +133,11 @@ class Scheduling:
             # Who is left has moved up.
             self.wake()
         self._applied()
+
+    def _waiting_record(self, workload_id: str) -> Record | None:
+        """A workload of which nothing runs and which waits for devices."""
+        record = self._book.get(workload_id) if workload_id in self._book else None
+        return record if record is not None and record.workload.state == "pending" else None
 
     async def _evict(self, workload_id: str, evicted: Mapping[int, Eviction]) -> None:
         if workload_id not in self._book:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, NotFound, RunaiError
@@ -152,6 +153,7 @@ class Service:
     def close(self) -> None:
         """Leave everything on disk; running workloads go on."""
         self._accounting.meter.close()
+        self._accounting.queue_meter.close()
         self._store.close()
 
     def info(self) -> EngineInfo:
@@ -239,6 +241,9 @@ class Service:
     async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep) -> Usage:
         return await self._accounting.usage(by, since, until, step)
 
+    async def queue_history(self, since: float, until: float | None, step: UsageStep) -> QueueHistory:
+        return await self._accounting.queue_history(since, until, step)
+
     async def audit(self, query: AuditQuery, caller: Caller) -> AuditPage:
         return await self._auditing.audit(query, caller.reader())
 
@@ -291,6 +296,7 @@ class Service:
             self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
         await self._accounting.meter.look(running, samples, memory_mib, self._meter.cpu_cores)
+        await self._accounting.queue_meter.look(self._scheduling.queues, self._scheduling.waiting)
         await self._activities.look(folders)
         await self.rules.look(samples, memory_mib)
         self._rotation.look([folder.log for folder in folders.values()])

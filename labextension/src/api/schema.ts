@@ -84,6 +84,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/queues/history": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What queues deserved, got and held, and why work waited in them.
+         * @description Asks the authoriser for `read` on `runai:queues`.
+         */
+        readonly get: operations["queue_history"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/report.csv": {
         readonly parameters: {
             readonly query?: never;
@@ -1055,7 +1075,8 @@ export interface components {
          * @description Whether a workload executes anything, as its own process says in the file named by RUNAI_ACTIVITY.
          *
          *     `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
-         *     anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
+         *     anything, used its devices nor had anybody at it, null while it does. Use that is made up, of simulated devices,
+         *     does not count.
          */
         readonly Activity: {
             readonly executing: boolean;
@@ -1193,6 +1214,49 @@ export interface components {
          */
         readonly QueueList: {
             readonly queues: readonly components["schemas"]["QueueStatus"][];
+        };
+        /**
+         * QueueHistory
+         * @description Queues in [since, until), in seconds since the epoch, oldest step first and in it by name.
+         *
+         *     Steps are as fine as asked for as far as that is kept: minutes for a day, hours for 35 days, days for ever.
+         */
+        readonly QueueHistory: {
+            /** @enum {unknown} */
+            readonly step: "all" | "day" | "hour" | "minute";
+            readonly since: number;
+            readonly until: number;
+            readonly rows: readonly components["schemas"]["QueueStep"][];
+            /** @default false */
+            readonly simulated: boolean;
+        };
+        /**
+         * QueueStep
+         * @description A queue in one step, which begins at `at` (seconds since the epoch), as far as the engine looked: `observed` ms.
+         *
+         *     In thousandths of a device times milliseconds `quota` and `fair_share` (null where unlimited in some of it),
+         *     `allocated` and `requested`; these over `observed` are the mean. `waits` are the milliseconds that workloads of a
+         *     project waited, by the code of the verdict that said why.
+         */
+        readonly QueueStep: {
+            readonly at: number;
+            readonly queue: string;
+            /** @default null */
+            readonly parent: string | null;
+            /** @default 0 */
+            readonly observed: number;
+            /** @default 0 */
+            readonly quota: number | null;
+            /** @default 0 */
+            readonly fair_share: number | null;
+            /** @default 0 */
+            readonly allocated: number;
+            /** @default 0 */
+            readonly requested: number;
+            /** @default {} */
+            readonly waits: {
+                readonly [key: string]: number;
+            };
         };
         /**
          * Usage
@@ -1785,6 +1849,42 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["QueueList"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
+    readonly queue_history: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly since?: number;
+                /** @description In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly until?: number | null;
+                /** @description In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly step?: "all" | "day" | "hour" | "minute";
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["QueueHistory"];
                 };
             };
             /** @description A refusal. */

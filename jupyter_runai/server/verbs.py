@@ -65,7 +65,7 @@ async def workloads(context: Context, query: wire.Listed) -> wire.WorkloadList:
 
 async def usage(context: Context, query: wire.Accounted) -> Usage:
     """Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53)."""
-    return await context.engine.usage(query.by, query.since, query.until, query.step)
+    return await context.engine.usage(query.by, query.since, query.until, query.step, query.most)
 
 
 async def queue_history(context: Context, query: wire.PastQueues) -> QueueHistory:

@@ -115,20 +115,26 @@ class Accounting:
         parts = intervals(log.entries, log.projects, up_to)
         return log, cells(parts, log.measured, log.begins, up_to, HOUR_MS)
 
-    async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep) -> Usage:
+    async def usage(
+        self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int = MOST_GROUPS
+    ) -> Usage:
         """Who used what in [since, until), in seconds since the epoch; until now where that is null.
+
+        It names the `most` groups with most, the others as one.
 
         Raises:
             InvalidRequest: no time, an end before its beginning, or too many steps.
         """
         period = _period(since, until, step, self._clock())
-        found = await asyncio.to_thread(self._found, by, period.since, period.until, period.step, self.meter.pending())
+        most = max(1, min(most, self._most_groups))
+        asked = (by, period, most, self.meter.pending())
+        found = await asyncio.to_thread(self._found, *asked)
         return Usage(
             by=by,
             step=step,
             since=period.since / 1000,
             until=period.until / 1000,
-            rows=rows(found, by, self._prices, self._most_groups),
+            rows=rows(found, by, self._prices, most),
             simulated=self._simulated,
             currency=None if self._prices is None else self._prices.currency,
             unpriced=unpriced(found, self._prices),
@@ -156,14 +162,14 @@ class Accounting:
             return queue_log.read(connection, period.since, period.until, period.step)
 
     def _found(
-        self, by: UsageBy, since: int, until: int, step: int | None, pending: Iterable[Measured]
+        self, by: UsageBy, period: Period, most: int, pending: Iterable[Measured]
     ) -> list[tuple[tuple[int, Subject, Place], Amounts]]:
         with self._store.reading() as connection:
             log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
-            parts = intervals(log.entries, log.projects, until)
-            logged = cells(parts, [*log.measured, *pending], since, until, step)
+            parts = intervals(log.entries, log.projects, period.until)
+            logged = cells(parts, [*log.measured, *pending], period.since, period.until, period.step)
             workloads = {subject.workload for _, subject, _ in logged}
-            kept = list(kept_sums(connection, by, Period(since, until, step), workloads, self._most_groups))
+            kept = list(kept_sums(connection, by, period, workloads, most))
         return [*kept, *logged.items()]
 
 

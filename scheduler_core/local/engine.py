@@ -22,7 +22,7 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from scheduler_core.accounting.past import QueueHistory
-from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import (
     EngineDefect,
@@ -180,9 +180,15 @@ class LocalEngine:
         return await self._ask("GET", "devices", tuple[Device, ...])
 
     async def usage(
-        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+        self,
+        by: UsageBy = "project",
+        since: float = 0.0,
+        until: float | None = None,
+        step: UsageStep = "all",
+        most: int = MOST_GROUPS,
     ) -> Usage:
-        return await self._ask("GET", f"usage?by={quote(by)}&step={quote(step)}&{_period(since, until)}", Usage)
+        asked = f"by={quote(by)}&step={quote(step)}&most={most}&{_period(since, until)}"
+        return await self._ask("GET", f"usage?{asked}", Usage)
 
     async def queue_history(
         self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.acts import evictions
@@ -16,7 +16,7 @@ from scheduler_core.local.book import Book
 from scheduler_core.local.forecast import forecast
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans
-from scheduler_core.local.projects import ProjectsFile
+from scheduler_core.local.past_use import PastUses
 from scheduler_core.local.records import Record, by_workload
 from scheduler_core.local.snapshot import (
     OTHERS_QUEUE,
@@ -47,7 +47,7 @@ class Scheduling:
         lifecycle: Lifecycle,
         loans: Loans,
         machine: Callable[[], Machine],
-        projects: ProjectsFile,
+        past: PastUses,
         look_again: Callable[[], Awaitable[None]],
         applied: Callable[[], None],
     ) -> None:
@@ -55,7 +55,7 @@ class Scheduling:
         self._lifecycle = lifecycle
         self._loans = loans
         self._machine = machine
-        self._projects = projects
+        self._past = past
         self._look_again = look_again
         self._applied = applied
         self._changed = asyncio.Event()
@@ -87,15 +87,16 @@ class Scheduling:
         now = time.time()
         asked = pending_workload(_PREVIEW_ID, spec, now)
         live = self._book.live()
-        snapshot = build_snapshot(self._machine(), live, self._projects.projects.queues, now, (asked,))
+        snapshot = build_snapshot(self._machine(), live, self._past.queues, now, (asked,), self._past.config)
         made = await asyncio.to_thread(plan, snapshot)
         verdict = next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
         names = {record.workload.id: record.workload.name for record in live}
-        return structs.replace(verdict, facts=verdict.facts | forecast(made, _PREVIEW_ID, names))
+        return replace(verdict, facts=verdict.facts | forecast(made, _PREVIEW_ID, names))
 
     async def remedies(self, workload_id: str) -> tuple[SpecChange, ...]:
         """What would let a waiting workload start now."""
-        snapshot = build_snapshot(self._machine(), self._book.live(), self._projects.projects.queues, time.time())
+        live, past = self._book.live(), self._past
+        snapshot = build_snapshot(self._machine(), live, past.queues, time.time(), config=past.config)
         asked = next((known for known in snapshot.workloads if known.id == workload_id), None)
         if asked is None:
             return ()
@@ -105,16 +106,17 @@ class Scheduling:
 
     async def _cycle(self) -> None:
         machine = self._machine()
-        queues = self._projects.projects.queues
+        queues = self._past.queues
         records = self._book.live()
-        snapshot = build_snapshot(machine, records, queues, time.time())
+        snapshot = build_snapshot(machine, records, queues, time.time(), config=self._past.config)
         started = time.monotonic()
         made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
         self._planned_for_s = time.monotonic() - started
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return
-        self.queues = _queue_status(made, {queue.name: queue.parent for queue in queues})
+        parents = {queue.name: queue.parent for queue in queues}
+        self.queues = tuple(replace(status, past_use=self._past.of(status.name)) for status in _queues(made, parents))
         binds, evicted = by_workload(made.binds), by_workload(made.evictions)
         self.waiting = Counter(
             (record.spec.queue, verdict.code)
@@ -181,8 +183,8 @@ class Scheduling:
             _log.exception("It could not be written down why %s waits", workload_id)
 
 
-def _queue_status(made: Plan, parents: Mapping[str, str | None]) -> tuple[QueueStatus, ...]:
-    return tuple(
+def _queues(made: Plan, parents: Mapping[str, str | None]) -> Iterator[QueueStatus]:
+    return (
         QueueStatus(
             name=share.queue,
             parent=parents.get(share.queue),

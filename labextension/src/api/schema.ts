@@ -849,6 +849,8 @@ export interface components {
         /**
          * QueueStatus
          * @description A queue's devices: deserved, granted, held, asked for; null is unlimited.
+         *
+         *     `past_use` is null where the past does not count.
          */
         readonly QueueStatus: {
             readonly name: string;
@@ -858,6 +860,22 @@ export interface components {
             readonly fair_share: number | null;
             readonly allocated: number;
             readonly requested: number;
+            /** @default null */
+            readonly past_use: components["schemas"]["PastUse"] | null;
+        };
+        /**
+         * PastUse
+         * @description What a queue held lately, as a `part` (0 to 1) of all devices, where fair shares are time-based.
+         *
+         *     It weighs `k` against the queue's weight when what is beyond quotas is divided. What lies back more than `window_s`
+         *     does not count, what lies back `half_life_s` counts half (null: all of it).
+         */
+        readonly PastUse: {
+            readonly part: number;
+            readonly k: number;
+            readonly window_s: number;
+            /** @default null */
+            readonly half_life_s: number | null;
         };
         /**
          * Workload
@@ -1455,7 +1473,7 @@ export interface components {
             readonly at: number;
             readonly user: string;
             /** @enum {unknown} */
-            readonly action: "configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "snooze" | "stop" | "submit" | "suspend";
+            readonly action: "configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "shutdown" | "simulate" | "snooze" | "stop" | "submit" | "suspend";
             /** @default  */
             readonly workload: string;
             /** @default  */
@@ -1973,14 +1991,36 @@ export interface operations {
     readonly usage: {
         readonly parameters: {
             readonly query?: {
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly since?: number;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly until?: number | null;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly step?: "all" | "day" | "hour" | "minute";
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
+                readonly most?: number;
             };
             readonly header?: never;
             readonly path?: never;
@@ -2148,7 +2188,7 @@ export interface operations {
                  *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
                  *     answered at once, those behind the mark `after` that an earlier page ended with.
                  */
-                readonly action?: ("configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "snooze" | "stop" | "submit" | "suspend") | null;
+                readonly action?: ("configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "shutdown" | "simulate" | "snooze" | "stop" | "submit" | "suspend") | null;
                 /**
                  * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
                  *

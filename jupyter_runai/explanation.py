@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from jupyter_runai.words import held, ordinal, share, state_words, table
 from scheduler_core.model import MILLI, TaskRequest
-from scheduler_core.workload import PRIORITIES, Explanation, SpecChange, Workload
+from scheduler_core.quantities import time_text
+from scheduler_core.workload import PRIORITIES, Explanation, QueueStatus, SpecChange, Workload
 
 
 def explanation_text(explanation: Explanation, prefix: str) -> str:
@@ -26,10 +27,24 @@ def explanation_text(explanation: Explanation, prefix: str) -> str:
         figures |= {"why": verdict.message, "code": verdict.code} | _facts(verdict.facts)
         if verdict.queue_position is not None:
             figures["position"] = f"{ordinal(verdict.queue_position)} in project {workload.queue}"
+    if explanation.queue is not None and workload.state == "pending":
+        figures |= _past_use(explanation.queue)
     rows = [(f"  {name}", text) for name, text in figures.items() if text]
     said = "\n".join([f"{workload.name} is {state_words(workload)}{place}.", table(("", ""), rows)]).rstrip()
     ways = [(f"  {one.change}", one.effect, _line(workload, one, prefix)) for one in explanation.remedies]
     return f"{said}\n\nAny of these would help:\n{table(('', '', ''), ways)}" if ways else said
+
+
+def _past_use(queue: QueueStatus) -> dict[str, str]:
+    """What the queue held lately, and what follows from it; nothing where the past does not count."""
+    past = queue.past_use
+    if past is None:
+        return {}
+    decay = "" if past.half_life_s is None else f", half of it after {time_text(past.half_life_s)}"
+    counted = f"the last {time_text(past.window_s)}{decay}"
+    fair = "" if queue.fair_share is None else f"; its fair share is {queue.fair_share:g} now"
+    text = f"project {queue.name} held {past.part:.0%} of all devices over {counted}: weighs {past.k:g}{fair}"
+    return {"past use": text}
 
 
 def _line(workload: Workload, change: SpecChange, prefix: str) -> str:

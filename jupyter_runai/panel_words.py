@@ -118,6 +118,11 @@ def standing(verdict: Verdict | None) -> str:
     return words if verdict.queue_position is None else f"{ordinal(verdict.queue_position)} · {words}"
 
 
+def cause(code: str) -> str:
+    """A verdict's code in the panel's words; one of a newer engine as it is."""
+    return next((words for known, words in _WAITING.items() if known == code), code.replace("_", " "))
+
+
 def place(workload: Workload) -> str:
     """What a live workload holds and how firmly: A100 80GB #1 · memory 40 GB hard, compute soft."""
     if workload.allocation is None or not workload.allocation.devices:

@@ -194,6 +194,7 @@ def _devices(client: Client, options: Namespace) -> Answer:
 def _queues(client: Client, options: Namespace) -> Answer:
     queues = client.queues()
     departments = {queue.parent for queue in queues}
+    counts_past = any(queue.past_use is not None for queue in queues)
     rows = [
         (
             f"{queue.name} (department)" if queue.name in departments else queue.name,
@@ -201,10 +202,12 @@ def _queues(client: Client, options: Namespace) -> Answer:
             _number(queue.requested),
             _number(queue.quota),
             _number(queue.fair_share),
+            *(("-" if queue.past_use is None else f"{queue.past_use.part:.0%}",) if counts_past else ()),
         )
         for queue in queues
     ]
-    return Answer(table(("project", "used", "asked", "quota", "fair share"), rows), queues)
+    header = ("project", "used", "asked", "quota", "fair share", *(("past use",) if counts_past else ()))
+    return Answer(table(header, rows), queues)
 
 
 def _whoami(client: Client, options: Namespace) -> Answer:

@@ -20,6 +20,8 @@ AuditAction: TypeAlias = Literal[
     "evict",
     "release",
     "configure",
+    "simulate",
+    "shutdown",
 ]
 ENGINE = "(engine)"
 """Who has done what nobody asked for: no user's name has brackets."""

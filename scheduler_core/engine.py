@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.accounting.past import QueueHistory
+from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
@@ -148,12 +149,24 @@ class Engine(Protocol):
     async def devices(self) -> tuple[Device, ...]: ...
 
     async def usage(
-        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+        self,
+        by: UsageBy = "project",
+        since: float = 0.0,
+        until: float | None = None,
+        step: UsageStep = "all",
+        most: int = MOST_GROUPS,
     ) -> Usage:
         """Who used what in [since, until), in seconds since the epoch; without `until` up to now.
 
+        The `most` groups that were allocated most come one by one, the others as one.
         `InvalidRequest` for an end before its beginning, and for more steps than anybody can look at.
         """
+        ...
+
+    async def queue_history(
+        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> QueueHistory:
+        """What queues deserved, got and held in [since, until), and why work waited in them; as `usage`."""
         ...
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:

@@ -210,8 +210,9 @@ class Activity(_Seen, frozen=True, kw_only=True):
     """Whether a workload executes anything, as its own process says in the file named by RUNAI_ACTIVITY.
 
     `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
-    anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
-    `kept_until` is when it ends, where its work is done and it only keeps what it holds for the next cell of its name.
+    anything, used its devices nor had anybody at it, null while it does. Use that is made up, of simulated devices,
+    does not count. `kept_until` is when it ends, where its work is done and it only keeps what it holds for the next
+    cell of its name.
     """
 
     executing: bool
@@ -410,8 +411,24 @@ class Device(_Seen, frozen=True, kw_only=True):
     utilization: float | None = None
 
 
+class PastUse(_Seen, frozen=True, kw_only=True):
+    """What a queue held lately, as a `part` (0 to 1) of all devices, where fair shares are time-based.
+
+    It weighs `k` against the queue's weight when what is beyond quotas is divided. What lies back more than `window_s`
+    does not count, what lies back `half_life_s` counts half (null: all of it).
+    """
+
+    part: float
+    k: float
+    window_s: float
+    half_life_s: float | None = None
+
+
 class QueueStatus(_Seen, frozen=True, kw_only=True):
-    """A queue's devices: deserved, granted, held, asked for; null is unlimited."""
+    """A queue's devices: deserved, granted, held, asked for; null is unlimited.
+
+    `past_use` is null where the past does not count.
+    """
 
     name: str
     parent: str | None
@@ -420,6 +437,7 @@ class QueueStatus(_Seen, frozen=True, kw_only=True):
     fair_share: float | None
     allocated: float
     requested: float
+    past_use: PastUse | None = None
 
 
 class EngineInfo(_Seen, frozen=True, kw_only=True):

@@ -82,6 +82,17 @@ def kill_daemon(client: Client) -> None:
     asyncio.run(ended(process))
 
 
+def shut_down() -> None:
+    """Let the engine's daemon end in its own way."""
+
+    async def shut() -> None:
+        engine = LocalEngine()
+        await engine.shutdown()
+        await engine.close()
+
+    asyncio.run(shut())
+
+
 def stop_everything() -> None:
     """Stop every workload of this process's engine directory and its daemon."""
 

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from scheduler_core import plan
 from scheduler_core.accounting.cells import cells
 from scheduler_core.accounting.holding import Entry
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.timeline import intervals
-from scheduler_core.accounting.usage import STEP_MS, Usage, UsageBy, UsageStep, rows
+from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy, UsageStep, rows
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.feed import Feed
@@ -294,14 +295,26 @@ class MemoryEngine:
         )
 
     async def usage(
-        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+        self,
+        by: UsageBy = "project",
+        since: float = 0.0,
+        until: float | None = None,
+        step: UsageStep = "all",
+        most: int = MOST_GROUPS,
     ) -> Usage:
         end = time.time() if until is None else until
         if end < since:
             raise InvalidRequest("It ends before it begins.")
         begin_ms, end_ms = round(since * 1000), round(end * 1000)
         found = cells(intervals(self._held, [], end_ms), [], begin_ms, end_ms, STEP_MS[step])
-        return Usage(by=by, step=step, since=since, until=end, rows=rows(found.items(), by, None), simulated=True)
+        return Usage(by=by, step=step, since=since, until=end, rows=rows(found.items(), by, None, most), simulated=True)
+
+    async def queue_history(
+        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> QueueHistory:
+        """Nothing: only what is now is known."""
+        end = time.time() if until is None else until
+        return QueueHistory(step=step, since=since, until=end, rows=(), simulated=True)
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
         if project != DEFAULT_QUEUE:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from jupyter_runai.client.aio import AsyncClient, TaskOutput, joined
 from jupyter_runai.client.chosen import engine_name
 from jupyter_runai.client.runtime import runtime
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditQuery
 from scheduler_core.engine import Engine
@@ -175,6 +176,10 @@ class Client:
     ) -> Usage:
         """Who used what in [since, until), in seconds since the epoch; without `until` up to now."""
         return self._runtime.run(self._engine.usage(by, since, until, step))
+
+    def queue_history(self, since: float = 0.0, until: float | None = None, step: UsageStep = "all") -> QueueHistory:
+        """What queues deserved, got and held in [since, until), and why work waited in them; times as of `usage`."""
+        return self._runtime.run(self._engine.queue_history(since, until, step))
 
     def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
         """What holds for work of this kind in a project, and who says so."""

@@ -60,6 +60,10 @@ class Channel:
         """Send a signal to the kernel and to what it has started in its process group."""
         self._say({"signal": number})
 
+    def note_presence(self) -> None:
+        """Somebody works on the kernel's notebook now."""
+        self._say({"present": True})
+
     def end(self) -> None:
         """End the workload as completed."""
         self._say({"end": True})

@@ -6,8 +6,8 @@ start lies in the way of every kernel.
 It starts the kernel as RUNAI_INPUTS/kernel.json says ({launch: {id, argv, cwd, env, connection}, without_server_s}) and
 listens on the private socket RUNAI_RESULTS/keeper.sock for the Jupyter servers beside it. Both sides speak JSON, one
 object a line. It says {launch, pid, exit, failure} of the kernel, at first and at each change; it is told
-{start: launch}, {signal: number} and {end: true}. RUNAI_RESULTS/kernel.json is what was started last, and is started
-after an eviction.
+{start: launch}, {signal: number}, {present: true} as somebody works on its notebook, and {end: true}.
+RUNAI_RESULTS/kernel.json is what was started last, and is started after an eviction.
 
 A connection that breaks off means that its server is gone. Without any server a kernel goes on for `without_server_s`
 seconds (null: for good), and one that ends by itself ends its workload.
@@ -84,12 +84,21 @@ class Kernel:
         if self.watched_from is not None and time.monotonic() >= self.watched_from:
             self.watched_from = None
             argv = [sys.executable, "-I", self._watched_by, self._connection]
-            self._watcher = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+            self._watcher = subprocess.Popen(argv, bufsize=0, stdin=subprocess.PIPE)
+            if self._watcher.stdin is not None:
+                os.set_blocking(self._watcher.stdin.fileno(), False)
 
     def signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
             with suppress(OSError):
                 os.killpg(self._process.pid, number)
+
+    def note_presence(self) -> None:
+        """Somebody works on its notebook now."""
+        if self._watcher is not None and self._watcher.stdin is not None:
+            # A watcher that has gone, or is behind, misses no more than this.
+            with suppress(OSError):
+                self._watcher.stdin.write(b"\n")
 
     def has_ended(self) -> bool:
         """Whether it has ended, found out now; one that has is watched no more, nor is one whose watcher was killed."""
@@ -105,6 +114,8 @@ class Kernel:
         if self._watcher is not None:
             self._watcher.kill()
             self._watcher.wait()
+            if self._watcher.stdin is not None:
+                self._watcher.stdin.close()
             self._watcher = None
         with suppress(FileNotFoundError):
             os.unlink(os.environ["RUNAI_ACTIVITY"])
@@ -233,6 +244,8 @@ class Keeper:
             self._tell_servers()
         elif "signal" in order:
             self._kernel.signal(order["signal"])
+        elif "present" in order:
+            self._kernel.note_presence()
         elif "end" in order:
             self._end()
 

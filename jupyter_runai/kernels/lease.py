@@ -86,6 +86,11 @@ class Lease:
         elif number == signal.SIGKILL:
             self.exit_code = -number
 
+    def note_presence(self) -> None:
+        """Somebody works on the kernel's notebook now; one that waits is not idle anyway."""
+        if self._channel is not None:
+            self._channel.note_presence()
+
     async def end(self) -> None:
         """End the workload: as completed where its keeper answers, else by stopping it."""
         self.is_ending = True

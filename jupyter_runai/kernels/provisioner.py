@@ -105,6 +105,11 @@ class RunaiProvisioner(LocalProvisioner):
         if self._lease is not None:
             await _there(_signal(self._lease, signum))
 
+    async def note_presence(self) -> None:
+        """Somebody works on the kernel's notebook now: it does not count as idle."""
+        if self._lease is not None:
+            await _there(_present(self._lease))
+
     async def shutdown_requested(self, restart: bool = False) -> None:
         """A kernel that waits for its devices hears nothing and need not be waited for."""
         if self._lease is not None and not self._lease.is_attached:
@@ -255,6 +260,10 @@ async def _attached(name: str, launch: KernelLaunch, changed: Callable[[Lease], 
 
 async def _left(lease: Lease) -> None:
     lease.leave()
+
+
+async def _present(lease: Lease) -> None:
+    lease.note_presence()
 
 
 async def _restart(lease: Lease, launch: KernelLaunch) -> None:

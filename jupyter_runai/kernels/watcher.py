@@ -1,7 +1,9 @@
-"""Watches whether a kernel executes anything, and writes it down for the engine.
+"""Watches whether a kernel executes anything or somebody is at it, and writes it down for the engine.
 
 A script (`python -I watcher.py CONNECTION_FILE`) that a keeper runs beside its kernel. It listens to what the kernel
-publishes, as every front end does, and writes {executing, since} into the file named by RUNAI_ACTIVITY at each change.
+publishes, as every front end does, and writes {executing, since, interacted} into the file named by RUNAI_ACTIVITY at
+each change. `interacted` is when somebody last typed or looked something up, as the kernel is asked then, or when the
+keeper last said so in a line of standard input; null for never. What was typed is not looked at.
 What the kernel executes by then it cannot know, so it asks for the kernel's info until that has come by: a kernel that
 executes answers when it is done. Until then it says that it executes.
 """
@@ -24,6 +26,9 @@ ASK_AGAIN_MS = 1000
 _DELIMITER = b"<IDS|MSG>"
 _EXECUTES = ("execute_request", "comm_open", "comm_msg", "comm_close")
 """What makes a kernel run code of its user; it is busy for a moment with any other request as well."""
+_INTERACTS = ("complete_request", "inspect_request", "is_complete_request")
+"""What front ends ask while somebody types or looks something up, and never by themselves."""
+_READ_AT_ONCE = 4096
 
 
 class Watcher:
@@ -40,19 +45,25 @@ class Watcher:
         self._asked = ""
         self._is_known = False
         self._busy: set[str] = set()
+        self._interacted: float | None = None
 
     def run(self) -> None:
         """Follow it for ever."""
         poller = zmq.Poller()
-        for socket in (self._published, self._requests):
-            poller.register(socket, zmq.POLLIN)
-        said: bool | None = None
+        for source in (self._published, self._requests, sys.stdin):
+            poller.register(source, zmq.POLLIN)
+        executed, since, said = True, time.time(), ""
         while True:
             executes = not self._is_known or bool(self._busy)
-            if said != executes:
-                said = executes
-                self._write(executes)
+            if executed != executes:
+                executed, since = executes, time.time()
+            tells = json.dumps({"executing": executes, "since": since, "interacted": self._interacted})
+            if said != tells:
+                said = tells
+                self._write(tells)
             ready = dict(poller.poll(None if self._is_known else ASK_AGAIN_MS))
+            if sys.stdin.fileno() in ready and not self._is_told():
+                poller.unregister(sys.stdin)
             if self._published in ready:
                 self._hear_all()
             if self._requests in ready:
@@ -82,10 +93,19 @@ class Watcher:
         if header["msg_type"] != "status" or not parent:
             return
         is_busy = json.loads(content)["execution_state"] == "busy"
-        if parent["msg_type"] in _EXECUTES:
+        if parent["msg_type"] in _INTERACTS:
+            self._interacted = time.time()
+        elif parent["msg_type"] in _EXECUTES:
             (self._busy.add if is_busy else self._busy.discard)(parent["msg_id"])
         elif parent["msg_id"] == self._asked and not is_busy:
             self._is_known = True
+
+    def _is_told(self) -> bool:
+        """Hear from the keeper that somebody is there; false once it says nothing more."""
+        said = os.read(sys.stdin.fileno(), _READ_AT_ONCE)
+        if said:
+            self._interacted = time.time()
+        return bool(said)
 
     def _ask(self) -> None:
         """Ask for the kernel's info."""
@@ -108,11 +128,11 @@ class Watcher:
         scheme = self._connection["signature_scheme"].removeprefix("hmac-")
         return hmac.new(key, b"".join(parts), getattr(hashlib, scheme)).hexdigest().encode()
 
-    def _write(self, executing: bool) -> None:
+    def _write(self, tells: str) -> None:
         fresh = f"{self._activity}.new"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            json.dump({"executing": executing, "since": time.time()}, file)
+            file.write(tells)
         os.replace(fresh, self._activity)  # noqa: PTH105
 
 

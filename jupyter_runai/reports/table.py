@@ -11,6 +11,7 @@ from typing import Any
 
 from jupyter_runai.reports.page import page, rows_html
 from jupyter_runai.reports.text import text
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageRow
 from scheduler_core.errors import InvalidRequest
 
@@ -92,9 +93,9 @@ class UsageTable:
             writer.writerow([_plain(_cell(row, name)) for name in COLUMNS])
         return written.getvalue()
 
-    def html(self, over_time: Usage | None = None) -> str:
-        """A page of its own, which needs nothing else; `over_time` has the same by steps."""
-        return page(self.usage, over_time)
+    def html(self, over_time: Usage | None = None, history: QueueHistory | None = None) -> str:
+        """A page of its own, which needs nothing else; `over_time` has the same by steps, `history` that of queues."""
+        return page(self.usage, over_time, history)
 
     def parquet(self) -> bytes:
         """The table as a Parquet file."""

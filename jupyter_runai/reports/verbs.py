@@ -7,10 +7,10 @@ from pathlib import Path
 
 from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
+from jupyter_runai.reports import queues
 from jupyter_runai.reports.steps import steps_of
 from jupyter_runai.reports.table import UsageTable
 from jupyter_runai.reports.text import text
-from scheduler_core.accounting.usage import Usage
 from scheduler_core.errors import InvalidRequest
 
 
@@ -46,11 +46,14 @@ def _format(options: Namespace) -> str:
 def _content(client: Client, found: UsageTable, kind: str) -> bytes:
     if kind == "parquet":
         return found.parquet()
+    if kind == "csv":
+        return found.csv().encode()
+    usage = found.usage
     if kind == "html":
-        return found.html(_over_time(client, found.usage)).encode()
-    return (found.csv() if kind == "csv" else f"{text(found.usage)}\n").encode()
-
-
-def _over_time(client: Client, usage: Usage) -> Usage:
-    begin, step = steps_of(usage)
-    return client.usage(usage.by, begin, usage.until, step)
+        begin, step = steps_of(usage)
+        over_time = client.usage(usage.by, begin, usage.until, step)
+        return found.html(over_time, client.queue_history(begin, usage.until, step)).encode()
+    told = [text(usage)]
+    if usage.by == "project" and usage.step == "all":
+        told.append(queues.text(client.queue_history(usage.since, usage.until), usage))
+    return "\n\n".join(filter(None, told)).encode() + b"\n"

@@ -13,6 +13,7 @@ from traitlets import Bool
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.server.handlers import handlers
 from jupyter_runai.server.metrics import RunaiCollector
+from jupyter_runai.server.presence import CONTENTS_EVENTS, Presence
 from jupyter_runai.server.relay import Relay
 from jupyter_runai.server.transitions import Transitions
 
@@ -37,6 +38,8 @@ class RunaiExtension(ExtensionApp):
         of_server = self.serverapp.web_app.settings
         relay = Relay(lambda: of_server["runai_client"].engine, Transitions(self.serverapp.event_logger).emit)
         self.settings["runai_relay"] = relay
+        presence = Presence(self.serverapp.kernel_manager, self.serverapp.session_manager)
+        self.serverapp.event_logger.add_listener(schema_id=CONTENTS_EVENTS, listener=presence.heard)
         self._collector = RunaiCollector(relay)
         REGISTRY.register(self._collector)
 

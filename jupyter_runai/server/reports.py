@@ -24,7 +24,8 @@ async def report_html(context: Context, query: wire.Reported) -> wire.TextStream
     found = await _reported(context, query)
     begin, step = steps_of(found)
     over_time = await context.engine.usage(found.by, begin, found.until, step)
-    return _file(UsageTable(found).html(over_time), query, "html")
+    history = await context.engine.queue_history(begin, found.until, step)
+    return _file(UsageTable(found).html(over_time, history), query, "html")
 
 
 async def _reported(context: Context, asked: wire.Reported) -> Usage:

@@ -60,6 +60,7 @@ ROUTES: tuple[Route, ...] = (
     _change("simulate", verbs.simulate, ENGINE),
     _look("devices", verbs.devices, DEVICES),
     _look("queues", verbs.queues, QUEUES),
+    _look("queues/history", verbs.queue_history, QUEUES),
     _text("report.csv", reports.report_csv, "text/csv"),
     _text("report.html", reports.report_html, "text/html"),
     _look("usage", verbs.usage),

@@ -18,6 +18,7 @@ from jupyter_runai.client.aio import joined
 from jupyter_runai.kernels.derived import derived_spec
 from jupyter_runai.server import wire
 from jupyter_runai.surroundings import text_environment
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage
 from scheduler_core.audit import AuditPage, AuditQuery
 from scheduler_core.engine import Engine
@@ -64,7 +65,12 @@ async def workloads(context: Context, query: wire.Listed) -> wire.WorkloadList:
 
 async def usage(context: Context, query: wire.Accounted) -> Usage:
     """Who used what; the whole numbers of a long time may be more than a browser tells apart (2^53)."""
-    return await context.engine.usage(query.by, query.since, query.until, query.step)
+    return await context.engine.usage(query.by, query.since, query.until, query.step, query.most)
+
+
+async def queue_history(context: Context, query: wire.PastQueues) -> QueueHistory:
+    """What queues deserved, got and held, and why work waited in them."""
+    return await context.engine.queue_history(query.since, query.until, query.step)
 
 
 async def policy(context: Context, query: wire.OfProject) -> PolicyClauses:

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
-from scheduler_core.accounting.usage import UsageBy, UsageStep
+from scheduler_core.accounting.usage import MOST_GROUPS, UsageBy, UsageStep
 from scheduler_core.workload import DEFAULT_QUEUE, Device, Kind, Measurement, QueueStatus, Step, TaskStatus, Workload
 
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -134,9 +134,21 @@ class Measured(Struct, frozen=True):
 
 
 class Accounted(Struct, frozen=True):
-    """Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps."""
+    """Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+
+    The `most` groups that were allocated most come one by one, the others as one.
+    """
 
     by: UsageBy = "project"
+    since: Time = 0.0
+    until: Time | None = None
+    step: UsageStep = "all"
+    most: Annotated[int, Meta(ge=1, le=MOST_GROUPS)] = MOST_GROUPS
+
+
+class PastQueues(Struct, frozen=True):
+    """In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps."""
+
     since: Time = 0.0
     until: Time | None = None
     step: UsageStep = "all"

@@ -58,6 +58,7 @@ export type IRequests = Pick<
   | 'measurements'
   | 'logUrl'
   | 'usage'
+  | 'queueHistory'
   | 'reportUrl'
   | 'preview'
   | 'submit'

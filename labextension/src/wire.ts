@@ -86,6 +86,12 @@ export type IMeasurement = Schemas['Measurement'];
 /** Who used what: sums, in all or by steps. */
 export type IUsage = Schemas['Usage'];
 
+/** What queues deserved, got and held, and why work waited in them. */
+export type IQueueHistory = Schemas['QueueHistory'];
+
+/** One queue in one step. */
+export type IQueueStep = Schemas['QueueStep'];
+
 /** What one group used in one step. */
 export type IUsageRow = Schemas['UsageRow'];
 

@@ -11,7 +11,7 @@ import { spanOf, stepOf } from '../src/analytics/period';
 import { quotasOf } from '../src/analytics/quotas';
 import { seriesOf, topProjects } from '../src/analytics/series';
 import { formatAmount, formatCost, formatPart } from '../src/format/amount';
-import { usage, usageRow } from './helpers/usage';
+import { queueHistory as history, usage, usageRow } from './helpers/usage';
 import { queue, verdict, workload } from './helpers/sample';
 
 const HOUR = 3600;
@@ -151,6 +151,7 @@ describe('use over time', () => {
 });
 
 describe('the question', () => {
+  const queueHistory = jest.fn(() => Promise.resolve(history()));
   const answers = (first: number): jest.Mock =>
     jest.fn((by: string, _: unknown, step: string) =>
       Promise.resolve(
@@ -161,7 +162,12 @@ describe('the question', () => {
   it('is asked by finer steps where the accounts begin late', async () => {
     const ask = answers(29 * DAY);
     const span = { since: 0, until: null };
-    const found = await askAnalytics({ usage: ask }, 'user', span, 30 * DAY);
+    const found = await askAnalytics(
+      { usage: ask, queueHistory },
+      'user',
+      span,
+      30 * DAY
+    );
     expect([found.groups.by, found.workloads.by]).toEqual(['user', 'workload']);
     expect(found.overTime.step).toBe('hour');
     expect(ask).toHaveBeenCalledTimes(4);
@@ -175,7 +181,7 @@ describe('the question', () => {
   it('is not asked twice', async () => {
     const ask = answers(0);
     await askAnalytics(
-      { usage: ask },
+      { usage: ask, queueHistory },
       'workload',
       { since: 0, until: 9 * DAY },
       30 * DAY

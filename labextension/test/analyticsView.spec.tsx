@@ -7,7 +7,7 @@ import { AnalyticsView } from '../src/components/analytics/AnalyticsView';
 import { liveModel } from './helpers/fakeModel';
 import type { FakeModel } from './helpers/fakeModel';
 import { workload } from './helpers/sample';
-import { usage, usageRow } from './helpers/usage';
+import { queueHistory, queueStep, usage, usageRow } from './helpers/usage';
 import { trans } from './helpers/views';
 
 // What is drawn on a canvas is looked at in a browser.
@@ -88,6 +88,35 @@ describe('the analytics', () => {
     const idle = screen.getByRole('table', { name: /without using it/ });
     await userEvent.click(within(idle).getByRole('button', { name: 'w1' }));
     expect(actions.openDetails).toHaveBeenCalledWith('w1');
+  });
+
+  it('say why work waited, and show shares over time', async () => {
+    const model = counted();
+    model.requests.queueHistory.mockResolvedValue(
+      queueHistory({
+        rows: [
+          queueStep({ allocated: 1, waits: { over_limit: 5 } }),
+          queueStep({
+            at: 60,
+            allocated: 2,
+            fair_share: 2,
+            quota: null,
+            waits: { over_limit: 60, no_node_fits: 30 }
+          })
+        ]
+      })
+    );
+    await show(model);
+    const causes = screen.getByRole('table', { name: 'Why work waited' });
+    const [, first, second] = within(causes).getAllByRole('row');
+    expect(first).toHaveTextContent('visionover the limit1:05');
+    expect(second).toHaveTextContent('visionnot enough free0:30');
+    const title = 'vision: held against quota and fair share';
+    await userEvent.click(screen.getByText(`Figures: ${title}`));
+    const figures = screen.getByRole('region', { name: title });
+    const rows = within(figures).getAllByRole('row');
+    expect(rows.at(-1)).toHaveTextContent(/111$/);
+    expect(rows.at(-2)).toHaveTextContent(/2–2$/);
   });
 
   it('say what is not real and what has no price', async () => {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.accounting.past import QueueHistory
+from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
@@ -18,10 +19,21 @@ class Absent:
         raise Conflict(f"{workload_id} was not warned of anything.")
 
     async def usage(
-        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+        self,
+        by: UsageBy = "project",
+        since: float = 0.0,
+        until: float | None = None,
+        step: UsageStep = "all",
+        most: int = MOST_GROUPS,
     ) -> Usage:
         """Not kept."""
         raise InvalidRequest("Who used what is not recorded on a cluster yet.")
+
+    async def queue_history(
+        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> QueueHistory:
+        """Not kept."""
+        raise InvalidRequest("What queues held is not recorded on a cluster yet.")
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
         """None."""

@@ -14,14 +14,16 @@ from msgspec.structs import replace
 from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
 from scheduler_core.accounting.cells import Cells, Measured, Place, Subject, cells
 from scheduler_core.accounting.holding import Deserved, Entry, Projects, changed
+from scheduler_core.accounting.past import QueueHistory, QueueStep, added
 from scheduler_core.accounting.prices import Prices
 from scheduler_core.accounting.timeline import intervals
 from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy, UsageStep, rows, unpriced
 from scheduler_core.errors import InvalidRequest, RunaiError
-from scheduler_core.local import usage_log, usage_sums
+from scheduler_core.local import queue_log, usage_log, usage_sums
 from scheduler_core.local.book import Book
 from scheduler_core.local.holding import holding_of
 from scheduler_core.local.projects import ProjectsFile
+from scheduler_core.local.queue_meter import QueueMeter
 from scheduler_core.local.store import Store
 from scheduler_core.local.usage_kept import Period, kept_sums
 from scheduler_core.local.usage_log import Log
@@ -51,6 +53,7 @@ class Accounting:
         most_groups: int = MOST_GROUPS,
     ) -> None:
         self.meter = UsageMeter(store, simulated)
+        self.queue_meter = QueueMeter(store)
         self._book = book
         self._store = store
         self._projects = projects
@@ -112,46 +115,80 @@ class Accounting:
         parts = intervals(log.entries, log.projects, up_to)
         return log, cells(parts, log.measured, log.begins, up_to, HOUR_MS)
 
-    async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep) -> Usage:
+    async def usage(
+        self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int = MOST_GROUPS
+    ) -> Usage:
         """Who used what in [since, until), in seconds since the epoch; until now where that is null.
+
+        It names the `most` groups with most, the others as one.
 
         Raises:
             InvalidRequest: no time, an end before its beginning, or too many steps.
         """
-        now = self._clock()
-        end = now if until is None else min(until, now)
-        if not (math.isfinite(since) and math.isfinite(end)):
-            raise InvalidRequest("A time is a number of seconds since 1970.")
-        begin_ms, end_ms = round(max(0.0, since) * 1000), round(end * 1000)
-        step_ms = STEP_MS[step]
-        if until is not None and until < since:
-            raise InvalidRequest("The time that is asked about ends before it begins.")
-        if step_ms is not None and (end_ms - begin_ms) / step_ms > _MOST_STEPS:
-            raise InvalidRequest(
-                f"That are more than {_MOST_STEPS:,} steps.", "Ask for longer ones, or a shorter time."
-            )
-        found = await asyncio.to_thread(self._found, by, begin_ms, end_ms, step_ms, self.meter.pending())
+        period = _period(since, until, step, self._clock())
+        most = max(1, min(most, self._most_groups))
+        asked = (by, period, most, self.meter.pending())
+        found = await asyncio.to_thread(self._found, *asked)
         return Usage(
             by=by,
             step=step,
-            since=begin_ms / 1000,
-            until=end_ms / 1000,
-            rows=rows(found, by, self._prices, self._most_groups),
+            since=period.since / 1000,
+            until=period.until / 1000,
+            rows=rows(found, by, self._prices, most),
             simulated=self._simulated,
             currency=None if self._prices is None else self._prices.currency,
             unpriced=unpriced(found, self._prices),
         )
 
+    async def queue_history(self, since: float, until: float | None, step: UsageStep) -> QueueHistory:
+        """What queues deserved, got and held, and why work waited in them; times and errors as those of `usage`."""
+        period = _period(since, until, step, self._clock())
+        kept = await asyncio.to_thread(self._queue_steps, period)
+        fresh = (
+            replace(seen, at=(period.since if period.step is None else at - at % period.step) / 1000)
+            for seen in self.queue_meter.pending()
+            if period.since <= (at := round(seen.at * 1000)) < period.until
+        )
+        return QueueHistory(
+            step=step,
+            since=period.since / 1000,
+            until=period.until / 1000,
+            rows=added((*kept, *fresh)),
+            simulated=self._simulated,
+        )
+
+    def _queue_steps(self, period: Period) -> tuple[QueueStep, ...]:
+        with self._store.reading() as connection:
+            return queue_log.read(connection, period.since, period.until, period.step)
+
     def _found(
-        self, by: UsageBy, since: int, until: int, step: int | None, pending: Iterable[Measured]
+        self, by: UsageBy, period: Period, most: int, pending: Iterable[Measured]
     ) -> list[tuple[tuple[int, Subject, Place], Amounts]]:
         with self._store.reading() as connection:
             log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
-            parts = intervals(log.entries, log.projects, until)
-            logged = cells(parts, [*log.measured, *pending], since, until, step)
+            parts = intervals(log.entries, log.projects, period.until)
+            logged = cells(parts, [*log.measured, *pending], period.since, period.until, period.step)
             workloads = {subject.workload for _, subject, _ in logged}
-            kept = list(kept_sums(connection, by, Period(since, until, step), workloads, self._most_groups))
+            kept = list(kept_sums(connection, by, period, workloads, most))
         return [*kept, *logged.items()]
+
+
+def _period(since: float, until: float | None, step: UsageStep, now: float) -> Period:
+    """What is asked about, as far as it is past; until now where `until` is null.
+
+    Raises:
+        InvalidRequest: no time, an end before its beginning, or too many steps.
+    """
+    end = now if until is None else min(until, now)
+    if not (math.isfinite(since) and math.isfinite(end)):
+        raise InvalidRequest("A time is a number of seconds since 1970.")
+    begin_ms, end_ms = round(max(0.0, since) * 1000), round(end * 1000)
+    step_ms = STEP_MS[step]
+    if until is not None and until < since:
+        raise InvalidRequest("The time that is asked about ends before it begins.")
+    if step_ms is not None and (end_ms - begin_ms) / step_ms > _MOST_STEPS:
+        raise InvalidRequest(f"That are more than {_MOST_STEPS:,} steps.", "Ask for longer ones, or a shorter time.")
+    return Period(begin_ms, end_ms, step_ms)
 
 
 def _deserved(queues: Iterable[Queue]) -> Mapping[str, Deserved]:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Mapping
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from scheduler_core.local.book import Book
 from scheduler_core.local.idleness import is_in_use
 from scheduler_core.local.meter import MINUTE, Meter
 from scheduler_core.local.records import Record, TaskId, TaskRecord
-from scheduler_core.local.runs import RunFolder
+from scheduler_core.local.runs import RunFolder, ToldActivity
 from scheduler_core.nvml import Sample
 from scheduler_core.workload import Activity
 
@@ -37,7 +36,7 @@ class Activities:
         self._simulated = simulated
         self._began = time.time()
         self._uses: dict[str, _Use] = {}
-        self._told: dict[str, Activity] = {}
+        self._told: dict[str, ToldActivity] = {}
 
     async def look(
         self,
@@ -50,8 +49,8 @@ class Activities:
         told = await asyncio.to_thread(_told, folders)
         now, in_use = time.time(), self._in_use(running, samples, memory_mib)
         self._uses = {workload: await self._use(workload, is_now, now) for workload, is_now in in_use.items()}
-        self._told = {workload: self._with_idleness(workload, known, now) for workload, known in told.items()}
-        self._book.note_activities(self._told)
+        self._told = {workload: _until_now(known, now) for workload, known in told.items()}
+        self._book.note_activities({workload: self._shown(workload, known) for workload, known in self._told.items()})
 
     def idle_since(self, record: Record) -> float | None:
         """Since when it makes no use of the devices that it holds; null where it does, or nothing tells."""
@@ -59,7 +58,7 @@ class Activities:
         if use is None or use.is_now is not False or (told is not None and told.executing):
             return None
         started = max((known.started or 0.0 for _, known in record.alive()), default=0.0)
-        return max(started, use.used, use.unknown, 0.0 if told is None else told.since)
+        return max(started, use.used, use.unknown, 0.0 if told is None else max(told.since, told.interacted or 0.0))
 
     def _in_use(
         self,
@@ -83,12 +82,11 @@ class Activities:
             is_now=is_now, used=now if is_now else before.used, unknown=now if is_now is None else before.unknown
         )
 
-    def _with_idleness(self, workload: str, told: Activity, now: float) -> Activity:
-        use, since = self._uses[workload], min(told.since, now)
+    def _shown(self, workload: str, told: ToldActivity) -> Activity:
+        use = self._uses[workload]
         is_active = told.executing or use.is_now
-        # What is told comes from work of somebody else's, and is shown to all.
-        kept = None if told.kept_until is None else min(max(told.kept_until, now), now + _LONGEST_KEPT_S)
-        return replace(told, since=since, idle_since=None if is_active else max(since, use.used), kept_until=kept)
+        idle_since = None if is_active else max(told.since, told.interacted or 0.0, use.used)
+        return Activity(executing=told.executing, since=told.since, idle_since=idle_since, kept_until=told.kept_until)
 
     async def _last_use(self, workload: str) -> float:
         """When its devices were last seen in use by an engine that ran before this one; 0 for never."""
@@ -100,6 +98,13 @@ class Activities:
         return max((minute.at + minute.seconds for minute in minutes if minute.gpu_utilization), default=0.0)
 
 
-def _told(folders: Mapping[TaskId, RunFolder]) -> dict[str, Activity]:
+def _told(folders: Mapping[TaskId, RunFolder]) -> dict[str, ToldActivity]:
     told = {task.workload: folder.activity() for task, folder in folders.items() if task.index == 0}
     return {workload: activity for workload, activity in told.items() if activity is not None}
+
+
+def _until_now(told: ToldActivity, now: float) -> ToldActivity:
+    """What comes from work of somebody else's, and is shown to all, is no nonsense."""
+    interacted = None if told.interacted is None else min(told.interacted, now)
+    kept = None if told.kept_until is None else min(max(told.kept_until, now), now + _LONGEST_KEPT_S)
+    return ToldActivity(executing=told.executing, since=min(told.since, now), interacted=interacted, kept_until=kept)

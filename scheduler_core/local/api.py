@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from tornado.web import Application, RequestHandler
 
-from scheduler_core.accounting.usage import UsageBy, UsageStep
+from scheduler_core.accounting.usage import MOST_GROUPS, UsageBy, UsageStep
 from scheduler_core.audit import AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.local.answering import ADMINISTERS, DECIDES, READS, Handler, chosen, whole_number
@@ -33,6 +33,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (r"/v1/devices", DevicesHandler, known),
         (r"/v1/queues", QueuesHandler, known),
         (r"/v1/usage", UsageHandler, known),
+        (r"/v1/queues/history", QueueHistoryHandler, known),
         (r"/v1/policy", PolicyHandler, known),
         (r"/v1/policy/check", PolicyCheckHandler, known),
         (r"/v1/catalog", CatalogHandler, known),
@@ -88,7 +89,19 @@ class UsageHandler(Handler):
         by = chosen(self.get_query_argument("by", "project"), UsageBy)
         step = chosen(self.get_query_argument("step", "all"), UsageStep)
         since, until = whole_number(self.get_query_argument("since", "0")), self.get_query_argument("until", "")
-        self.answer(await self.service.usage(by, since / 1000, whole_number(until) / 1000 if until else None, step))
+        most = whole_number(self.get_query_argument("most", str(MOST_GROUPS)))
+        end = whole_number(until) / 1000 if until else None
+        self.answer(await self.service.usage(by, since / 1000, end, step, most))
+
+
+class QueueHistoryHandler(Handler):
+    """What queues had, and why work waited in them; as of `UsageHandler`."""
+
+    async def get(self) -> None:
+        step = chosen(self.get_query_argument("step", "all"), UsageStep)
+        since, until = whole_number(self.get_query_argument("since", "0")), self.get_query_argument("until", "")
+        end = whole_number(until) / 1000 if until else None
+        self.answer(await self.service.queue_history(since / 1000, end, step))
 
 
 class PolicyHandler(Handler):
@@ -274,13 +287,15 @@ class SimulateHandler(Handler):
 
     rights = ADMINISTERS
 
-    def post(self) -> None:
+    async def post(self) -> None:
         if self.service.info().shared:
             raise Conflict(
                 "The devices of a shared engine are named in its configuration file.",
                 "Change them there and restart it.",
             )
-        self.service.change_devices(decoded(self.request.body, Simulate).devices)
+        devices = decoded(self.request.body, Simulate).devices
+        self.service.change_devices(devices)
+        await self.service.leave("simulate", self.caller, devices or "the machine's own devices")
         self.answer(self.service.info())
         self.restart()
 
@@ -290,7 +305,8 @@ class ShutdownHandler(Handler):
 
     rights = ADMINISTERS
 
-    def post(self) -> None:
+    async def post(self) -> None:
+        await self.service.leave("shutdown", self.caller)
         self.set_status(204)
         self.restart()
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from sqlite3 import Connection
 
-from scheduler_core.audit import ENGINE, AuditPage, AuditQuery
+from scheduler_core.audit import ENGINE, AuditAction, AuditEntry, AuditPage, AuditQuery
 from scheduler_core.errors import RunaiError
 from scheduler_core.local import audit_log
 from scheduler_core.local.accounts import owner_of
@@ -39,6 +39,15 @@ class Auditing:
 
         await self._store.account(note)
         self._noted[file] = content
+
+    async def tell(self, action: AuditAction, user: str, detail: str = "") -> None:
+        """Note what somebody does to the engine itself.
+
+        Raises:
+            StorageFull: no space left; nothing is noted.
+        """
+        entry = AuditEntry(seq=0, at=time.time(), user=user, action=action, detail=detail)
+        await self._store.account(lambda connection: audit_log.append(connection, (entry,)))
 
     async def audit(self, query: AuditQuery, reader: Reader | None) -> AuditPage:
         """What is asked for, as far as this `reader` may read it; all where that is null."""

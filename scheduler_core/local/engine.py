@@ -14,7 +14,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import structs
 
-from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
+from scheduler_core.accounting.past import QueueHistory
+from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import InvalidRequest, StorageFull
 from scheduler_core.local.asking import Daemon, gone
@@ -155,10 +156,20 @@ class LocalEngine:
         return await self._daemon.ask("GET", "devices", tuple[Device, ...])
 
     async def usage(
-        self, by: UsageBy = "project", since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+        self,
+        by: UsageBy = "project",
+        since: float = 0.0,
+        until: float | None = None,
+        step: UsageStep = "all",
+        most: int = MOST_GROUPS,
     ) -> Usage:
-        period = f"since={_milliseconds(since)}" + ("" if until is None else f"&until={_milliseconds(until)}")
-        return await self._daemon.ask("GET", f"usage?by={quote(by)}&step={quote(step)}&{period}", Usage)
+        asked = f"by={quote(by)}&step={quote(step)}&most={most}&{_period(since, until)}"
+        return await self._daemon.ask("GET", f"usage?{asked}", Usage)
+
+    async def queue_history(
+        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> QueueHistory:
+        return await self._daemon.ask("GET", f"queues/history?step={quote(step)}&{_period(since, until)}", QueueHistory)
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
         return await self._daemon.ask("GET", f"policy?project={quote(project)}&kind={quote(kind)}", PolicyClauses)
@@ -184,6 +195,10 @@ class LocalEngine:
 
     async def close(self) -> None:
         self._daemon.close()
+
+
+def _period(since: float, until: float | None) -> str:
+    return f"since={_milliseconds(since)}" + ("" if until is None else f"&until={_milliseconds(until)}")
 
 
 def _milliseconds(seconds: float) -> int:

@@ -16,6 +16,11 @@
     viewer = ["carl"]
     manager = ["dora"]
 
+    [time_based_fair_share] # left out: the past does not count
+    k = 1                   # how much it weighs; left out: 1
+    window = "7d"           # how far back it counts; left out: 7d
+    half_life = "2d"        # after which it counts half; left out: all of it counts the same
+
 Without the file there is one project that deserves everything.
 """
 
@@ -28,9 +33,11 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
+from scheduler_core.accounting.decay import Decay
 from scheduler_core.errors import InvalidRequest, NotAllowed
 from scheduler_core.local.watched import WatchedFile
 from scheduler_core.model import GpuQuota, HostQuota, Queue
+from scheduler_core.quantities import seconds_of
 from scheduler_core.roles import Roles, worded
 from scheduler_core.workload import DEFAULT_QUEUE
 from scheduler_core.written import WrittenToml
@@ -39,6 +46,7 @@ FILE = "projects.toml"
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _MIB = 1024
+_SETTINGS = frozenset({"default_project", "departments", "projects", "roles", "time_based_fair_share"})
 _MILLI = 1000
 
 Amount: TypeAlias = Annotated[float, Meta(ge=0, lt=1e9)]
@@ -47,6 +55,25 @@ T = TypeVar("T", bound="_Share")
 
 class BadProjects(InvalidRequest):
     """The file says something that cannot be; the message names the line."""
+
+
+class _TimeBased(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    k: Annotated[float, Meta(ge=0, le=1000)] = 1.0
+    window: str = "7d"
+    half_life: str | None = None
+
+
+class TimeBasedFairShare(Struct, frozen=True, kw_only=True):
+    """What projects held lately weighs `k` against their weights when what is beyond quotas is divided."""
+
+    k: float
+    window_s: float
+    half_life_s: float | None
+
+    @property
+    def decay(self) -> Decay:
+        half_life = None if self.half_life_s is None else self.half_life_s * _MILLI
+        return Decay(window_ms=self.window_s * _MILLI, half_life_ms=half_life)
 
 
 class _Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +128,7 @@ class Projects(Struct, frozen=True, kw_only=True):
     users: Mapping[str, tuple[str, ...] | None]
     default: str | None
     roles: Mapping[str, Roles] = {}
+    time_based_fair_share: TimeBasedFairShare | None = None
     written: Mapping[str, Any] = {}
 
     def roles_in(self, project: str) -> Roles:
@@ -171,8 +199,8 @@ class _Parser:
         self._content = self._written.content
 
     def projects(self) -> Projects:
-        for key in self._content.keys() - {"default_project", "departments", "projects", "roles"}:
-            what = f"{key!r} is no setting; there are default_project, departments, projects and roles"
+        for key in self._content.keys() - _SETTINGS:
+            what = f"{key!r} is no setting; there are {', '.join(sorted(_SETTINGS))}"
             raise self._bad([key], what)
         departments = dict(self._tables("departments", _Department))
         projects = dict(self._tables("projects", _Project))
@@ -195,8 +223,28 @@ class _Parser:
             users={name: None if held.researcher is None else held.named("submit") for name, held in roles.items()},
             default=next(iter(projects)) if default is None and len(projects) == 1 else default,
             roles=roles,
+            time_based_fair_share=self._time_based(),
             written=self._content,
         )
+
+    def _time_based(self) -> TimeBasedFairShare | None:
+        name = "time_based_fair_share"
+        table = self._content.get(name)
+        if table is None:
+            return None
+        if not isinstance(table, dict):
+            raise self._bad([name], f"{name!r} is a table: write [{name}]")
+        said = self._written.fields([name], table, _TimeBased)
+        half_life = None if said.half_life is None else self._seconds([name, "half_life"], said.half_life)
+        return TimeBasedFairShare(
+            k=said.k, window_s=self._seconds([name, "window"], said.window), half_life_s=half_life
+        )
+
+    def _seconds(self, path: list[str], text: str) -> float:
+        try:
+            return seconds_of(text)
+        except ValueError as error:
+            raise self._bad(path, f"{path[-1]}: {error}") from None
 
     def _roles(self, project: _Project, departments: Mapping[str, _Department]) -> Roles:
         """The roles in a project, with those in its department and everywhere."""

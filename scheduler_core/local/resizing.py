@@ -13,8 +13,8 @@ from scheduler_core.local.acts import Act, asked
 from scheduler_core.local.book import Book
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle, unended
+from scheduler_core.local.past_use import PastUses
 from scheduler_core.local.processes import memory_of_tasks
-from scheduler_core.local.projects import ProjectsFile
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.snapshot import Machine, build_snapshot, held_device
 from scheduler_core.local.tasks import asking_for, resized
@@ -31,13 +31,13 @@ class Resizing:
     """Changes requests; what runs keeps its device."""
 
     def __init__(
-        self, book: Book, lifecycle: Lifecycle, ladder: Ladder, machine: Callable[[], Machine], projects: ProjectsFile
+        self, book: Book, lifecycle: Lifecycle, ladder: Ladder, machine: Callable[[], Machine], past: PastUses
     ) -> None:
         self._book = book
         self._lifecycle = lifecycle
         self._ladder = ladder
         self._machine = machine
-        self._projects = projects
+        self._past = past
         self._one_at_a_time = asyncio.Lock()
 
     async def resize(self, workload_id: str, request: TaskRequest, user: str) -> Resized:
@@ -87,7 +87,8 @@ class Resizing:
         extra = planned_workload(
             _EXTRA, record.spec, record.workload.created, None, (Task(id=_EXTRA, request=_more(record, request)),), 1
         )
-        snapshot = build_snapshot(only, self._book.live(), self._projects.projects.queues, time.time(), (extra,))
+        live, past = self._book.live(), self._past
+        snapshot = build_snapshot(only, live, past.queues, time.time(), (extra,), past.config)
         made = await asyncio.to_thread(plan, snapshot)
         return any(bind.task == _EXTRA for bind in made.binds)
 

@@ -194,7 +194,8 @@ class Rules:
         notice = record.workload.notice
         if notice is None or notice.acts_at is None:
             return
-        if notice.snoozed is not None and self._activities.idle_since(record) is not None:
+        idle_since = self._activities.idle_since(record)
+        if notice.snoozed is not None and idle_since is not None and idle_since <= notice.since:
             return
         await self._note(record, None)
         self._tell(record, "what it was warned of is over.")

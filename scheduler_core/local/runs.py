@@ -28,13 +28,26 @@ from scheduler_core.errors import EngineUnavailable, InvalidRequest, StorageFull
 from scheduler_core.local.accounts import Account
 from scheduler_core.local.identity import Process, start_of
 from scheduler_core.local.records import Record, TaskRecord, decode_record
-from scheduler_core.workload import Activity, Report
+from scheduler_core.workload import Report
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _RECORD, _TASK = "record.json", "task.json"
 _LARGEST_REPORT = 1024 * 1024
 _LARGEST_ACTIVITY = 1024
 _POLL_S = 0.5
+
+
+class ToldActivity(Struct, frozen=True, kw_only=True):
+    """What a process says of itself: whether it executes anything and since when, and when somebody was last at it.
+
+    `kept_until` is as that of `Activity`. When somebody sits at their notebook is nobody else's business: that goes no
+    further than the engine.
+    """
+
+    executing: bool
+    since: float
+    interacted: float | None = None
+    kept_until: float | None = None
 
 
 class Exit(Struct, frozen=True):
@@ -227,10 +240,10 @@ class RunFolder:
             return msgspec.json.decode(self._told(self.report_file, _LARGEST_REPORT), type=Report)
         return None
 
-    def activity(self) -> Activity | None:
+    def activity(self) -> ToldActivity | None:
         """What the workload itself says of its activity."""
         with suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(self._told(self.activity_file, _LARGEST_ACTIVITY), type=Activity)
+            return msgspec.json.decode(self._told(self.activity_file, _LARGEST_ACTIVITY), type=ToldActivity)
         return None
 
     def _told(self, path: Path, largest: int) -> bytes:

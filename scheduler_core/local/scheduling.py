@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.acts import evictions
 from scheduler_core.local.book import Book
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans
-from scheduler_core.local.projects import ProjectsFile
+from scheduler_core.local.past_use import PastUses
 from scheduler_core.local.records import Record, by_workload
 from scheduler_core.local.snapshot import (
     OTHERS_QUEUE,
@@ -23,7 +24,7 @@ from scheduler_core.local.snapshot import (
     build_snapshot,
 )
 from scheduler_core.local.tasks import replace_workload
-from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict
+from scheduler_core.model import Bind, Eviction, Plan, Snapshot, TaskRequest, Verdict, VerdictCode
 from scheduler_core.planned import forecast, pending_workload, spec_change
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
@@ -44,7 +45,7 @@ class Scheduling:
         lifecycle: Lifecycle,
         loans: Loans,
         machine: Callable[[], Machine],
-        projects: ProjectsFile,
+        past: PastUses,
         look_again: Callable[[], Awaitable[None]],
         applied: Callable[[], None],
     ) -> None:
@@ -52,12 +53,14 @@ class Scheduling:
         self._lifecycle = lifecycle
         self._loans = loans
         self._machine = machine
-        self._projects = projects
+        self._past = past
         self._look_again = look_again
         self._applied = applied
         self._changed = asyncio.Event()
         self._planned_for_s = 0.0
         self.queues: tuple[QueueStatus, ...] = ()
+        self.waiting: Mapping[tuple[str, VerdictCode], int] = {}
+        """How many workloads wait, by their project and the cause that the last plan saw."""
 
     def wake(self) -> None:
         """Something changed: plan again."""
@@ -82,15 +85,16 @@ class Scheduling:
         now = time.time()
         asked = pending_workload(_PREVIEW_ID, spec, now)
         live = self._book.live()
-        snapshot = build_snapshot(self._machine(), live, self._projects.projects.queues, now, (asked,))
+        snapshot = build_snapshot(self._machine(), live, self._past.queues, now, (asked,), self._past.config)
         made = await asyncio.to_thread(plan, snapshot)
         verdict = next(verdict for verdict in made.verdicts if verdict.workload == _PREVIEW_ID)
         names = {record.workload.id: record.workload.name for record in live}
-        return structs.replace(verdict, facts=verdict.facts | forecast(made, asked, names))
+        return replace(verdict, facts=verdict.facts | forecast(made, asked, names))
 
     async def remedies(self, workload_id: str) -> tuple[SpecChange, ...]:
         """What would let a waiting workload start now."""
-        snapshot = build_snapshot(self._machine(), self._book.live(), self._projects.projects.queues, time.time())
+        live, past = self._book.live(), self._past
+        snapshot = build_snapshot(self._machine(), live, past.queues, time.time(), config=past.config)
         asked = next((known for known in snapshot.workloads if known.id == workload_id), None)
         if asked is None:
             return ()
@@ -100,17 +104,23 @@ class Scheduling:
 
     async def _cycle(self) -> None:
         machine = self._machine()
-        queues = self._projects.projects.queues
+        queues = self._past.queues
         records = self._book.live()
-        snapshot = build_snapshot(machine, records, queues, time.time())
+        snapshot = build_snapshot(machine, records, queues, time.time(), config=self._past.config)
         started = time.monotonic()
         made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
         self._planned_for_s = time.monotonic() - started
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return
-        self.queues = _queue_status(made, {queue.name: queue.parent for queue in queues})
+        parents = {queue.name: queue.parent for queue in queues}
+        self.queues = tuple(replace(status, past_use=self._past.of(status.name)) for status in _queues(made, parents))
         binds, evicted = by_workload(made.binds), by_workload(made.evictions)
+        self.waiting = Counter(
+            (record.spec.queue, verdict.code)
+            for verdict in made.verdicts
+            if verdict.workload not in binds and (record := self._waiting_record(verdict.workload)) is not None
+        )
         for verdict in made.verdicts:
             if verdict.workload not in binds:
                 self._book.note_verdict(verdict)
@@ -123,6 +133,11 @@ class Scheduling:
             # Who is left has moved up.
             self.wake()
         self._applied()
+
+    def _waiting_record(self, workload_id: str) -> Record | None:
+        """A workload of which nothing runs and which waits for devices."""
+        record = self._book.get(workload_id) if workload_id in self._book else None
+        return record if record is not None and record.workload.state == "pending" else None
 
     async def _evict(self, workload_id: str, evicted: Mapping[int, Eviction]) -> None:
         if workload_id not in self._book:
@@ -166,8 +181,8 @@ class Scheduling:
             _log.exception("It could not be written down why %s waits", workload_id)
 
 
-def _queue_status(made: Plan, parents: Mapping[str, str | None]) -> tuple[QueueStatus, ...]:
-    return tuple(
+def _queues(made: Plan, parents: Mapping[str, str | None]) -> Iterator[QueueStatus]:
+    return (
         QueueStatus(
             name=share.queue,
             parent=parents.get(share.queue),

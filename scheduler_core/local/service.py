@@ -13,8 +13,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
-from scheduler_core.audit import AuditPage, AuditQuery
+from scheduler_core.audit import AuditAction, AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, NotFound, RunaiError
 from scheduler_core.feed import Feed
 from scheduler_core.local.accounting import Accounting
@@ -30,6 +31,7 @@ from scheduler_core.local.loans import Loans
 from scheduler_core.local.meter import SECONDS, Meter
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.output import OutputRotation
+from scheduler_core.local.past_use import PastUses
 from scheduler_core.local.paths import ledger_directory, runtime_directory
 from scheduler_core.local.policies import EnginePolicies
 from scheduler_core.local.processes import memory_of_tasks
@@ -113,16 +115,17 @@ class Service:
         self._accounting = Accounting(self._book, self._store, self._projects, settings.prices, simulated)
         self._auditing = Auditing(self._store, settings.audit_kept_days)
         self._loans = Loans(self._book, self._monitor.machine, settings.watchdog.allowance_mib)
+        self._past = PastUses(self._store, self._projects, self._monitor.machine)
         self._scheduling = Scheduling(
             self._book,
             self._lifecycle,
             self._loans,
             self._monitor.machine,
-            self._projects,
+            self._past,
             self._monitor.look_again,
             self._publish,
         )
-        self._resizing = Resizing(self._book, self._lifecycle, ladder, self._monitor.machine, self._projects)
+        self._resizing = Resizing(self._book, self._lifecycle, ladder, self._monitor.machine, self._past)
         self.submitting = Submitting(
             self._book, self._runs, self._scheduling, self._projects, self.policies, self._staging, simulated
         )
@@ -140,6 +143,7 @@ class Service:
         await asyncio.to_thread(self._monitor.read)
         self._shown_devices = self.devices()
         await self._accounting.open()
+        await self._past.refresh()
         await self._note_files()
         self._runs.adopt()
         self._runs.spawn(self._monitor.run())
@@ -147,6 +151,7 @@ class Service:
         self._runs.spawn(self.clearing.run())
         self._runs.spawn(self._watch_projects())
         self._runs.spawn(self._accounting.run())
+        self._runs.spawn(self._past.run(self._scheduling.wake))
         self._runs.spawn(self._auditing.run())
         self._scheduling.wake()
 
@@ -154,6 +159,7 @@ class Service:
         """Leave everything on disk; running workloads go on."""
         self._accounting.meter.close()
         self._runs.copies.close()
+        self._accounting.queue_meter.close()
         self._store.close()
 
     def info(self) -> EngineInfo:
@@ -238,8 +244,11 @@ class Service:
         self._book.workload(workload_id)
         return await self._meter.measured(workload_id, SECONDS[step], since)
 
-    async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep) -> Usage:
-        return await self._accounting.usage(by, since, until, step)
+    async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int) -> Usage:
+        return await self._accounting.usage(by, since, until, step, most)
+
+    async def queue_history(self, since: float, until: float | None, step: UsageStep) -> QueueHistory:
+        return await self._accounting.queue_history(since, until, step)
 
     async def audit(self, query: AuditQuery, caller: Caller) -> AuditPage:
         return await self._auditing.audit(query, caller.reader())
@@ -275,6 +284,10 @@ class Service:
             raise Conflict(f"{len(live)} workload(s) have not ended ({names}).", "Stop them first, or wait.")
         replace(self._settings, simulate=simulate).write(self._directory)
 
+    async def leave(self, action: AuditAction, caller: Caller, detail: str = "") -> None:
+        """Note who ends this run of the engine, and why; a full disk keeps nobody from it."""
+        await self._try(self._auditing.tell(action, caller.name, detail))
+
     async def _look(self, samples: Mapping[str, Sample]) -> None:
         running = self._book.running()
         # A task may be gone before the readings are through.
@@ -293,6 +306,7 @@ class Service:
             self._scheduling.wake()
         await self._meter.look(running, samples, memory_mib)
         await self._accounting.meter.look(running, samples, memory_mib, self._meter.cpu_cores)
+        await self._accounting.queue_meter.look(self._scheduling.queues, self._scheduling.waiting)
         await self._activities.look(running, folders, samples, memory_mib)
         await self.rules.look(samples, memory_mib)
         self._rotation.look([folder.log for folder in folders.values()])
@@ -309,6 +323,7 @@ class Service:
                 await self.rules.revise()
                 self._scheduling.wake()
             if projects:
+                await self._past.refresh()
                 await self._try(self._accounting.note_projects())
             await self._note_files()
 
@@ -324,7 +339,7 @@ class Service:
         try:
             await noting
         except RunaiError as error:
-            _log.warning("What is written in the files of the engine could not be noted: %s", error)
+            _log.warning("What is to be kept of this could not be noted: %s", error)
 
     def _ledger_folder(self) -> Path:
         """Of what is simulated no other engine need know, and nobody may write it."""

@@ -68,6 +68,7 @@ def build_snapshot(
     queues: Iterable[Queue],
     now: float,
     extra: tuple[PlannedWorkload, ...] = (),
+    config: Config | None = None,
 ) -> Snapshot:
     """The planner's view of this machine: one node, the queues, what others hold, and `extra` work."""
     gpus = tuple(
@@ -82,7 +83,7 @@ def build_snapshot(
     ours = [planned(record, machine.node) for record in records if _is_planned(record)]
     return Snapshot(
         time=now,
-        config=Config(),
+        config=config or Config(),
         nodes=(node,),
         queues=(*queues, others),
         workloads=(*ours, *extra, *_held_by_others(machine)),

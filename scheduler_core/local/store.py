@@ -24,7 +24,7 @@ from msgspec import Struct
 from scheduler_core.accounting.holding import Entry
 from scheduler_core.audit import AuditEntry
 from scheduler_core.errors import EngineUnavailable, NotFound, StorageFull
-from scheduler_core.local import audit_log, task_rows, usage_log, usage_sums
+from scheduler_core.local import audit_log, queue_log, task_rows, usage_log, usage_sums
 from scheduler_core.local.records import Record, decode_record
 from scheduler_core.local.task_rows import TaskRows, with_tasks
 from scheduler_core.workload import Measurement
@@ -53,6 +53,7 @@ _MIGRATIONS = (
     usage_log.SCHEMA + usage_sums.SCHEMA,
     audit_log.SCHEMA,
     task_rows.SCHEMA,
+    queue_log.SCHEMA,
 )
 """Each brings a store one version on; a store's version is how many it has seen."""
 
@@ -346,7 +347,8 @@ def _sound(path: Path) -> sqlite3.Connection | None:
 def _checked(connection: sqlite3.Connection) -> list[str]:
     """The tables without which there is no engine; those of years would take many seconds."""
     tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    return [name for (name,) in tables if name not in (*usage_sums.TABLES, *audit_log.TABLES)]
+    of_years = (*usage_sums.TABLES, *audit_log.TABLES, *queue_log.TABLES)
+    return [name for (name,) in tables if name not in of_years]
 
 
 def _unrestored(path: Path) -> Path:

@@ -132,25 +132,20 @@ class Kernel:
 
     async def send(self, code: str, **expressions: str) -> str:
         """Start to run code; its identity."""
-        identity, session = uuid.uuid4().hex, uuid.uuid4().hex
-        header = {
-            "msg_id": identity,
-            "msg_type": "execute_request",
-            "username": "",
-            "session": session,
-            "version": "5.3",
-        }
         content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
         content["user_expressions"] = expressions
         # Else what is sent right after a cell that failed may be taken for queued behind it, and is dropped.
         content["stop_on_error"] = False
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
-        await (await self._connected()).write_message(json.dumps(message))
-        return identity
+        return await self._request("execute_request", content)
 
-    async def reply(self, identity: str) -> dict[str, Any]:
+    async def complete(self, code: str) -> dict[str, Any]:
+        """Ask what a word that is being typed may be; the content of the reply."""
+        identity = await self._request("complete_request", {"code": code, "cursor_pos": len(code)})
+        return await self.reply(identity, "complete_reply")
+
+    async def reply(self, identity: str, kind: str = "execute_reply") -> dict[str, Any]:
         message = await self.until(
-            lambda one: one["msg_type"] == "execute_reply" and one["parent_header"].get("msg_id") == identity
+            lambda one: one["msg_type"] == kind and one["parent_header"].get("msg_id") == identity
         )
         content: dict[str, Any] = message["content"]
         return content
@@ -188,6 +183,22 @@ class Kernel:
             self._socket.close()
             self._socket = None
         await self.value("1")
+
+    async def close(self) -> None:
+        """Close the tab, and wait until the server has noticed."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        async with asyncio.timeout(WAIT_S):
+            while any(known["id"] == self.id and known["connections"] for known in await self._server.kernels()):
+                await asyncio.sleep(0.05)
+
+    async def _request(self, kind: str, content: dict[str, Any]) -> str:
+        identity, session = uuid.uuid4().hex, uuid.uuid4().hex
+        header = {"msg_id": identity, "msg_type": kind, "username": "", "session": session, "version": "5.3"}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        await (await self._connected()).write_message(json.dumps(message))
+        return identity
 
     async def _connected(self) -> WebSocketClientConnection:
         if self._socket is None:

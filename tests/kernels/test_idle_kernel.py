@@ -11,8 +11,9 @@ from pathlib import Path
 
 from jupyter_runai.client import Client
 from scheduler_core.workload import Activity
-from tests.helpers import kill_daemon, until
-from tests.kernels.jupyter import Jupyter
+from tests.helpers import kill_daemon, spec, until
+from tests.kernels.jupyter import Jupyter, Kernel
+from tests.local.test_activity import IDLE_SINCE_1000, is_idle
 
 UNTIL_TOLD = "print('up', flush=True); told = open('told').read()"
 """A cell that executes until something is written into a pipe."""
@@ -67,3 +68,54 @@ async def test_a_restarted_kernel_is_idle_anew(server: Jupyter, client: Client, 
     busy = await activity_when(client, lambda activity: activity.executing)
     await kernel.restart()
     assert (await activity_when(client, idle)).since > busy.since
+
+
+NOTEBOOK = {
+    "type": "notebook",
+    "format": "json",
+    "content": {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5},
+}
+
+
+async def save(server: Jupyter, name: str) -> None:
+    """What JupyterLab does by itself while somebody changes a notebook."""
+    answer = await server.ask("PUT", f"contents/{name}", NOTEBOOK)
+    assert answer.code in (200, 201), answer.body
+
+
+async def idle_kernel(server: Jupyter, client: Client) -> tuple[Kernel, float]:
+    """A kernel with a browser connected to it, and since when it is idle."""
+    kernel = await server.start("runai-half")
+    await kernel.run("x = 1")
+    idle_since = (await activity_when(client, idle)).idle_since
+    assert idle_since is not None
+    return kernel, idle_since
+
+
+async def test_somebody_who_types_is_there(server: Jupyter, client: Client) -> None:
+    kernel, before = await idle_kernel(server, client)
+    asked = time.time()
+    assert "x" in (await kernel.complete("x"))["matches"]
+    seen = await activity_when(client, lambda activity: (activity.idle_since or 0.0) > before)
+    assert seen.idle_since is not None and asked <= seen.idle_since <= time.time()
+    assert (seen.executing, seen.since) == (False, before)
+
+
+async def test_somebody_who_changes_the_notebook_is_there(server: Jupyter, client: Client) -> None:
+    _, before = await idle_kernel(server, client)
+    saved = time.time()
+    await save(server, "digits.ipynb")
+    seen = await activity_when(client, lambda activity: (activity.idle_since or 0.0) > before)
+    assert seen.idle_since is not None and saved <= seen.idle_since <= time.time()
+
+
+async def test_who_has_no_browser_open_or_saves_something_else_is_not_there(server: Jupyter, client: Client) -> None:
+    kernel, before = await idle_kernel(server, client)
+    await save(server, "other.ipynb")
+    await kernel.close()
+    await save(server, "digits.ipynb")
+    # What runs is looked at together: this one was not there before.
+    later = await asyncio.to_thread(client.submit, spec(IDLE_SINCE_1000, grace_s=0))
+    await asyncio.to_thread(until, client, later.id, is_idle)
+    activity = next(known.activity for known in client.list() if known.id != later.id)
+    assert activity is not None and activity.idle_since == before

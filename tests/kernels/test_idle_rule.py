@@ -18,6 +18,7 @@ from tests.kernels.jupyter import Jupyter
 
 PID = "__import__('os').getpid()"
 RULE = "cluster: {kinds: {workspace: {rules: {idle: {after: 6s, warn: [2s], action: release}}}}}\n"
+PATIENT = RULE.replace("6s", "10m")
 
 
 @pytest.fixture
@@ -65,3 +66,22 @@ async def test_an_idle_kernel_is_warned_snoozed_warned_and_released_once_its_pro
     assert (int(await kernel.value(PID)), await kernel.value("kept + 1")) == (pid, "42")
     done = {(entry.action, entry.user) for entry in client.audit()}
     assert {("snooze", workload.owner), ("release", ENGINE)} <= done
+
+
+async def test_who_is_at_a_kernel_is_not_warned_any_more_and_may_put_it_off_again(
+    kernels: Jupyter, on_devices: Client, driver: Driver, engine_directory: Path
+) -> None:
+    client = on_devices
+    (engine_directory / "policies.yaml").write_text(PATIENT)
+    kernel = await kernels.start("runai-half")
+    (workload,) = client.list()
+    await kernel.run("kept = 41")
+    await when(client, workload, lambda notice: notice.stage == 1)
+    client.snooze(workload.id)
+    spent = (await when(client, workload, lambda notice: notice.stage == 1)).notice
+    assert spent is not None and not spent.can_snooze
+    driver.write(TWO_A100.replace(" 37 ", " 0 "))
+    await kernel.complete("kep")
+    await asyncio.to_thread(until, client, workload.id, lambda seen: seen.notice is None)
+    again = (await when(client, workload, lambda notice: notice.stage == 1)).notice
+    assert again is not None and again.can_snooze and again.since > spent.since

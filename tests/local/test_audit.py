@@ -16,7 +16,7 @@ from scheduler_core.errors import InvalidRequest
 from scheduler_core.local.audit_log import append
 from scheduler_core.local.settings import Settings
 from tests.conftest import SIMULATED
-from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
+from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, shut_down, spec, until
 
 DAY_S = 86400
 VISION = '[projects.vision]\nquota = 1\nusers = ["ana"]\n'
@@ -141,3 +141,14 @@ def test_what_cannot_be_asked_is_refused(client: Client) -> None:
     for query in (AuditQuery(limit=0), AuditQuery(after="no mark"), AuditQuery(action="dance")):  # type: ignore[arg-type]
         with pytest.raises(InvalidRequest, match="The request is not valid"):
             list(client.audit(query))
+
+
+def test_who_changes_the_devices_or_shuts_the_engine_down_is_noted(client: Client, simulated: Path) -> None:
+    client.info()
+    shut_down()
+    client.simulate("4xA100-80GB")
+    noted = [(entry.action, entry.user, entry.workload, entry.detail) for entry in client.audit()]
+    user = getpass.getuser()
+    assert noted == [("shutdown", user, "", ""), ("simulate", user, "", "4xA100-80GB")]
+    for action in ("shutdown", "simulate"):
+        assert len(list(client.audit(AuditQuery(action=action)))) == 1  # type: ignore[arg-type]

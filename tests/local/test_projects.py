@@ -45,6 +45,10 @@ quota = 1
         ("[departments.a]\n[projects.a]\n", "line 2: 'a' is a department and a project."),
         ("default_project = 'b'\n[projects.a]\n", "line 1: there is no project 'b'."),
         ("default_project = []\n[projects.a]\n", "line 1: there is no project []."),
+        ("[projects.a]\n[time_based_fair_share]\nk = -1\n", "line 3: k: expected `float` >= 0.0."),
+        ("[projects.a]\n[time_based_fair_share]\nwindow = 'soon'\n", "line 3: window: a time is written like 30s"),
+        ("[projects.a]\n[time_based_fair_share]\nhalf = 2\n", "line 3: 'half' is no setting; did you mean half_life?"),
+        ("time_based_fair_share = 1\n[projects.a]\n", "line 1: 'time_based_fair_share' is a table"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused_with_its_line(text: str, message: str) -> None:

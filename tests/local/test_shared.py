@@ -14,8 +14,10 @@ import msgspec
 import pytest
 
 from jupyter_runai.client import Client
+from scheduler_core.audit import AuditQuery
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.local import LocalEngine
+from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineInfo, TaskStatus, Workload, WorkloadSpec
 from tests.helpers import UNTIL_STOPPED, outcome, running, until, until_said
 from tests.local.shared_engine import Shared
@@ -380,3 +382,33 @@ while piece := engine.recv(65536):
     sys.stdout.buffer.write(piece)
 """
     return user.run("-c", ask, stdin=body).stdout
+
+
+def test_policies_hold_for_all_users_and_rules_for_their_running_work(
+    configured: Shared, users: tuple[User, User]
+) -> None:
+    ana, ben = users
+    configured.directory.mkdir(mode=0o755)
+    members = f'[projects.vision]\nusers = ["{ana.uid}"]\n[projects.nlp]\nusers = ["{ben.uid}"]\n'
+    (configured.directory / "projects.toml").write_text(members)
+    policies = configured.directory / "policies.yaml"
+    policies.write_text("grace: 1s\nprojects: {vision: {rules: {gpu: {max: 0.5}}}}\n")
+    configured.start()
+    root = Client()
+    held = ben.submit(UNTIL_STOPPED, request=TaskRequest(gpu=1), queue="nlp")
+    until(root, held.id, running)
+    with pytest.raises(NotAllowed, match=r"project vision says at most 0\.5"):
+        ana.submit(UNTIL_STOPPED, request=TaskRequest(gpu=1), queue="vision")
+    with pytest.raises(NotAllowed, match="may not submit to project vision"):
+        ben.submit(UNTIL_STOPPED, request=TaskRequest(gpu="0.5"), queue="vision")
+    small = ana.submit(UNTIL_STOPPED, request=TaskRequest(gpu="0.5"), queue="vision")
+    until(root, small.id, running)
+    policies.write_text("grace: 1s\nprojects: {nlp: {rules: {gpu: {max: 0.5}}}}\n")
+    seen = until(root, held.id, lambda known: known.state == "suspended")
+    assert "project nlp says at most 0.5" in seen.reason
+    assert root.find(small.id).state == "running"
+    with pytest.raises(NotAllowed, match=r"project nlp says at most 0\.5"):
+        ben.ask(Workload, "resume", held.id)
+    changed = [entry.detail for entry in root.audit(AuditQuery(action="configure"))]
+    assert any(detail.startswith("policies.yaml: ") for detail in changed)
+    root.close()

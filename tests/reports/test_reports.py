@@ -26,7 +26,7 @@ from scheduler_core.errors import InvalidRequest
 from scheduler_core.local.settings import Settings
 from scheduler_core.workload import Workload
 from tests.conftest import SIMULATED
-from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until
+from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits
 
 
 @pytest.fixture
@@ -156,6 +156,41 @@ def test_the_page_needs_nothing_but_itself(priced: Client, tmp_path: Path, chrom
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
     assert dark == (scheme == "dark")
     context.close()
+
+
+def has_waited(client: Client) -> None:
+    """One workload holds everything, another waits for it, and both were seen to."""
+    until(client, client.submit(spec(UNTIL_STOPPED, gpu=2, name="holder", grace_s=0)).id, running)
+    until(client, client.submit(spec(gpu="0.5", name="next")).id, waits)
+    while not any(row.waits for row in client.queue_history().rows):
+        pass
+
+
+def test_a_report_says_what_projects_had_and_why_work_waited(priced: Client) -> None:
+    has_waited(priced)
+    lines = says(priced, "report").splitlines()
+    shares = next(index for index, line in enumerate(lines) if line.startswith("Quota, fair share and use"))
+    assert lines[shares + 1].split() == ["queue", "quota", "fair", "share", "held", "used", "asked", "for"]
+    assert lines[shares + 2].split()[:2] == ["default", "unlimited"]
+    causes = lines.index("Why work waited, in hours")
+    assert [line.rsplit(None, 1)[0] for line in lines[causes + 2 :]] == ["default  not enough free"]
+    assert "Why work waited" not in says(priced, "report", "--by", "user")
+
+
+def test_the_page_shows_what_projects_had_and_why_work_waited(
+    priced: Client, tmp_path: Path, chromium: Browser
+) -> None:
+    has_waited(priced)
+    file = tmp_path / "usage.html"
+    says(priced, "report", "-o", str(file))
+    page = chromium.new_context(java_script_enabled=False, offline=True).new_page()
+    page.goto(file.as_uri())
+    causes = page.get_by_role("table").filter(has_text="cause")
+    assert causes.get_by_role("row").nth(1).inner_text().split("\t")[:2] == ["default", "not enough free"]
+    picture = page.get_by_role("img", name="Held by default against its quota and fair share")
+    assert picture.locator("rect.held title").first.text_content().endswith("quota unlimited; fair share 2.00")  # type: ignore[union-attr]
+    assert picture.locator("path.fair-share").get_attribute("d")
+    page.context.close()
 
 
 def test_names_are_shown_as_what_they_are() -> None:

@@ -50,11 +50,16 @@ def test_nothing_yet_says_what_will_be_counted_and_then_it_is(lab: Lab, page: Pa
     client = Client()
     until(client, client.submit(spec(UNTIL_STOPPED, gpu=2, name="holder", grace_s=0)).id, running)
     until(client, client.submit(spec(gpu="0.5", name="waiting")).id, waits)
+    while not any(row.waits for row in client.queue_history().rows):
+        pass
     shown.get_by_role("button", name="Refresh").click()
     expect(shown.get_by_role("table", name="By project").get_by_role("rowheader", name="default")).to_be_visible()
     expect(shown).to_contain_text("The devices are simulated: no real one was held")
     expect(shown).to_contain_text("No device has a price, so no cost is shown.")
     assert row_of(shown.get_by_role("table", name="Why work waits now"), "not enough free")[0] == "1"
+    assert row_of(shown.get_by_role("table", name="Why work waited"), "default")[0] == "not enough free"
+    chart = shown.get_by_role("figure", name="default: held against quota and fair share")
+    expect(chart.locator("canvas")).to_be_visible()
     shoot(page, "analytics-first")
 
 

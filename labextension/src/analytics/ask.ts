@@ -1,5 +1,5 @@
 import type { IRequests } from '../tokens';
-import type { IUsage } from '../wire';
+import type { IQueueHistory, IUsage } from '../wire';
 import type { Group } from './choice';
 import { stepOf } from './period';
 import type { ISpan } from './period';
@@ -14,11 +14,17 @@ export interface IAnalytics {
 
   /** By workload. */
   readonly workloads: IUsage;
+
+  /** What queues had, by the steps of `overTime`. */
+  readonly history: IQueueHistory;
 }
+
+/** How many workloads are told apart: a page shows those with most. */
+const MOST_WORKLOADS = 1000;
 
 /** Ask who used what in a span of time; `now` is in seconds. */
 export async function askAnalytics(
-  requests: Pick<IRequests, 'usage'>,
+  requests: Pick<IRequests, 'usage' | 'queueHistory'>,
   by: Group,
   span: ISpan,
   now: number
@@ -26,9 +32,13 @@ export async function askAnalytics(
   const [groups, overTime, workloads] = await Promise.all([
     by === 'workload' ? null : requests.usage(by, span, 'all'),
     askOverTime(requests, span, now),
-    requests.usage('workload', span, 'all')
+    requests.usage('workload', span, 'all', MOST_WORKLOADS)
   ]);
-  return { groups: groups ?? workloads, overTime, workloads };
+  const history = await requests.queueHistory(
+    { since: Math.max(span.since, overTime.since), until: span.until },
+    overTime.step
+  );
+  return { groups: groups ?? workloads, overTime, workloads, history };
 }
 
 /** By finer steps where the accounts begin late in the span. */

@@ -84,6 +84,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/queues/history": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * What queues deserved, got and held, and why work waited in them.
+         * @description Asks the authoriser for `read` on `runai:queues`.
+         */
+        readonly get: operations["queue_history"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/report.csv": {
         readonly parameters: {
             readonly query?: never;
@@ -829,6 +849,8 @@ export interface components {
         /**
          * QueueStatus
          * @description A queue's devices: deserved, granted, held, asked for; null is unlimited.
+         *
+         *     `past_use` is null where the past does not count.
          */
         readonly QueueStatus: {
             readonly name: string;
@@ -838,6 +860,22 @@ export interface components {
             readonly fair_share: number | null;
             readonly allocated: number;
             readonly requested: number;
+            /** @default null */
+            readonly past_use: components["schemas"]["PastUse"] | null;
+        };
+        /**
+         * PastUse
+         * @description What a queue held lately, as a `part` (0 to 1) of all devices, where fair shares are time-based.
+         *
+         *     It weighs `k` against the queue's weight when what is beyond quotas is divided. What lies back more than `window_s`
+         *     does not count, what lies back `half_life_s` counts half (null: all of it).
+         */
+        readonly PastUse: {
+            readonly part: number;
+            readonly k: number;
+            readonly window_s: number;
+            /** @default null */
+            readonly half_life_s: number | null;
         };
         /**
          * Workload
@@ -1057,8 +1095,9 @@ export interface components {
          * @description Whether a workload executes anything, as its own process says in the file named by RUNAI_ACTIVITY.
          *
          *     `since` is when that changed last; the engine adds `idle_since`: since when the workload has neither executed
-         *     anything nor used its devices, null while it does. Use that is made up, of simulated devices, does not count.
-         *     `kept_until` is when it ends, where its work is done and it only keeps what it holds for the next cell of its name.
+         *     anything, used its devices nor had anybody at it, null while it does. Use that is made up, of simulated devices,
+         *     does not count. `kept_until` is when it ends, where its work is done and it only keeps what it holds for the next
+         *     cell of its name.
          */
         readonly Activity: {
             readonly executing: boolean;
@@ -1213,6 +1252,49 @@ export interface components {
          */
         readonly QueueList: {
             readonly queues: readonly components["schemas"]["QueueStatus"][];
+        };
+        /**
+         * QueueHistory
+         * @description Queues in [since, until), in seconds since the epoch, oldest step first and in it by name.
+         *
+         *     Steps are as fine as asked for as far as that is kept: minutes for a day, hours for 35 days, days for ever.
+         */
+        readonly QueueHistory: {
+            /** @enum {unknown} */
+            readonly step: "all" | "day" | "hour" | "minute";
+            readonly since: number;
+            readonly until: number;
+            readonly rows: readonly components["schemas"]["QueueStep"][];
+            /** @default false */
+            readonly simulated: boolean;
+        };
+        /**
+         * QueueStep
+         * @description A queue in one step, which begins at `at` (seconds since the epoch), as far as the engine looked: `observed` ms.
+         *
+         *     In thousandths of a device times milliseconds `quota` and `fair_share` (null where unlimited in some of it),
+         *     `allocated` and `requested`; these over `observed` are the mean. `waits` are the milliseconds that workloads of a
+         *     project waited, by the code of the verdict that said why.
+         */
+        readonly QueueStep: {
+            readonly at: number;
+            readonly queue: string;
+            /** @default null */
+            readonly parent: string | null;
+            /** @default 0 */
+            readonly observed: number;
+            /** @default 0 */
+            readonly quota: number | null;
+            /** @default 0 */
+            readonly fair_share: number | null;
+            /** @default 0 */
+            readonly allocated: number;
+            /** @default 0 */
+            readonly requested: number;
+            /** @default {} */
+            readonly waits: {
+                readonly [key: string]: number;
+            };
         };
         /**
          * Usage
@@ -1411,7 +1493,7 @@ export interface components {
             readonly at: number;
             readonly user: string;
             /** @enum {unknown} */
-            readonly action: "configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "snooze" | "stop" | "submit" | "suspend";
+            readonly action: "configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "shutdown" | "simulate" | "snooze" | "stop" | "submit" | "suspend";
             /** @default  */
             readonly workload: string;
             /** @default  */
@@ -1822,6 +1904,42 @@ export interface operations {
             };
         };
     };
+    readonly queue_history: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly since?: number;
+                /** @description In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly until?: number | null;
+                /** @description In [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                readonly step?: "all" | "day" | "hour" | "minute";
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description OK */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["QueueHistory"];
+                };
+            };
+            /** @description A refusal. */
+            readonly default: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ErrorRecord"];
+                };
+            };
+        };
+    };
     readonly report_csv: {
         readonly parameters: {
             readonly query?: {
@@ -1897,14 +2015,36 @@ export interface operations {
     readonly usage: {
         readonly parameters: {
             readonly query?: {
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly by?: "department" | "device" | "pool" | "project" | "user" | "workload";
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly since?: number;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly until?: number | null;
-                /** @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps. */
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
                 readonly step?: "all" | "day" | "hour" | "minute";
+                /**
+                 * @description Grouped by what, in [since, until) in seconds since the epoch, without `until` up to now; in all or by steps.
+                 *
+                 *     The `most` groups that were allocated most come one by one, the others as one.
+                 */
+                readonly most?: number;
             };
             readonly header?: never;
             readonly path?: never;
@@ -2072,7 +2212,7 @@ export interface operations {
                  *     `user` has done it; `workload` (an id or a name) and `project` are what it was done to, or for. At most `limit` are
                  *     answered at once, those behind the mark `after` that an earlier page ended with.
                  */
-                readonly action?: ("configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "snooze" | "stop" | "submit" | "suspend") | null;
+                readonly action?: ("configure" | "delete" | "evict" | "purge" | "release" | "resize" | "restore" | "resume" | "scale" | "shutdown" | "simulate" | "snooze" | "stop" | "submit" | "suspend") | null;
                 /**
                  * @description Entries in [since, until), in seconds since the epoch, for which all that is given holds.
                  *

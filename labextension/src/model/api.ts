@@ -6,6 +6,7 @@ import type {
   IKernelSpecName,
   ILeasedKernel,
   IMeasurement,
+  IQueueHistory,
   IResized,
   IScale,
   ITaskRequest,
@@ -122,14 +123,30 @@ export class EngineApi {
     return answer.measurements;
   }
 
-  /** Who used what in [since, until), in seconds since the epoch; until null up to now. */
+  /** Who used what in [since, until), in seconds since the epoch; until null up to now. Beyond `most` groups the others are one. */
   usage(
     by: IUsage['by'],
     { since, until }: { since: number; until: number | null },
-    step: IUsage['step']
+    step: IUsage['step'],
+    most?: number
   ): Promise<IUsage> {
-    const query = { by, since, ...(until !== null && { until }), step };
+    const query = {
+      by,
+      since,
+      ...(until !== null && { until }),
+      step,
+      ...(most !== undefined && { most })
+    };
     return this._client.call('get', '/usage', { query });
+  }
+
+  /** What queues deserved, got and held in a time, and why work waited in them. */
+  queueHistory(
+    { since, until }: { since: number; until: number | null },
+    step: IQueueHistory['step']
+  ): Promise<IQueueHistory> {
+    const query = { since, ...(until !== null && { until }), step };
+    return this._client.call('get', '/queues/history', { query });
   }
 
   /** Where a report on the same can be downloaded. */

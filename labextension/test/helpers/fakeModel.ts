@@ -11,6 +11,7 @@ import type {
   IWorkload
 } from '../../src/wire';
 import { info, state } from './sample';
+import { queueHistory } from './usage';
 
 /** A model that is told what it knows. */
 export class FakeModel implements IEngineModel {
@@ -78,6 +79,7 @@ export class FakeModel implements IEngineModel {
     measurements: unanswered<'measurements'>(),
     logUrl: jest.fn(id => `logs/${id}`),
     usage: unanswered<'usage'>(),
+    queueHistory: jest.fn((_, step) => Promise.resolve(queueHistory({ step }))),
     reportUrl: jest.fn((by, _, kind) => `report.${kind}?by=${by}`),
     preview: unanswered<'preview'>(),
     submit: unanswered<'submit'>(),

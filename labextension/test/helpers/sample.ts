@@ -117,6 +117,7 @@ export function queue(changes: Partial<IQueueStatus> = {}): IQueueStatus {
     fair_share: null,
     allocated: 0,
     requested: 0,
+    past_use: null,
     ...changes
   };
 }

@@ -1,4 +1,9 @@
-import type { IUsage, IUsageRow } from '../../src/wire';
+import type {
+  IQueueHistory,
+  IQueueStep,
+  IUsage,
+  IUsageRow
+} from '../../src/wire';
 
 /** Thousandths of a device, times milliseconds. */
 export const GPU_HOUR = 3_600_000_000;
@@ -46,6 +51,49 @@ export function usage(changes: Partial<IUsage> = {}): IUsage {
     simulated: false,
     currency: null,
     unpriced: [],
+    ...changes
+  };
+}
+
+/** A minute of a queue; its shares are given in devices, its waits in seconds. */
+export function queueStep(changes: Partial<IQueueStep> = {}): IQueueStep {
+  const row = {
+    at: 0,
+    queue: 'vision',
+    parent: null,
+    observed: 60_000,
+    quota: 1,
+    fair_share: 1,
+    allocated: 0,
+    requested: 0,
+    waits: {},
+    ...changes
+  };
+  const sum = <T extends number | null>(devices: T): T =>
+    (devices === null ? null : devices * row.observed * 1000) as T;
+  const waits = Object.entries(row.waits).map(
+    ([code, seconds]) => [code, seconds * 1000] as const
+  );
+  return {
+    ...row,
+    quota: sum(row.quota),
+    fair_share: sum(row.fair_share),
+    allocated: sum(row.allocated),
+    requested: sum(row.requested),
+    waits: Object.fromEntries(waits)
+  };
+}
+
+/** A history of these steps, minute by minute. */
+export function queueHistory(
+  changes: Partial<IQueueHistory> = {}
+): IQueueHistory {
+  return {
+    step: 'minute',
+    since: 0,
+    until: 3600,
+    rows: [],
+    simulated: false,
     ...changes
   };
 }

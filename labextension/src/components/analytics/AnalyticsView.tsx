@@ -21,6 +21,7 @@ import { Notes } from './Notes';
 import { NothingCounted } from './NothingCounted';
 import { OverTime } from './OverTime';
 import { Quotas } from './Quotas';
+import { SharesOverTime } from './SharesOverTime';
 import { Tiles } from './Tiles';
 import { Waits } from './Waits';
 
@@ -141,7 +142,7 @@ interface IBodyProps extends IAnalyticsViewProps {
 
 function Body(props: IBodyProps): JSX.Element {
   const { model, value, now, trans, openDetails, submit } = props;
-  const { groups, overTime, workloads } = value;
+  const { groups, overTime, workloads, history } = value;
   if (overTime.rows.length === 0 && groups.rows.length === 0) {
     return (
       <NothingCounted
@@ -162,10 +163,12 @@ function Body(props: IBodyProps): JSX.Element {
       <OverTime usage={overTime} trans={trans} />
       <GroupTable usage={groups} trans={trans} />
       <Quotas queues={model.queues} usage={overTime} trans={trans} />
+      <SharesOverTime history={history} trans={trans} />
       <div className="jp-Runai-pair">
         <Waits
           workloads={model.workloads}
           usage={overTime}
+          history={history}
           now={now}
           trans={trans}
         />

@@ -3,9 +3,10 @@ import type { JSX } from 'react';
 
 import { groupsOf } from '../../analytics/amounts';
 import { causesOf } from '../../analytics/causes';
-import { formatElapsed } from '../../format/time';
+import { pastCauses } from '../../analytics/past';
+import { formatDate, formatElapsed } from '../../format/time';
 import { waitingWords } from '../../format/words';
-import type { IUsage, IWorkload } from '../../wire';
+import type { IQueueHistory, IUsage, IWorkload } from '../../wire';
 import { Section } from '../Section';
 import { AmountTable } from './AmountTable';
 
@@ -15,15 +16,16 @@ export interface IWaitsProps {
 
   /** By project. */
   readonly usage: IUsage;
+  readonly history: IQueueHistory;
 
   /** The time in seconds. */
   readonly now: number;
   readonly trans: TranslationBundle;
 }
 
-/** How long work waited in each project, and why what waits now does. */
+/** How long work waited in each project and why, and why what waits now does. */
 export function Waits(props: IWaitsProps): JSX.Element {
-  const { workloads, usage, now, trans } = props;
+  const { workloads, usage, history, now, trans } = props;
   const waited = groupsOf(usage.rows)
     .filter(each => each.waited > 0 || each.preemptions > 0)
     .sort((one, other) => other.waited - one.waited);
@@ -49,17 +51,53 @@ export function Waits(props: IWaitsProps): JSX.Element {
           id={({ group }) => group}
         />
       )}
+      <PastCauses history={history} trans={trans} />
       <Causes workloads={workloads} now={now} trans={trans} />
-      <p className="jp-Runai-hint">
-        {trans.__(
-          'Of the past it is kept how long work waited, not why: the causes are those of what waits now.'
-        )}
-      </p>
     </Section>
   );
 }
 
-function Causes(props: Omit<IWaitsProps, 'usage'>): JSX.Element {
+function PastCauses({
+  history,
+  trans
+}: Pick<IWaitsProps, 'history' | 'trans'>): JSX.Element | null {
+  const title = trans.__('Why work waited');
+  const causes = pastCauses(history);
+  const first = history.rows[0]?.at;
+  if (causes.length === 0 || first === undefined) {
+    return null;
+  }
+  return (
+    <>
+      <h4>{title}</h4>
+      <AmountTable
+        title={title}
+        columns={[
+          { title: trans.__('Project'), cell: ({ project }) => project },
+          {
+            title: trans.__('Cause'),
+            kind: 'text',
+            cell: ({ code }) => waitingWords(code, trans)
+          },
+          {
+            title: trans.__('Waited'),
+            cell: ({ waited }) => formatElapsed(waited)
+          }
+        ]}
+        rows={causes}
+        id={({ project, code }) => `${project} ${code}`}
+      />
+      <p className="jp-Runai-hint">
+        {trans.__(
+          'Causes are known from %1 on, while the engine ran.',
+          formatDate(Math.max(first, history.since))
+        )}
+      </p>
+    </>
+  );
+}
+
+function Causes(props: Omit<IWaitsProps, 'usage' | 'history'>): JSX.Element {
   const { workloads, now, trans } = props;
   const title = trans.__('Why work waits now');
   const causes = causesOf(workloads);

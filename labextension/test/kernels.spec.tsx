@@ -245,9 +245,10 @@ describe('a kernel that starts on a share', () => {
   let model: FakeModel;
 
   function notebook(changeKernel: () => Promise<void>): never {
+    const path = 'demo.ipynb';
     const session = { kernel: { name: 'python3' } };
     const sessionContext = { session, changeKernel };
-    return { sessionContext, title: { label: 'demo.ipynb' } } as never;
+    return { sessionContext, title: { label: path } } as never;
   }
 
   beforeEach(() => {

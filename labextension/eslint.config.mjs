@@ -64,11 +64,13 @@ export default tseslint.config(
             '../acting',
             '../components/StatusItem',
             '../kernels/leases',
+            '../kernels/workspaces',
             '../model/engineModel',
             '../running',
             '../verbs',
             '../widgets/lease',
-            '../widgets/panel'
+            '../widgets/panel',
+            './tabs'
           ]
         }
       ],

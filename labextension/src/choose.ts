@@ -19,3 +19,12 @@ export async function chooseWorkload(
   const chosen = value === null ? -1 : items.indexOf(value);
   return ordered[chosen]?.id ?? null;
 }
+
+/** Let the user choose one of these names; null for none. */
+export async function chooseName(
+  names: readonly string[],
+  title: string
+): Promise<string | null> {
+  const { value } = await InputDialog.getItem({ title, items: [...names] });
+  return value;
+}

@@ -23,6 +23,18 @@ export namespace CommandIDs {
   /** Start the current notebook's kernel on a share of a device. */
   export const startKernel = 'runai:start-kernel';
 
+  /** Make a workspace: of what is given, else of what the user says. */
+  export const newWorkspace = 'runai:new-workspace';
+
+  /** Show a notebook on a workspace: the one given, else one that the user chooses. */
+  export const openWorkspace = 'runai:open-workspace';
+
+  /** Make another workspace like the one given, else like one that the user chooses. */
+  export const copyWorkspace = 'runai:copy-workspace';
+
+  /** End a workspace and offer it no longer: the one given, else one that the user chooses. */
+  export const deleteWorkspace = 'runai:delete-workspace';
+
   /** Let a kernel give its devices back: the one given, else the current notebook's. */
   export const releaseGpu = 'runai:release-gpu';
 
@@ -118,6 +130,38 @@ export const START_KERNEL_ARGS = {
       type: 'boolean',
       description: 'Whether it may be evicted for others'
     }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that makes a workspace. */
+export const NEW_WORKSPACE_ARGS = {
+  type: 'object',
+  properties: {
+    name: {
+      type: 'string',
+      description: 'Its name; without it the user is asked for all'
+    },
+    ...START_KERNEL_ARGS.properties
+  }
+} satisfies JSONObject;
+
+/** The schema of commands for one workspace. */
+export const WORKSPACE_ARGS = {
+  type: 'object',
+  properties: {
+    workspace: {
+      type: 'string',
+      description: 'The name of the workspace; without it the user chooses one'
+    }
+  }
+} satisfies JSONObject;
+
+/** The schema of the command that copies a workspace. */
+export const COPY_WORKSPACE_ARGS = {
+  type: 'object',
+  properties: {
+    ...WORKSPACE_ARGS.properties,
+    ...NEW_WORKSPACE_ARGS.properties
   }
 } satisfies JSONObject;
 

@@ -3,7 +3,6 @@ import { cellsPlugin } from './plugins/cells';
 import { commandsPlugin } from './plugins/commands';
 import { detailsPlugin } from './plugins/details';
 import { leasePlugin } from './plugins/lease';
-import { logPlugin } from './plugins/log';
 import { modelPlugin } from './plugins/model';
 import { notificationsPlugin } from './plugins/notifications';
 import { panelPlugin } from './plugins/panel';
@@ -11,13 +10,14 @@ import { runningPlugin } from './plugins/running';
 import { statusPlugin } from './plugins/status';
 import { submitPlugin } from './plugins/submit';
 import { tablePlugin } from './plugins/table';
+import { workspacesPlugin } from './plugins/workspaces';
 
-export { IEngineModel } from './tokens';
+export { IEngineModel, IWorkspaces } from './tokens';
 
 export default [
   modelPlugin,
+  workspacesPlugin,
   panelPlugin,
-  logPlugin,
   detailsPlugin,
   tablePlugin,
   analyticsPlugin,

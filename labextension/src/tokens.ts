@@ -10,7 +10,8 @@ import type {
   IEngineInfo,
   IProblem,
   IQueueStatus,
-  IWorkload
+  IWorkload,
+  IWorkspace
 } from './wire';
 
 /** Whether what the model knows is fresh. */
@@ -52,6 +53,11 @@ export type IRequests = Pick<
   | 'resize'
   | 'leases'
   | 'leaseKernel'
+  | 'workspaces'
+  | 'createWorkspace'
+  | 'openWorkspace'
+  | 'copyWorkspace'
+  | 'deleteWorkspace'
   | 'explain'
   | 'specification'
   | 'tasks'
@@ -108,4 +114,25 @@ export interface IEngineModel extends IDisposable {
 export const IEngineModel = new Token<IEngineModel>(
   'jupyter-runai:IEngineModel',
   'What the GPU engine knows (devices, queues, workloads), kept up to date, and what it can be asked to do.'
+);
+
+/** The workspaces of the server, asked for anew when one of them may have changed. */
+export interface IWorkspaces {
+  /** Those known, by their names. */
+  readonly all: readonly IWorkspace[];
+
+  /** Emitted when the above may have changed. */
+  readonly changed: ISignal<unknown, void>;
+
+  /** The workload that a workspace is now; null where it has none. */
+  workloadOf(workspace: IWorkspace): IWorkload | null;
+
+  /** Ask the server. */
+  refresh(): Promise<void>;
+}
+
+/** The token of the workspaces. */
+export const IWorkspaces = new Token<IWorkspaces>(
+  'jupyter-runai:IWorkspaces',
+  'Kernels with a name that go on when their notebook is closed.'
 );

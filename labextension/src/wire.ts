@@ -80,6 +80,15 @@ export type ILeasedKernel = Schemas['LeasedKernel'];
 /** A kernelspec, and what people see of it. */
 export type IKernelSpecName = Schemas['KernelSpecName'];
 
+/** A kernel with a name that goes on when its notebook is closed; its workload is null where it has none. */
+export type IWorkspace = Schemas['Workspace'];
+
+/** A workspace, as it is asked for. */
+export type INewWorkspace = Schemas['NewWorkspace'];
+
+/** Another workspace; what is left out is as it was. */
+export type IWorkspaceCopy = Schemas['Share'];
+
 /** What a workload used in one step of time. */
 export type IMeasurement = Schemas['Measurement'];
 

@@ -1,15 +1,14 @@
 import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
-import { DetailsView } from '../src/components/details/DetailsView';
 import { liveModel } from './helpers/fakeModel';
 import type { FakeModel } from './helpers/fakeModel';
 import { queue, verdict, workload } from './helpers/sample';
-import { fakeActions, frame, trans } from './helpers/views';
+import { fakeActions, frame, ShownDetails, trans } from './helpers/views';
 
 function show(model: FakeModel, copy = jest.fn()): jest.Mock {
   render(
-    <DetailsView
+    <ShownDetails
       model={model}
       workload="w1"
       follower={model.followLog()}

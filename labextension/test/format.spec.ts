@@ -11,7 +11,7 @@ import {
   formatShare,
   isFraction
 } from '../src/format/share';
-import { elapsed, formatClock, formatElapsed } from '../src/format/time';
+import { elapsed, formatClock, formatElapsed, idle } from '../src/format/time';
 import {
   detailLine,
   endLine,
@@ -164,6 +164,15 @@ describe('times', () => {
     expect(
       elapsed(workload({ state: 'failed', started: 20, ended: 30 }), 50)
     ).toBe(10);
+  });
+
+  it('tells for how long it has been idle, where somebody can tell', () => {
+    const activity = { executing: false, since: 10, idle_since: 20 };
+    expect(idle(workload({ activity }), 50)).toBe(30);
+    expect(idle(workload({ activity, state: 'stopped' }), 50)).toBeNull();
+    const busy = { executing: true, since: 10, idle_since: null };
+    expect(idle(workload({ activity: busy }), 50)).toBeNull();
+    expect(idle(workload(), 50)).toBeNull();
   });
 
   it('tells the time of day', () => {

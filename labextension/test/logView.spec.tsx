@@ -1,11 +1,10 @@
 import { act, fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
-import { LogView } from '../src/components/LogView';
 import { LogFollower } from '../src/model/logFollower';
 import { FakeModel, liveModel } from './helpers/fakeModel';
 import { workload } from './helpers/sample';
-import { fakeActions, frame, trans } from './helpers/views';
+import { fakeActions, frame, ShownDetails, trans } from './helpers/views';
 
 function follower(text: string): LogFollower {
   const followed = new LogFollower({ release: () => undefined });
@@ -25,23 +24,24 @@ function show(
   stop: () => void = () => undefined
 ): void {
   render(
-    <LogView
+    <ShownDetails
       model={model}
       workload="w1"
       follower={followed}
       actions={{ ...fakeActions(), stop }}
       trans={trans}
       isVisible
+      copy={jest.fn()}
     />
   );
 }
 
-describe('LogView', () => {
+describe('the log of a workload', () => {
   it('shows the state on a line and the text below', async () => {
     const stop = jest.fn();
     show(liveModel({ workloads: [workload()] }), follower('one\ntwo'), stop);
     expect(screen.getByRole('heading', { name: 'digits-1' })).toBeVisible();
-    expect(screen.getByRole('status')).toHaveTextContent('running');
+    expect(screen.getAllByRole('status')[0]).toHaveTextContent('running');
     expect(
       screen.getByRole('log', { name: 'Log of digits-1' }).textContent
     ).toBe('one\ntwo');
@@ -141,8 +141,13 @@ describe('LogView', () => {
     expect(screen.getByText('It is locked.')).toBeVisible();
   });
 
-  it('keeps the text of a workload that is gone', () => {
-    show(liveModel(), follower('kept\n'));
+  it('keeps the text of a workload that is gone', async () => {
+    const model = liveModel({ workloads: [workload()] });
+    show(model, follower('kept\n'));
+    act(() => {
+      model.tell({ type: 'deleted', epoch: 'a', seq: 1, id: 'w1' });
+    });
+    await frame();
     expect(screen.getByText('This workload is gone.')).toBeVisible();
     expect(screen.getByRole('log').textContent).toBe('kept\n');
   });

@@ -2,7 +2,7 @@ import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
 import { Panel } from '../src/components/Panel';
-import { FakeModel, liveModel } from './helpers/fakeModel';
+import { FakeModel, liveModel, workspacesOf } from './helpers/fakeModel';
 import type { IArrangement } from '../src/panel/arrangement';
 import { moved, restoreArrangement, USUAL } from '../src/panel/arrangement';
 import { device, holder, info, queue, workload } from './helpers/sample';
@@ -62,7 +62,8 @@ describe('the connection', () => {
 
   it('renders nothing anew while nobody looks', async () => {
     const model = liveModel();
-    const props = { model, actions: fakeActions(), trans };
+    const workspaces = workspacesOf(model);
+    const props = { model, workspaces, actions: fakeActions(), trans };
     const { rerender } = render(
       <Panel
         {...props}
@@ -238,7 +239,12 @@ describe('the sections', () => {
       screen
         .getAllByRole('heading', { level: 3 })
         .map(each => each.textContent);
-    expect(titles()).toEqual(['Devices', 'My queues', 'My workloads']);
+    expect(titles()).toEqual([
+      'Devices',
+      'My queues',
+      'My workloads',
+      'Workspaces'
+    ]);
 
     const toggle = screen.getByRole('button', { name: 'Devices' });
     await user.click(toggle);
@@ -252,7 +258,12 @@ describe('the sections', () => {
     expect(screen.getByRole('img', { name: /Device 0/ })).toBeVisible();
 
     await user.click(screen.getByRole('button', { name: 'Move Devices down' }));
-    expect(titles()).toEqual(['My queues', 'Devices', 'My workloads']);
+    expect(titles()).toEqual([
+      'My queues',
+      'Devices',
+      'My workloads',
+      'Workspaces'
+    ]);
 
     screen.getByRole('separator', { name: 'Height of Devices' }).focus();
     await user.keyboard('{ArrowDown}');
@@ -271,7 +282,7 @@ describe('what was remembered of the sections', () => {
       heights: { devices: 120, queues: 'high', workloads: 1 }
     };
     expect(restoreArrangement(saved)).toEqual({
-      order: ['workloads', 'devices', 'queues'],
+      order: ['workloads', 'devices', 'queues', 'workspaces'],
       collapsed: ['queues'],
       heights: { devices: 120 }
     });
@@ -282,7 +293,8 @@ describe('what was remembered of the sections', () => {
     expect(moved(USUAL, 'workloads', -1, two).order).toEqual([
       'workloads',
       'queues',
-      'devices'
+      'devices',
+      'workspaces'
     ]);
     expect(moved(USUAL, 'devices', -1, two)).toBe(USUAL);
   });

@@ -10,17 +10,17 @@ import { analyticsPlugin } from '../src/plugins/analytics';
 import { cellsPlugin } from '../src/plugins/cells';
 import { commandsPlugin } from '../src/plugins/commands';
 import { leasePlugin } from '../src/plugins/lease';
-import { logPlugin } from '../src/plugins/log';
 import { modelPlugin } from '../src/plugins/model';
 import { panelPlugin } from '../src/plugins/panel';
 import { detailsPlugin } from '../src/plugins/details';
 import { submitPlugin } from '../src/plugins/submit';
 import { statusPlugin } from '../src/plugins/status';
 import { tablePlugin } from '../src/plugins/table';
+import { workspacesPlugin } from '../src/plugins/workspaces';
 import type { AnalyticsWidget } from '../src/widgets/analytics';
 import type { TableWidget } from '../src/widgets/table';
 import { FakeApp } from './helpers/fakeApp';
-import { liveModel } from './helpers/fakeModel';
+import { liveModel, workspacesOf } from './helpers/fakeModel';
 import type { FakeModel } from './helpers/fakeModel';
 import { info, workload } from './helpers/sample';
 
@@ -58,6 +58,18 @@ describe('the plugins', () => {
     });
   });
 
+  function addPanel(): void {
+    const workspaces = workspacesOf(model);
+    void panelPlugin.activate(
+      app.frontEnd,
+      model,
+      workspaces,
+      null,
+      null,
+      null
+    );
+  }
+
   it('say what they are for and start by themselves', () => {
     for (const plugin of plugins) {
       expect(plugin.id).toMatch(/^jupyter-runai:[a-z]+$/);
@@ -75,7 +87,14 @@ describe('the plugins', () => {
   describe('the panel', () => {
     it('is in the sidebar, restorable, and shown by a command', async () => {
       const restorer = { add: jest.fn() };
-      void panelPlugin.activate(app.frontEnd, model, null, restorer, null);
+      void panelPlugin.activate(
+        app.frontEnd,
+        model,
+        workspacesOf(model),
+        null,
+        restorer,
+        null
+      );
       const [panel] = app.added;
       expect(panel).toMatchObject({ area: 'left', rank: 600 });
       expect(restorer.add).toHaveBeenCalledWith(
@@ -87,14 +106,14 @@ describe('the plugins', () => {
     });
 
     it('needs neither a translator nor a restorer', () => {
-      void panelPlugin.activate(app.frontEnd, model, null, null, null);
+      addPanel();
       expect(app.added).toHaveLength(1);
     });
   });
 
   describe('a log', () => {
     beforeEach(() => {
-      void logPlugin.activate(app.frontEnd, model, null, null);
+      void detailsPlugin.activate(app.frontEnd, model, null, null);
     });
 
     it('is shown in the main area, once for a workload', async () => {
@@ -102,8 +121,8 @@ describe('the plugins', () => {
       await app.commands.execute(CommandIDs.openLog, { workload: 'w1' });
       expect(app.added).toHaveLength(1);
       expect(app.added[0]?.area).toBe('main');
-      expect(app.added[0]?.widget.title.label).toBe('Log of digits-1');
-      expect(app.activated).toBe('jp-runai-log-w1');
+      expect(app.added[0]?.widget.title.label).toBe('digits-1');
+      expect(app.activated).toBe('jp-runai-details-w1');
       expect(model.followers).toHaveLength(1);
     });
 
@@ -116,16 +135,16 @@ describe('the plugins', () => {
     it('gets its name when the workload is known, and keeps it', async () => {
       await app.commands.execute(CommandIDs.openLog, { workload: 'w9' });
       const title = app.added[0]?.widget.title;
-      expect(title?.label).toBe('Log of w9');
+      expect(title?.label).toBe('w9');
       const next = { epoch: 'a', type: 'workload' } as const;
       model.tell({
         ...next,
         seq: 1,
         workload: workload({ id: 'w9', name: 'late' })
       });
-      expect(title?.label).toBe('Log of late');
+      expect(title?.label).toBe('late');
       model.tell({ type: 'deleted', epoch: 'a', seq: 2, id: 'w9' });
-      expect(title?.label).toBe('Log of late');
+      expect(title?.label).toBe('late');
     });
 
     it("is one of the user's own where none is named", async () => {
@@ -135,7 +154,7 @@ describe('the plugins', () => {
         'digits-1 (running)',
         'done (completed)'
       ]);
-      expect(app.activated).toBe('jp-runai-log-w2');
+      expect(app.activated).toBe('jp-runai-details-w2');
     });
 
     it('is none where the user chooses none', async () => {
@@ -150,14 +169,14 @@ describe('the plugins', () => {
     const notebooks = { activeCell: null, currentWidget: null };
 
     beforeEach(() => {
-      void panelPlugin.activate(app.frontEnd, model, null, null, null);
-      void logPlugin.activate(app.frontEnd, model, null, null);
+      addPanel();
       void tablePlugin.activate(app.frontEnd, model, null, null, null);
       void detailsPlugin.activate(app.frontEnd, model, null, null);
       void submitPlugin.activate(app.frontEnd, model, null, null, null);
       void analyticsPlugin.activate(app.frontEnd, model, null, null);
       void commandsPlugin.activate(app.frontEnd, model, null, palette);
       void cellsPlugin.activate(app.frontEnd, model, notebooks, null);
+      void workspacesPlugin.activate(app.frontEnd, model, null, null);
       void leasePlugin.activate(app.frontEnd, model, notebooks, null, null);
     });
 

@@ -28,6 +28,8 @@ function passes(filter: string, changes = {}): boolean {
   return matches(workload(changes), parseQuery(filter), ME);
 }
 
+const IDLE = { executing: false, since: 1000, idle_since: 1010 };
+
 describe('a filter', () => {
   it.each([
     ['state:running', {}, true],
@@ -35,6 +37,9 @@ describe('a filter', () => {
     ['state:waiting', { state: 'pending' }, true],
     ['state:active', { state: 'initializing' }, true],
     ['state:ended', { state: 'failed', ended: 2 }, true],
+    ['state:idle', {}, false],
+    ['state:idle', { activity: IDLE }, true],
+    ['state:idle', { activity: IDLE, state: 'failed', ended: 2 }, false],
     ['state:pending,running', {}, true],
     ['-state:running', {}, false],
     ['project:def', {}, true],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,18 +10,27 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
 
 import pytest
 import stamina
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
 from jupyter_runai.client import Client
-from tests.helpers import stop_everything
+from scheduler_core.workload import DEFAULT_QUEUE
+from tests.helpers import outcome, stop_everything
 
 ROOT = Path(__file__).parents[2]
 LONGEST_WAIT_MS = 60_000
 LONGEST_END_S = 20
+TOKEN = "test"  # noqa: S105 (of the tests' own servers)
+USUAL = ("config/lab", "notebooks")
+"""What people change of a lab by using it."""
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -43,25 +53,39 @@ class Lab:
             found = re.search(r"http://127\.0\.0\.1:\d+", line)
             if found:
                 self.url = found[0]
-                return
-        raise AssertionError(f"make lab did not start:\n{self.said}")
+                break
+        else:
+            raise AssertionError(f"make lab did not start:\n{self.said}")
+        for name in USUAL:
+            shutil.copytree(folder / name, folder / "usual" / name)
+
+    def clean(self) -> None:
+        """Make it what it was: nothing runs, nothing is known, nothing is remembered."""
+        for kernel in self._asked("GET", "kernels"):
+            self._asked("DELETE", f"kernels/{kernel['id']}")
+        (self.folder / "engine" / "projects.toml").unlink(missing_ok=True)
+        forget_all(Client())
+        shutil.rmtree(self.folder / "data" / "kernels", ignore_errors=True)
+        for name in USUAL:
+            shutil.rmtree(self.folder / name)
+            shutil.copytree(self.folder / "usual" / name, self.folder / name)
+
+    # The server says where it runs a moment before it listens.
+    @stamina.retry(on=URLError, attempts=100, timeout=60, wait_max=0.5)
+    def _asked(self, method: str, path: str) -> Any:
+        headers = {"Authorization": f"token {TOKEN}"}
+        request = Request(f"{self.url}/api/{path}", method=method, headers=headers)  # noqa: S310
+        with urlopen(request) as answer:  # noqa: S310
+            return json.loads(answer.read() or "null")
 
 
-@pytest.fixture
-def lab_folder() -> Iterator[Path]:
-    """Where the lab lives; a test may put something there before it starts."""
-    folder = Path(tempfile.mkdtemp(prefix="runai-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def lab(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+@contextmanager
+def started(folder: Path) -> Iterator[Lab]:
     """`make lab`, with a token that the browser knows and without opening one."""
-    folder = lab_folder
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    options = f"--no-browser --ServerApp.port=0 --IdentityProvider.token={TOKEN}"
     process = subprocess.Popen(
-        ["make", "lab", f"LAB={folder}", "LAB_OPTIONS=--no-browser --ServerApp.port=0 --IdentityProvider.token=test"],
+        ["make", "lab", f"LAB={folder}", f"LAB_OPTIONS={options}"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -69,7 +93,6 @@ def lab(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         text=True,
         start_new_session=True,
     )
-    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(folder / "engine"))
     try:
         yield Lab(folder, process)
     finally:
@@ -80,7 +103,32 @@ def lab(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
             # Ended within seconds of opening a file, JupyterLab waits for ever for an idle thread of anyio's.
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-        stop_everything()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RUNAI_ENGINE_DIR", str(folder / "engine"))
+            stop_everything()
+
+
+@contextmanager
+def short_folder() -> Iterator[Path]:
+    """An empty folder whose sockets have short names."""
+    folder = Path(tempfile.mkdtemp(prefix="runai-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_lab() -> Iterator[Lab]:
+    """One for all tests that leave the server as it is."""
+    with short_folder() as folder, started(folder) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(shared_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """JupyterLab as it starts; what a former test left is gone."""
+    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(shared_lab.folder / "engine"))
+    shared_lab.clean()
+    return shared_lab
 
 
 @pytest.fixture
@@ -92,7 +140,7 @@ def page(lab: Lab) -> Iterator[Page]:
         page = chromium.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(LONGEST_WAIT_MS)
         expect.set_options(timeout=LONGEST_WAIT_MS)
-        _open(page, f"{lab.url}/lab?token=test")
+        _open(page, f"{lab.url}/lab?token={TOKEN}")
         yield page
         chromium.close()
 
@@ -103,10 +151,30 @@ def _open(page: Page, url: str) -> None:
     page.goto(url)
 
 
+def forget_all(client: Client) -> None:
+    """End and delete all workloads, and wait until there is no project any more."""
+    for workload in client.list():
+        if not workload.has_ended:
+            client.stop(workload.id)
+            outcome(client, workload.id)
+        client.delete(workload.id, purge=True)
+    until_no_projects(client)
+
+
+@stamina.retry(on=AssertionError, attempts=100, timeout=30)
+def until_no_projects(client: Client) -> None:
+    assert {queue.name for queue in client.queues()} == {DEFAULT_QUEUE}
+
+
 # What is written holds within a second.
 @stamina.retry(on=AssertionError, attempts=100, timeout=30)
 def until_projects(client: Client, *names: str) -> None:
     assert set(names) <= {queue.name for queue in client.queues()}
+
+
+def until_ready(page: Page, kernel: str = "Python 3 (ipykernel)") -> None:
+    """Cells that are run before their kernel is there are not run at all."""
+    expect(page.get_by_role("button", name=f"{kernel} | Idle")).to_be_visible()
 
 
 def turn_dark(page: Page) -> None:

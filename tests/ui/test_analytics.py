@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -13,12 +13,27 @@ from playwright.sync_api import Download, Locator, Page, Response, expect
 
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
-from tests.ui.conftest import Lab
+from tests.ui.conftest import Lab, short_folder, started
 from tests.ui.shots import shoot
 from tests.ui.test_accessible import AXE, serious
 from tests.ui.week import write_week
 
 NARROW, WIDE = {"width": 700, "height": 900}, {"width": 1400, "height": 900}
+
+
+@pytest.fixture
+def lab_folder() -> Iterator[Path]:
+    """Where the lab lives; a test may put something there before it starts."""
+    with short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def lab(lab_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A lab of its own: what was counted is never forgotten."""
+    monkeypatch.setenv("RUNAI_ENGINE_DIR", str(lab_folder / "engine"))
+    with started(lab_folder) as lab:
+        yield lab
 
 
 @pytest.fixture

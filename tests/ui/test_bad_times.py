@@ -1,8 +1,10 @@
-"""What changes between a look and a click: a workload that has gone, and another tab."""
+"""What changes between a look and a click, another tab, and an engine that is away."""
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -51,3 +53,24 @@ def test_two_tabs_act_on_one_workload_and_both_see_it(lab: Lab, page: Page) -> N
     two.get_by_role("button", name="Stop shared").click()
     for panel in (one, two):
         expect(panel.locator('.jp-Runai-workload[data-state="stopped"]')).to_contain_text("shared")
+
+
+def test_the_table_and_the_details_outlast_the_engine(lab: Lab, page: Page) -> None:
+    client = Client()
+    until(client, client.submit(spec(UNTIL_STOPPED, gpu=1, name="steady", grace_s=0)).id, running)
+    panel = page.get_by_role("region", name="GPU", exact=True)
+    panel.get_by_role("button", name="steady", exact=True).click()
+    details = page.locator(".jp-Runai-details")
+    expect(details.get_by_role("log")).to_contain_text("up")
+    panel.get_by_role("button", name="All workloads").click()
+    table = page.locator(".jp-Runai-table")
+    expect(table.get_by_role("row", name=re.compile("steady"))).to_be_visible()
+    os.kill(client.info().pid, signal.SIGKILL)
+    expect(table.get_by_role("status").first).to_contain_text("reconnecting")
+    expect(table.get_by_role("row", name=re.compile("steady"))).to_have_attribute("data-state", "running")
+    expect(table.get_by_role("status").first).to_have_text("live")
+    panel.get_by_role("button", name="Stop steady").click()
+    expect(table.locator('[data-state="stopped"]')).to_have_count(1)
+    panel.get_by_role("button", name="steady", exact=True).click()
+    expect(details.get_by_role("status").first).to_have_text("stopped")
+    expect(details.get_by_role("log")).to_contain_text("up")

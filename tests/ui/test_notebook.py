@@ -13,14 +13,9 @@ from playwright.sync_api import Locator, Page, expect
 from jupyter_runai.client import Client
 from scheduler_core.workload import Workload
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
-from tests.ui.conftest import Lab
+from tests.ui.conftest import Lab, until_ready
 from tests.ui.shots import shoot
 from tests.ui.test_accessible import AXE, serious
-
-
-def until_ready(page: Page, kernel: str = "Python 3 (ipykernel)") -> None:
-    """Cells that are run before their kernel is there are not run at all."""
-    expect(page.get_by_role("button", name=f"{kernel} | Idle")).to_be_visible()
 
 
 def lease(page: Page) -> Locator:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
@@ -119,3 +120,27 @@ def test_what_is_suspended_or_was_evicted_is_told_apart(lab: Lab, page: Page) ->
         panel.get_by_role("img", name=re.compile("Device 0, A100 80GB: 1 of 1 used, urgent 1, .*simulated"))
     ).to_be_visible()
     shoot(page, "suspended")
+
+
+def test_the_sections_stay_as_they_were_arranged(lab: Lab, page: Page) -> None:
+    panel = page.get_by_role("region", name="GPU", exact=True)
+    titles = panel.get_by_role("heading", level=3)
+    expect(titles.first).to_have_text("Devices")
+    panel.get_by_role("button", name="Workspaces", exact=True).click()
+    expect(panel.get_by_role("button", name="New workspace")).to_be_hidden()
+    second = titles.nth(1).inner_text()
+    # The application saves its state a moment after the last change, and for other reasons before.
+    with page.expect_response(saves_devices_moved):
+        panel.get_by_role("button", name="Move Devices down").click()
+    page.reload()
+    expect(titles.first).to_have_text(second, ignore_case=True)
+    toggle = panel.get_by_role("button", name="Workspaces", exact=True)
+    expect(toggle).to_have_attribute("aria-expanded", "false")
+    expect(panel.get_by_role("button", name="New workspace")).to_be_hidden()
+
+
+def saves_devices_moved(answer: Response) -> bool:
+    if "/lab/api/workspaces" not in answer.url or answer.request.method != "PUT":
+        return False
+    state = json.loads(answer.request.post_data or "{}")["data"]
+    return bool(state.get("jupyter-runai:panel", {}).get("order", ["devices"])[0] != "devices")

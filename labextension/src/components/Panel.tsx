@@ -3,7 +3,8 @@ import type { JSX } from 'react';
 
 import { chartIcon } from '../icons';
 import type { IArrangement } from '../panel/arrangement';
-import type { IEngineModel } from '../tokens';
+import type { IEngineModel, IWorkspaces } from '../tokens';
+import type { IEngineInfo } from '../wire';
 import type { IActions } from './actions';
 import { Announcer } from './Announcer';
 import { Arrangement } from './Arrangement';
@@ -13,10 +14,12 @@ import { Indicator } from './Indicator';
 import { NoEngine } from './NoEngine';
 import { hasBounds, Queues } from './Queues';
 import { Workloads } from './Workloads';
+import { Workspaces } from './Workspaces';
 
 /** What the panel shows. */
 export interface IPanelProps {
   readonly model: IEngineModel;
+  readonly workspaces: IWorkspaces;
   readonly actions: IActions;
   readonly trans: TranslationBundle;
 
@@ -32,7 +35,7 @@ export interface IPanelProps {
 
 /** The side panel: devices, queues and the user's workloads, live. */
 export function Panel(props: IPanelProps): JSX.Element {
-  const { model, actions, trans, isVisible, arrangement, arrange } = props;
+  const { model, actions, trans, isVisible } = props;
   useChanges(model, isVisible);
   const { connection, info } = model;
   const isStale = connection.phase !== 'live';
@@ -53,35 +56,59 @@ export function Panel(props: IPanelProps): JSX.Element {
         <NoEngine connection={connection} trans={trans} />
       ) : null}
       {info === null ? null : (
-        <div className={`jp-Runai-body${isStale ? ' jp-mod-stale' : ''}`}>
-          <Arrangement
-            first={arrangement}
-            change={arrange}
-            sections={{
-              devices: (
-                <Devices
-                  model={model}
-                  info={info}
-                  actions={actions}
-                  trans={trans}
-                />
-              ),
-              queues: hasBounds(model.queues) ? (
-                <Queues queues={model.queues} trans={trans} />
-              ) : null,
-              workloads: (
-                <Workloads
-                  model={model}
-                  actions={actions}
-                  trans={trans}
-                  now={now}
-                />
-              )
-            }}
-          />
-        </div>
+        <Sections {...props} info={info} now={now} isStale={isStale} />
       )}
       <Announcer model={model} trans={trans} />
+    </div>
+  );
+}
+
+interface ISectionsProps extends IPanelProps {
+  readonly info: IEngineInfo;
+  readonly now: number;
+  readonly isStale: boolean;
+}
+
+/** What the engine knows, arranged as the user wants it. */
+function Sections(props: ISectionsProps): JSX.Element {
+  const { model, workspaces, info, actions, trans, isVisible } = props;
+  const { now, isStale, arrangement, arrange } = props;
+  return (
+    <div className={`jp-Runai-body${isStale ? ' jp-mod-stale' : ''}`}>
+      <Arrangement
+        first={arrangement}
+        change={arrange}
+        sections={{
+          devices: (
+            <Devices
+              model={model}
+              info={info}
+              actions={actions}
+              trans={trans}
+            />
+          ),
+          queues: hasBounds(model.queues) ? (
+            <Queues queues={model.queues} trans={trans} />
+          ) : null,
+          workloads: (
+            <Workloads
+              model={model}
+              actions={actions}
+              trans={trans}
+              now={now}
+            />
+          ),
+          workspaces: (
+            <Workspaces
+              workspaces={workspaces}
+              actions={actions}
+              trans={trans}
+              isVisible={isVisible}
+              now={now}
+            />
+          )
+        }}
+      />
     </div>
   );
 }

@@ -69,14 +69,16 @@ export function SuspendButton(props: IWorkloadButtonProps): JSX.Element | null {
   );
 }
 
-interface IIconButtonProps {
+/** What a button with an icon needs. */
+export interface IIconButtonProps {
   readonly icon: LabIcon;
   readonly label: string;
   readonly isEnabled: boolean;
   readonly act: () => void;
 }
 
-function IconButton(props: IIconButtonProps): JSX.Element {
+/** A button whose name is its icon's tip. */
+export function IconButton(props: IIconButtonProps): JSX.Element {
   const { icon, label, isEnabled, act } = props;
   return (
     <button

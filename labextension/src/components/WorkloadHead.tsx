@@ -3,7 +3,7 @@ import type { JSX, ReactNode } from 'react';
 
 import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
-import { detailLine, stateGlyph, stateWord } from '../format/words';
+import { detailLine, idleWords, stateGlyph, stateWord } from '../format/words';
 import type { IWorkload } from '../wire';
 import type { WorkloadActions } from './actions';
 import { StopButton, SuspendButton } from './WorkloadButtons';
@@ -37,6 +37,7 @@ export function WorkloadHead(props: IWorkloadHeadProps): JSX.Element {
       <span className="jp-Runai-state" role="status">
         {stateWord(workload, trans)}
       </span>
+      <span className="jp-Runai-number">{idleWords(workload, now, trans)}</span>
       <span className="jp-Runai-number">{formatAsked(workload, trans)}</span>
       <span className="jp-Runai-detailLine" title={detail}>
         {detail}

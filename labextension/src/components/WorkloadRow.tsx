@@ -5,7 +5,7 @@ import type { JSX } from 'react';
 
 import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
-import { detailLine, stateGlyph, stateWord } from '../format/words';
+import { detailLine, idleWords, stateGlyph, stateWord } from '../format/words';
 import { isWaiting } from '../model/workloads';
 import type { IWorkload } from '../wire';
 import type { IActions } from './actions';
@@ -60,19 +60,21 @@ export const WorkloadRow = memo(function WorkloadRow(
         <SuspendButton workload={workload} actions={actions} trans={trans} />
         <StopButton workload={workload} actions={actions} trans={trans} />
       </div>
-      <Detail workload={workload} trans={trans} />
+      <Detail workload={workload} trans={trans} now={now} />
       <Notice workload={workload} actions={actions} trans={trans} />
     </li>
   );
 });
 
 function Detail(
-  props: Pick<IWorkloadRowProps, 'workload' | 'trans'>
+  props: Pick<IWorkloadRowProps, 'workload' | 'trans' | 'now'>
 ): JSX.Element {
-  const { workload, trans } = props;
+  const { workload, trans, now } = props;
   const [isOpen, setIsOpen] = useState(false);
   const id = useId();
-  const detail = detailLine(workload, trans);
+  const detail = [idleWords(workload, now, trans), detailLine(workload, trans)]
+    .filter(words => words !== '')
+    .join(' · ');
   const story = isWaiting(workload) ? (workload.verdict?.message ?? '') : '';
   return (
     <div className="jp-Runai-detail">

@@ -14,6 +14,18 @@ export interface IActions {
   /** Submit a workload through a dialog. */
   submit(): void;
 
+  /** Make a workspace through a dialog. */
+  newWorkspace(): void;
+
+  /** Show a notebook on the workspace of that name. */
+  openWorkspace(name: string): void;
+
+  /** Make another workspace like it. */
+  copyWorkspace(name: string): void;
+
+  /** End the workspace, and offer it no longer. */
+  deleteWorkspace(name: string): void;
+
   /** End the workload for good. */
   stop(workload: IWorkload): void;
 

@@ -30,6 +30,12 @@ export function waited(workload: IWorkload, now: number): number {
   return until - workload.created;
 }
 
+/** For how many seconds a workload has been idle; null where it is not, or nobody can tell. */
+export function idle(workload: IWorkload, now: number): number | null {
+  const since = workload.activity?.idle_since ?? null;
+  return since === null || hasEnded(workload) ? null : now - since;
+}
+
 /** A day and a time of day, from seconds since the epoch, so that figures below each other align: "2026-01-02 10:41". */
 export function formatDate(seconds: number): string {
   return `${formatDay(seconds)} ${formatTime(seconds)}`;

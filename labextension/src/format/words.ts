@@ -4,7 +4,7 @@ import type { IEnforcement, IWorkload, Strength, VerdictCode } from '../wire';
 import { isWaiting } from '../model/workloads';
 import { formatMemory, isFraction } from './share';
 import { shortModel } from './device';
-import { formatTime } from './time';
+import { formatElapsed, formatTime, idle } from './time';
 
 /** A workload's state in a word or two. */
 export function stateWord(
@@ -125,6 +125,21 @@ export function stateSentence(
   trans: TranslationBundle
 ): string {
   return trans.__('%1: %2', workload.name, stateWord(workload, trans));
+}
+
+/** So long nobody calls it idle, in seconds. */
+const BRIEF = 60;
+
+/** For how long it has been idle: "idle 12:05"; empty where it is not, only just, or nobody can tell. */
+export function idleWords(
+  workload: IWorkload,
+  now: number,
+  trans: TranslationBundle
+): string {
+  const seconds = idle(workload, now);
+  return seconds === null || seconds < BRIEF
+    ? ''
+    : trans.__('idle %1', formatElapsed(seconds));
 }
 
 /** Why it waits, in at most three words. */

@@ -7,7 +7,8 @@ import { ask } from '../ask';
 import type { Values } from '../components/submit/AskForm';
 import { amountOf } from '../submission/draft';
 import type { IEngineModel } from '../tokens';
-import type { ILeasedKernel, IWorkloadSpec } from '../wire';
+import type { ILeasedKernel } from '../wire';
+import { foreseeKernel, shareFields } from './shareFields';
 
 /** What it takes to start a kernel on a share of a device. */
 export interface IKernelStart {
@@ -78,49 +79,9 @@ async function askWhat(start: IKernelStart): Promise<Values | null> {
             notebook?.title.label ?? ''
           )
         }),
-    fields: [
-      {
-        field: 'gpu',
-        label: trans.__('GPU'),
-        help: trans.__('A share such as 0.5, or whole devices such as 2'),
-        isRequired: true
-      },
-      {
-        field: 'queue',
-        label: trans.__('Project'),
-        help: trans.__('Whose quota it takes'),
-        schema: { enum: projects(model), default: 'default' }
-      },
-      {
-        field: 'preemptible',
-        label: trans.__('Preemptible'),
-        help: trans.__(
-          'Others may take its GPU; it then waits and starts anew'
-        ),
-        schema: { type: 'boolean' }
-      }
-    ],
+    fields: shareFields(model, trans),
     first: { gpu: '0.5', queue: '', preemptible: '' },
-    foresee,
+    foresee: foreseeKernel,
     trans
   });
-}
-
-/** As much of the kernel as decides where it would run and when. */
-function foresee(values: Values): Partial<IWorkloadSpec> {
-  const { gpu = '', queue = '', preemptible = '' } = values;
-  return {
-    command: ['python'],
-    cwd: '.',
-    kind: 'workspace',
-    ...(queue === '' ? {} : { queue }),
-    preemptible: preemptible !== '',
-    request: { gpu: amountOf(gpu) }
-  };
-}
-
-/** The queues that workloads can be submitted to. */
-function projects({ queues }: IEngineModel): string[] {
-  const departments = new Set(queues.map(({ parent }) => parent));
-  return queues.map(({ name }) => name).filter(name => !departments.has(name));
 }

@@ -14,7 +14,10 @@ import type {
   IUsage,
   IVerdict,
   IWorkload,
-  IWorkloadSpec
+  IWorkloadSpec,
+  INewWorkspace,
+  IWorkspace,
+  IWorkspaceCopy
 } from '../wire';
 
 export { EngineError } from '../api/client';
@@ -173,6 +176,34 @@ export class EngineApi {
   /** Offer a kernel on a share of a device; the kernelspec to start. */
   leaseKernel(body: ILeasedKernel): Promise<IKernelSpecName> {
     return this._client.call('post', '/kernelspecs', { body });
+  }
+
+  /** All workspaces, by their names. */
+  async workspaces(): Promise<readonly IWorkspace[]> {
+    return (await this._client.call('get', '/workspaces', {})).workspaces;
+  }
+
+  /** Make a workspace; it runs, or waits for its device. */
+  createWorkspace(body: INewWorkspace): Promise<IWorkspace> {
+    return this._client.call('post', '/workspaces', { body });
+  }
+
+  /** Start a workspace where it does not run. */
+  openWorkspace(name: string): Promise<IWorkspace> {
+    const path = '/workspaces/{name}/open';
+    return this._client.call('post', path, { path: { name } });
+  }
+
+  /** Make another workspace like one that there is, but for what is given. */
+  copyWorkspace(name: string, body: IWorkspaceCopy): Promise<IWorkspace> {
+    const path = '/workspaces/{name}/copy';
+    return this._client.call('post', path, { path: { name }, body });
+  }
+
+  /** End a workspace, and offer it no longer. */
+  async deleteWorkspace(name: string): Promise<void> {
+    const path = '/workspaces/{name}';
+    await this._client.call('delete', path, { path: { name } });
   }
 
   /** Change to simulated devices, or with null to the machine's own. */

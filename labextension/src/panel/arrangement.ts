@@ -1,7 +1,12 @@
 import type { PartialJSONObject } from '@lumino/coreutils';
 
 /** The parts of the panel, as they are arranged at first. */
-export const SECTIONS = ['devices', 'queues', 'workloads'] as const;
+export const SECTIONS = [
+  'devices',
+  'queues',
+  'workloads',
+  'workspaces'
+] as const;
 
 /** One of them. */
 export type SectionId = (typeof SECTIONS)[number];

@@ -3,7 +3,8 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { WidgetTracker } from '@jupyterlab/apputils';
+import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { JSONObject } from '@lumino/coreutils';
@@ -13,6 +14,7 @@ import { CommandIDs } from '../commands';
 import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { AnalyticsWidget } from '../widgets/analytics';
+import { addTab } from './tabs';
 
 /** The schema of the command. */
 const ANALYTICS_ARGS = {
@@ -97,13 +99,8 @@ async function open(
       void app.commands.execute(CommandIDs.newWorkload);
     }
   });
-  const widget = new MainAreaWidget({ content });
-  widget.id = 'jp-runai-analytics';
-  widget.toolbar.hide();
+  const widget = await addTab(app, tracker, 'jp-runai-analytics', content);
   content.choiceChanged.connect(() => {
     void tracker.save(widget);
   });
-  app.shell.add(widget, 'main');
-  app.shell.activateById(widget.id);
-  await tracker.add(widget);
 }

@@ -12,14 +12,19 @@ import { CommandIDs, WORKLOAD_ARGS, workloadOf } from '../commands';
 import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { DetailsWidget } from '../widgets/details';
-import { chooseMine, showTab, workloadActions } from './workloadTab';
+import { addTab, chooseMine, workloadActions } from './tabs';
 
-type DetailsTracker = WidgetTracker<MainAreaWidget<DetailsWidget>>;
+interface IDetails {
+  readonly app: JupyterFrontEnd;
+  readonly model: IEngineModel;
+  readonly tracker: WidgetTracker<MainAreaWidget<DetailsWidget>>;
+  readonly trans: TranslationBundle;
+}
 
 /** Details in the main area, one tab for a workload, restored with the layout. */
 export const detailsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-runai:details',
-  description: 'Shows all about a workload in a tab.',
+  description: 'Shows all about a workload in a tab, and its log as it grows.',
   autoStart: true,
   requires: [IEngineModel],
   optional: [ITranslator, ILayoutRestorer],
@@ -30,9 +35,10 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
-    const tracker: DetailsTracker = new WidgetTracker({
+    const tracker = new WidgetTracker<MainAreaWidget<DetailsWidget>>({
       namespace: 'runai-details'
     });
+    const details = { app, model, tracker, trans };
     app.commands.addCommand(CommandIDs.openDetails, {
       label: args =>
         workloadOf(args) === null
@@ -41,12 +47,17 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
       caption: trans.__('Its life, why it waits, its log and what it uses'),
       describedBy: { args: WORKLOAD_ARGS },
       execute: async args => {
-        const workload =
-          workloadOf(args) ??
-          (await chooseMine(model, trans.__('Show which workload?'), trans));
-        if (workload !== null) {
-          await open(app, model, tracker, workload, trans);
-        }
+        const question = trans.__('Show which workload?');
+        await open(details, workloadOf(args), question);
+      }
+    });
+    app.commands.addCommand(CommandIDs.openLog, {
+      label: trans.__('Show the Log of a GPU Workload…'),
+      caption: trans.__('Follow what a workload writes'),
+      describedBy: { args: WORKLOAD_ARGS },
+      execute: async args => {
+        const question = trans.__('Show which log?');
+        (await open(details, workloadOf(args), question))?.turnTo('log');
       }
     });
     void restorer?.restore(tracker, {
@@ -57,31 +68,34 @@ export const detailsPlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** Show a workload: the widget that has it, else a new one. */
+/** Show a workload, else one that the user chooses: the widget that has it, else a new one. */
 async function open(
-  app: JupyterFrontEnd,
-  model: IEngineModel,
-  tracker: DetailsTracker,
-  workload: string,
-  trans: TranslationBundle
-): Promise<void> {
+  { app, model, tracker, trans }: IDetails,
+  given: string | null,
+  question: string
+): Promise<DetailsWidget | null> {
+  const workload = given ?? (await chooseMine(model, question, trans));
+  if (workload === null) {
+    return null;
+  }
+  const known = tracker.find(({ content }) => content.workload === workload);
+  if (known) {
+    app.shell.activateById(known.id);
+    return known.content;
+  }
   const { DetailsWidget } = await import('../widgets/details');
-  await showTab(
-    app,
-    tracker,
+  const widget = new DetailsWidget({
+    model,
     workload,
-    () =>
-      new DetailsWidget({
-        model,
-        workload,
-        trans,
-        actions: workloadActions(app),
-        copy: (id, change) => {
-          void app.commands.execute(CommandIDs.newWorkload, {
-            copy: id,
-            ...(change && { change: toJson(change) })
-          });
-        }
-      })
-  );
+    trans,
+    actions: workloadActions(app),
+    copy: (id, change) => {
+      void app.commands.execute(CommandIDs.newWorkload, {
+        copy: id,
+        ...(change && { change: toJson(change) })
+      });
+    }
+  });
+  await addTab(app, tracker, `jp-runai-details-${workload}`, widget);
+  return widget;
 }

@@ -35,7 +35,7 @@ export const leasePlugin: JupyterFrontEndPlugin<void> = {
     toolbars: IToolbarWidgetRegistry | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
-    const leases = new KernelLeases({ model });
+    const leases = new KernelLeases(model);
     const held = { app, model, notebooks, leases, trans };
     addStart(held);
     addRelease(held);

@@ -13,8 +13,8 @@ import { CommandIDs, NO_ARGS } from '../commands';
 import { toJson } from '../json';
 import { restoreArrangement } from '../panel/arrangement';
 import type { IArrangement } from '../panel/arrangement';
-import { IEngineModel } from '../tokens';
-import { forOne, workloadActions } from './workloadTab';
+import { IEngineModel, IWorkspaces } from '../tokens';
+import { forOne, workloadActions } from './tabs';
 import { PanelWidget } from '../widgets/panel';
 
 /** Among other extensions' panels, below the application's own. */
@@ -28,19 +28,24 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-runai:panel',
   description: 'Shows devices, queues and workloads in the sidebar.',
   autoStart: true,
-  requires: [IEngineModel],
+  requires: [IEngineModel, IWorkspaces],
   optional: [ITranslator, ILayoutRestorer, IStateDB],
   activate: (
     app: JupyterFrontEnd,
     model: IEngineModel,
+    workspaces: IWorkspaces,
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
     state: IStateDB | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('jupyter_runai');
     const { commands, shell } = app;
+    const forWorkspace = (command: string) => (workspace: string) => {
+      void commands.execute(command, { workspace });
+    };
     const panel = new PanelWidget({
       model,
+      workspaces,
       trans,
       arrangement: fetchArrangement(state),
       arrange: arrangement => {
@@ -57,6 +62,12 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
         submit: () => {
           void commands.execute(CommandIDs.newWorkload);
         },
+        newWorkspace: () => {
+          void commands.execute(CommandIDs.newWorkspace);
+        },
+        openWorkspace: forWorkspace(CommandIDs.openWorkspace),
+        copyWorkspace: forWorkspace(CommandIDs.copyWorkspace),
+        deleteWorkspace: forWorkspace(CommandIDs.deleteWorkspace),
         ...workloadActions(app),
         simulate: devices => {
           void (devices === null

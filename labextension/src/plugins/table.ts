@@ -3,7 +3,8 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { WidgetTracker } from '@jupyterlab/apputils';
+import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -17,6 +18,7 @@ import { download } from '../download';
 import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { TableWidget } from '../widgets/table';
+import { addTab } from './tabs';
 
 /** Where the layout is remembered. */
 const LAYOUT = 'jupyter-runai:table';
@@ -55,12 +57,7 @@ export const tablePlugin: JupyterFrontEndPlugin<void> = {
         }
         const actions = tableActions(commands);
         const content = await create(model, actions, state, trans);
-        const widget = new MainAreaWidget({ content });
-        widget.id = 'jp-runai-table';
-        widget.toolbar.hide();
-        shell.add(widget, 'main');
-        shell.activateById(widget.id);
-        await tracker.add(widget);
+        await addTab(app, tracker, 'jp-runai-table', content);
       }
     });
     void restorer?.restore(tracker, {

@@ -6,7 +6,13 @@ import {
   formatShare,
   heldShare
 } from '../format/share';
-import { elapsed, formatDate, formatElapsed, waited } from '../format/time';
+import {
+  elapsed,
+  formatDate,
+  formatElapsed,
+  waited,
+  idle
+} from '../format/time';
 import {
   detailLine,
   kindWord,
@@ -35,6 +41,7 @@ export type ColumnId =
   | 'created'
   | 'waited'
   | 'runtime'
+  | 'idle'
   | 'ended'
   | 'detail'
   | 'restarts'
@@ -171,6 +178,17 @@ function times(trans: TranslationBundle): IColumn[] {
         workload.started === null ? '' : formatElapsed(elapsed(workload, now)),
       key: (workload, now) =>
         workload.started === null ? 0 : elapsed(workload, now)
+    },
+    {
+      id: 'idle',
+      title: trans.__('Idle for'),
+      size: 90,
+      isNumeric: true,
+      text: (workload, now) => {
+        const seconds = idle(workload, now);
+        return seconds === null ? '' : formatElapsed(seconds);
+      },
+      key: (workload, now) => idle(workload, now) ?? -1
     },
     {
       id: 'ended',

@@ -103,6 +103,11 @@ function isInState(workload: IWorkload, value: string): boolean {
   if (value === 'ended' && hasEnded(workload)) {
     return true;
   }
+  if (value === 'idle') {
+    return (
+      !hasEnded(workload) && (workload.activity?.idle_since ?? null) !== null
+    );
+  }
   return (
     workload.state.startsWith(value) ||
     (STATE_WORDS[value]?.includes(workload.state) ?? false)

@@ -3,6 +3,7 @@ import type { JSX } from 'react';
 
 import type { WorkloadActions } from '../components/actions';
 import { DetailsView } from '../components/details/DetailsView';
+import type { Page } from '../components/details/DetailsView';
 import { gpuIcon } from '../icons';
 import type { IEngineModel, ILogFollower } from '../tokens';
 import type { ISpecChange } from '../wire';
@@ -23,6 +24,14 @@ export class DetailsWidget extends SeenWidget {
 
   /** The id of the workload. */
   readonly workload: string;
+
+  /** Show that page of it. */
+  turnTo(page: Page): void {
+    this._page = page;
+    if (this.isAttached) {
+      this.update();
+    }
+  }
 
   /** Follow its log no more. */
   override dispose(): void {
@@ -45,6 +54,10 @@ export class DetailsWidget extends SeenWidget {
         trans={trans}
         isVisible={this.isVisible}
         copy={copy}
+        page={this._page}
+        turnTo={page => {
+          this.turnTo(page);
+        }}
       />
     );
   }
@@ -59,6 +72,7 @@ export class DetailsWidget extends SeenWidget {
 
   private readonly _options: DetailsWidget.IOptions;
   private readonly _follower: ILogFollower;
+  private _page: Page | null = null;
 }
 
 /** A namespace for DetailsWidget's options. */

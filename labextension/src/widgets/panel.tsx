@@ -5,14 +5,14 @@ import type { IActions } from '../components/actions';
 import { Panel } from '../components/Panel';
 import { gpuIcon } from '../icons';
 import type { IArrangement } from '../panel/arrangement';
-import type { IEngineModel } from '../tokens';
+import type { IEngineModel, IWorkspaces } from '../tokens';
 import { SeenWidget } from './seen';
 
 /** The side panel in the application's sidebar. */
 export class PanelWidget extends SeenWidget {
   constructor(options: PanelWidget.IOptions) {
     super();
-    const { model, actions, trans } = options;
+    const { model, workspaces, actions, trans } = options;
     void options.arrangement.then(arrangement => {
       this._arrangement = arrangement;
       if (this.isAttached) {
@@ -21,6 +21,7 @@ export class PanelWidget extends SeenWidget {
     });
     this._arrange = options.arrange;
     this._model = model;
+    this._workspaces = workspaces;
     this._actions = actions;
     this._trans = trans;
     this.id = 'jp-runai-panel';
@@ -40,6 +41,7 @@ export class PanelWidget extends SeenWidget {
         arrangement={this._arrangement}
         arrange={this._arrange}
         model={this._model}
+        workspaces={this._workspaces}
         actions={this._actions}
         trans={this._trans}
         isVisible={this.isVisible}
@@ -50,6 +52,7 @@ export class PanelWidget extends SeenWidget {
   private _arrangement: IArrangement | null = null;
   private readonly _arrange: (arrangement: IArrangement) => void;
   private readonly _model: IEngineModel;
+  private readonly _workspaces: IWorkspaces;
   private readonly _actions: IActions;
   private readonly _trans: TranslationBundle;
 }
@@ -59,6 +62,7 @@ export namespace PanelWidget {
   /** What the panel needs. */
   export interface IOptions {
     model: IEngineModel;
+    workspaces: IWorkspaces;
     actions: IActions;
     trans: TranslationBundle;
 

@@ -3,12 +3,19 @@ import { Signal } from '@lumino/signaling';
 import { Book } from '../../src/model/book';
 import type { IWorkloadChange } from '../../src/model/book';
 import { LogFollower } from '../../src/model/logFollower';
-import type { IConnection, IEngineModel, IRequests } from '../../src/tokens';
+import { Workspaces } from '../../src/kernels/workspaces';
+import type {
+  IConnection,
+  IEngineModel,
+  IRequests,
+  IWorkspaces
+} from '../../src/tokens';
 import type {
   EngineEvent,
   IEngineInfo,
   IKernelLease,
-  IWorkload
+  IWorkload,
+  IWorkspace
 } from '../../src/wire';
 import { info, state } from './sample';
 import { queueHistory } from './usage';
@@ -33,6 +40,7 @@ export class FakeModel implements IEngineModel {
   readonly restored: string[] = [];
   readonly followers: LogFollower[] = [];
   leases: IKernelLease[] = [];
+  workspaces: IWorkspace[] = [];
   isDisposed = false;
   connection: IConnection = { phase: 'starting', heard: null, problem: null };
 
@@ -73,6 +81,11 @@ export class FakeModel implements IEngineModel {
     resize: unanswered<'resize'>(),
     leases: jest.fn(() => Promise.resolve(this.leases)),
     leaseKernel: unanswered<'leaseKernel'>(),
+    workspaces: jest.fn(() => Promise.resolve(this.workspaces)),
+    createWorkspace: unanswered<'createWorkspace'>(),
+    openWorkspace: unanswered<'openWorkspace'>(),
+    copyWorkspace: unanswered<'copyWorkspace'>(),
+    deleteWorkspace: unanswered<'deleteWorkspace'>(),
     explain: unanswered<'explain'>(),
     specification: unanswered<'specification'>(),
     tasks: unanswered<'tasks'>(),
@@ -124,6 +137,11 @@ export class FakeModel implements IEngineModel {
   dispose(): void {
     this.isDisposed = true;
   }
+}
+
+/** What is known of workspaces by that model. */
+export function workspacesOf(model: FakeModel): IWorkspaces {
+  return new Workspaces(model);
 }
 
 function unanswered<K extends keyof IRequests>(): jest.MockedFunction<

@@ -7,7 +7,6 @@ import type { IEngineModel, ILogFollower } from '../../tokens';
 import type { ISpecChange, IWorkload } from '../../wire';
 import type { WorkloadActions } from '../actions';
 import { useChanges, useNow } from '../hooks';
-import { missing } from '../LogView';
 import { Notice } from '../Notice';
 import { WorkloadHead } from '../WorkloadHead';
 import { LogPage } from './LogPage';
@@ -32,9 +31,14 @@ export interface IDetailsViewProps {
 
   /** Submit another like it, with a change. */
   readonly copy: (id: string, change?: ISpecChange) => void;
+
+  /** The page that somebody has turned to; null for the one that fits. */
+  readonly page: Page | null;
+  readonly turnTo: (page: Page) => void;
 }
 
-type Page = 'overview' | 'log' | 'usage' | 'specification';
+/** A page of the details. */
+export type Page = 'overview' | 'log' | 'usage' | 'specification';
 
 /** All about a workload; what was last known of one that is gone stays. */
 export function DetailsView(props: IDetailsViewProps): JSX.Element {
@@ -73,11 +77,10 @@ interface IKnownProps extends IDetailsViewProps {
 }
 
 function Known(props: IKnownProps): JSX.Element {
-  const { known, actions, trans, now, copy } = props;
+  const { known, actions, trans, now, copy, turnTo } = props;
   // Of what has run people want the log, of what waits the reason.
-  const [page, setPage] = useState<Page>(
-    known.started === null ? 'overview' : 'log'
-  );
+  const [fitting] = useState<Page>(known.started === null ? 'overview' : 'log');
+  const page = props.page ?? fitting;
   const id = useId();
   return (
     <>
@@ -93,7 +96,7 @@ function Known(props: IKnownProps): JSX.Element {
         </button>
       </WorkloadHead>
       <Notice workload={known} actions={actions} trans={trans} />
-      <Tabs id={id} page={page} setPage={setPage} trans={trans} />
+      <Tabs id={id} page={page} setPage={turnTo} trans={trans} />
       <div
         id={`${id}-page`}
         role="tabpanel"
@@ -107,7 +110,9 @@ function Known(props: IKnownProps): JSX.Element {
   );
 }
 
-function PageBody(props: IKnownProps & { readonly page: Page }): JSX.Element {
+function PageBody(
+  props: Omit<IKnownProps, 'page'> & { readonly page: Page }
+): JSX.Element {
   const { model, known, follower, trans, now, copy, page } = props;
   const common = { model, workload: known, trans };
   switch (page) {
@@ -170,5 +175,15 @@ function Tabs({ id, page, setPage, trans }: ITabsProps): JSX.Element {
         </button>
       ))}
     </div>
+  );
+}
+
+/** Why there is nothing to say about the workload. */
+function missing(model: IEngineModel, trans: TranslationBundle): string {
+  if (model.info !== null) {
+    return trans.__('This workload is gone.');
+  }
+  return (
+    model.connection.problem?.message ?? trans.__('The engine is starting…')
   );
 }

@@ -33,7 +33,7 @@ export interface IGridRowProps {
 export const GridRow = memo(function GridRow(
   props: IGridRowProps
 ): JSX.Element {
-  const { workload, columns, index, now, isSelected, active, trans } = props;
+  const { workload, columns, index, isSelected, active, trans } = props;
   return (
     <div
       role="row"
@@ -59,72 +59,78 @@ export const GridRow = memo(function GridRow(
           }}
         />
       </div>
-      {columns.map((column, place) => (
-        <Cell
-          key={column.id}
-          column={column}
-          place={place + 2}
-          workload={workload}
-          text={column.text(workload, now)}
-          isActive={active === column.id}
-          trans={trans}
-          open={props.open}
-        />
-      ))}
+      {columns.map((column, place) =>
+        column.id === 'name'
+          ? nameCell(props, column, place)
+          : cell(props, column, place)
+      )}
     </div>
   );
 });
 
-interface ICellProps extends Pick<
-  IGridRowProps,
-  'workload' | 'trans' | 'open'
-> {
-  readonly column: IColumn;
-  readonly place: number;
-  readonly text: string;
-  readonly isActive: boolean;
-}
+// Elements and no components: hundreds of them are made in each frame while somebody scrolls.
 
-function Cell(props: ICellProps): JSX.Element {
-  const { column, place, workload, text, isActive, trans, open } = props;
-  const tabIndex = isActive ? 0 : -1;
-  if (column.id === 'name') {
-    return (
-      <div role="gridcell" aria-colindex={place} className="jp-Runai-cell">
-        <button
-          type="button"
-          className="jp-Runai-workloadName"
-          data-column={column.id}
-          tabIndex={tabIndex}
-          title={trans.__('Show the details of %1', text)}
-          onClick={() => {
-            open(workload.id);
-          }}
-        >
-          {text}
-        </button>
-      </div>
-    );
-  }
+function nameCell(
+  { workload, now, active, trans, open }: IGridRowProps,
+  column: IColumn,
+  place: number
+): JSX.Element {
+  const text = column.text(workload, now);
   return (
     <div
+      key={column.id}
       role="gridcell"
-      aria-colindex={place}
-      className={`jp-Runai-cell${column.isNumeric ? ' jp-mod-numeric' : ''}`}
+      aria-colindex={place + 2}
+      className="jp-Runai-cell"
+    >
+      <button
+        type="button"
+        className="jp-Runai-workloadName"
+        data-column={column.id}
+        tabIndex={active === column.id ? 0 : -1}
+        title={trans.__('Show the details of %1', text)}
+        onClick={() => {
+          open(workload.id);
+        }}
+      >
+        {text}
+      </button>
+    </div>
+  );
+}
+
+function cell(
+  { workload, now, active }: IGridRowProps,
+  column: IColumn,
+  place: number
+): JSX.Element {
+  const text = column.text(workload, now);
+  return (
+    <div
+      key={column.id}
+      role="gridcell"
+      aria-colindex={place + 2}
+      className={
+        column.isNumeric ? 'jp-Runai-cell jp-mod-numeric' : 'jp-Runai-cell'
+      }
       data-column={column.id}
-      tabIndex={tabIndex}
+      tabIndex={active === column.id ? 0 : -1}
       title={text}
     >
-      {column.id === 'state' ? (
-        <span
-          className={`jp-Runai-glyph jp-mod-${workload.state}`}
-          aria-hidden="true"
-        >
-          {stateGlyph(workload)}
-        </span>
-      ) : null}
+      {column.id === 'state' ? glyph(workload) : null}
       {text}
     </div>
+  );
+}
+
+function glyph(workload: IWorkload): JSX.Element {
+  return (
+    <span
+      className={`jp-Runai-glyph jp-mod-${workload.state}`}
+      aria-hidden="true"
+    >
+      {stateGlyph(workload)}
+    </span>
   );
 }
 

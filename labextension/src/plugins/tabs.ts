@@ -9,9 +9,6 @@ import type { WorkloadActions } from '../components/actions';
 import type { IEngineModel } from '../tokens';
 import type { IWorkload } from '../wire';
 
-/** A widget that shows one workload, named by its id. */
-export type WorkloadWidget = Widget & { readonly workload: string };
-
 /** Let the user choose one of their own workloads; its id, null for none. */
 export async function chooseMine(
   model: IEngineModel,
@@ -46,22 +43,18 @@ export function workloadActions(app: JupyterFrontEnd): WorkloadActions {
   };
 }
 
-/** Show a workload in a tab: the one that has it, else a new one with what `make` gives. */
-export async function showTab<T extends WorkloadWidget>(
+/** Show a widget in a tab of its own in the main area, where the tracker finds it again. */
+export async function addTab<T extends Widget>(
   { shell }: JupyterFrontEnd,
   tracker: WidgetTracker<MainAreaWidget<T>>,
-  workload: string,
-  make: () => T
-): Promise<void> {
-  const known = tracker.find(({ content }) => content.workload === workload);
-  if (known) {
-    shell.activateById(known.id);
-    return;
-  }
-  const widget = new MainAreaWidget({ content: make() });
+  id: string,
+  content: T
+): Promise<MainAreaWidget<T>> {
+  const widget = new MainAreaWidget({ content });
+  widget.id = id;
   widget.toolbar.hide();
-  widget.id = `jp-${tracker.namespace}-${workload}`;
   shell.add(widget, 'main');
-  shell.activateById(widget.id);
+  shell.activateById(id);
   await tracker.add(widget);
+  return widget;
 }

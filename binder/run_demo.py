@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from jupyter_runai.client import Client, shared_client
-from jupyter_runai.words import duration, held, state_word
+from jupyter_runai.words.figures import duration, held, state_word
 from scheduler_core.local import LocalEngine
 
 NOTEBOOK = Path(__file__).with_name("demo.ipynb")

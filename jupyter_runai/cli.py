@@ -10,10 +10,10 @@ import sys
 from importlib.util import find_spec
 
 from jupyter_runai.client import shared_client
-from jupyter_runai.options import verb_parsers
-from jupyter_runai.parser import UsageError
-from jupyter_runai.terminal import run_command
-from jupyter_runai.verbs import read_line, run_verb
+from jupyter_runai.verbs.line import read_line, run_verb
+from jupyter_runai.verbs.options import verb_parsers
+from jupyter_runai.verbs.parser import UsageError
+from jupyter_runai.verbs.terminal import run_command
 from scheduler_core.errors import RunaiError
 
 REFUSED = 1

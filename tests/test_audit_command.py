@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from jupyter_runai.client import Client
-from jupyter_runai.options import verb_parsers
-from jupyter_runai.verbs import run_verb
+from jupyter_runai.verbs.line import run_verb
+from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.audit import AuditEntry, AuditQuery
 from tests.helpers import running, spec, until
 

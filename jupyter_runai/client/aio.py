@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 from jupyter_runai.client.chosen import chosen_engine
 from jupyter_runai.client.settling import Settling
-from jupyter_runai.travelling import for_pods
+from jupyter_runai.submission.travelling import for_pods
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
 from scheduler_core.local import LocalEngine

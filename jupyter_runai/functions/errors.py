@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from jupyter_runai.shell import as_if_raised_outside
+from jupyter_runai.pickling.shell import as_if_raised_outside
 from scheduler_core.errors import RunaiError
 from scheduler_core.workload import RaisedError
 

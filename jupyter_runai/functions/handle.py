@@ -10,9 +10,9 @@ from jupyter_runai.client import Client, never_starts, shared_client
 from jupyter_runai.functions.errors import Detached, door
 from jupyter_runai.functions.options import of_another_amount
 from jupyter_runai.functions.outcomes import Outcome, outcome_of
-from jupyter_runai.options import scale_to
-from jupyter_runai.shell import as_if_raised_outside
-from jupyter_runai.words import state_words
+from jupyter_runai.pickling.shell import as_if_raised_outside
+from jupyter_runai.verbs.options import scale_to
+from jupyter_runai.words.figures import state_words
 from scheduler_core.errors import RunaiError
 from scheduler_core.workload import Resized, State, Workload
 

@@ -14,9 +14,9 @@ from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_items
 from jupyter_runai.functions.progress import Progress
 from jupyter_runai.functions.submission import key_of, name_hint, submitted
-from jupyter_runai.option_types import AUTO
-from jupyter_runai.specification import specification
-from jupyter_runai.templates import with_template
+from jupyter_runai.submission.specification import specification
+from jupyter_runai.submission.templates import with_template
+from jupyter_runai.verbs.option_types import AUTO
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import MOST_TASKS, Workload
 

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any, TypedDict, TypeVar
 
-from jupyter_runai.options import checked_options, with_amount
-from jupyter_runai.specification import Asked
+from jupyter_runai.submission.specification import Asked
+from jupyter_runai.verbs.options import checked_options, with_amount
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 

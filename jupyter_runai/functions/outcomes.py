@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from jupyter_runai.client import Client, never_starts
 from jupyter_runai.functions.errors import RemoteError
-from jupyter_runai.pickles import first_line
+from jupyter_runai.pickling.pickles import first_line
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import RaisedError, TaskStatus, Workload
 

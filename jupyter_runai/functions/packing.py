@@ -12,13 +12,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from jupyter_runai.culprit import culprit
 from jupyter_runai.functions.errors import warn
-from jupyter_runai.pickles import LimitedFile, OverLimit, first_line
-from jupyter_runai.shell import size_limits
-from jupyter_runai.sources import SourcePickler
-from jupyter_runai.specification import module_path
-from jupyter_runai.words import size
+from jupyter_runai.pickling.culprit import culprit
+from jupyter_runai.pickling.pickles import LimitedFile, OverLimit, first_line
+from jupyter_runai.pickling.shell import size_limits
+from jupyter_runai.pickling.sources import SourcePickler
+from jupyter_runai.submission.specification import module_path
+from jupyter_runai.words.figures import size
 from scheduler_core.errors import InvalidRequest, TooLarge
 
 

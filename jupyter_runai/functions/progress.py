@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from jupyter_runai.shell import ipython_shell
-from jupyter_runai.words import elapsed, state_word
+from jupyter_runai.pickling.shell import ipython_shell
+from jupyter_runai.words.figures import elapsed, state_word
 from scheduler_core.workload import State, Workload
 
 _REDRAWN_S = 0.2

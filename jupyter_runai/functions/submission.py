@@ -9,16 +9,16 @@ from typing import Any, TypeVar, Unpack
 
 from msgspec.structs import replace
 
-from jupyter_runai.automatic import with_amount_found
 from jupyter_runai.client import Client, shared_client
 from jupyter_runai.functions.errors import door
 from jupyter_runai.functions.fingerprint import fingerprint
 from jupyter_runai.functions.handle import Handle
 from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_call
-from jupyter_runai.specification import Asked, specification
-from jupyter_runai.surroundings import name_of
-from jupyter_runai.templates import with_template
+from jupyter_runai.submission.automatic import with_amount_found
+from jupyter_runai.submission.specification import Asked, specification
+from jupyter_runai.submission.surroundings import name_of
+from jupyter_runai.submission.templates import with_template
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from jupyter_runai.client import AsyncClient, never_starts
 from jupyter_runai.kernels.channel import Channel, KernelLaunch, KernelState, last_launch, open_channel
-from jupyter_runai.waiting import waiting_words
+from jupyter_runai.words.waiting import waiting_words
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotFound, RunaiError
 from scheduler_core.workload import Workload
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_runai.kernels.lease import Lease
-from jupyter_runai.waiting import waiting_words
+from jupyter_runai.words.waiting import waiting_words
 
 
 class Notices:

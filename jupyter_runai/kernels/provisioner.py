@@ -28,7 +28,7 @@ from jupyter_runai.kernels.lease import Lease
 from jupyter_runai.kernels.leaving import leave_running
 from jupyter_runai.kernels.notices import Notices
 from jupyter_runai.kernels.workspaces import living_workload
-from jupyter_runai.surroundings import name_hint, text_environment
+from jupyter_runai.submission.surroundings import name_hint, text_environment
 from scheduler_core.errors import Conflict, InvalidRequest, RunaiError
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import DEFAULT_QUEUE, WorkloadSpec

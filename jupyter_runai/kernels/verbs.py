@@ -6,7 +6,6 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
 from jupyter_runai.kernels.specs import (
     HERE,
@@ -16,10 +15,11 @@ from jupyter_runai.kernels.specs import (
     provisioner_config,
     remove_profile,
 )
-from jupyter_runai.parser import UsageError
-from jupyter_runai.specification import Asked
-from jupyter_runai.templates import with_template
-from jupyter_runai.words import table
+from jupyter_runai.submission.specification import Asked
+from jupyter_runai.submission.templates import with_template
+from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.verbs.parser import UsageError
+from jupyter_runai.words.figures import table
 from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE
 

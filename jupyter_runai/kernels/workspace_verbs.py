@@ -8,13 +8,13 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jupyter_runai.answer import Answer
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import lifetime
 from jupyter_runai.kernels.workspaces import Environment, Workspace, all_workspaces
-from jupyter_runai.waiting import waiting_words
-from jupyter_runai.words import asked_for, duration, elapsed, state_with_idleness, table
+from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.words.figures import asked_for, duration, elapsed, state_with_idleness, table
+from jupyter_runai.words.waiting import waiting_words
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from jupyter_runai.kernels.specs import (
     workspace_specs,
     write_spec,
 )
-from jupyter_runai.words import asked_for
+from jupyter_runai.words.figures import asked_for
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import DEFAULT_QUEUE, Workload

@@ -16,10 +16,10 @@ from jupyter_runai.magics.complete import Completer
 from jupyter_runai.magics.errors import shown, shown_syntax_error
 from jupyter_runai.magics.kept import SentValues
 from jupyter_runai.magics.modules import LocalModules
-from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
-from jupyter_runai.parser import asks_for_help
-from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
-from jupyter_runai.verbs import read_line, run_verb, verb_of
+from jupyter_runai.pickling.pickles import LARGEST_BYTES, WARN_BYTES
+from jupyter_runai.verbs.line import read_line, run_verb, verb_of
+from jupyter_runai.verbs.options import CELL_VERBS, cell_parser, verb_parsers
+from jupyter_runai.verbs.parser import asks_for_help
 from scheduler_core.errors import InvalidRequest, RunaiError
 
 

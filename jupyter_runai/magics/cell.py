@@ -13,7 +13,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from jupyter_runai.automatic import with_amount_found
 from jupyter_runai.client import Client
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.follow import follow, has_run
@@ -25,10 +24,11 @@ from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.magics.preview import preview_text
 from jupyter_runai.magics.returned import returned_by
 from jupyter_runai.magics.values import Cell, write_cell, write_values
-from jupyter_runai.specification import Asked, specification
-from jupyter_runai.surroundings import name_hint
-from jupyter_runai.templates import with_template
-from jupyter_runai.words import size
+from jupyter_runai.submission.automatic import with_amount_found
+from jupyter_runai.submission.specification import Asked, specification
+from jupyter_runai.submission.surroundings import name_hint
+from jupyter_runai.submission.templates import with_template
+from jupyter_runai.words.figures import size
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload
 

@@ -10,10 +10,10 @@ from typing import Any
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 from IPython.core.interactiveshell import InteractiveShell
 
-from jupyter_runai import option_types as types
 from jupyter_runai.client import Client, shared_client
-from jupyter_runai.options import CELL_VERBS, cell_parser, verb_parsers
-from jupyter_runai.templates import names
+from jupyter_runai.submission.templates import names
+from jupyter_runai.verbs import option_types as types
+from jupyter_runai.verbs.options import CELL_VERBS, cell_parser, verb_parsers
 
 _ANSWER_S = 0.3
 """An engine that takes longer is left to it: what it said last is offered, and what it says now the next time."""

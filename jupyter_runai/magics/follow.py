@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from jupyter_runai.client import Client, never_starts
-from jupyter_runai.leaving import goes_on, wants_it_stopped, was_stopped
+from jupyter_runai.client.leaving import goes_on, wants_it_stopped, was_stopped
 from jupyter_runai.magics.errors import interrupted
 from jupyter_runai.magics.kept import Stay
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.output import RichOutput
 from jupyter_runai.running.displays import display_file
-from jupyter_runai.task_output import MOST_FOLLOWED, LabelledOutput, PlainOutput
+from jupyter_runai.words.output import MOST_FOLLOWED, LabelledOutput, PlainOutput
 from scheduler_core.workload import Workload
 
 

@@ -19,12 +19,12 @@ from msgspec.structs import replace
 from jupyter_runai.client import Client
 from jupyter_runai.functions.fingerprint import fingerprint
 from jupyter_runai.magics.values import Cell
-from jupyter_runai.option_types import AUTO
-from jupyter_runai.options import with_amount
 from jupyter_runai.running.displays import display_file
 from jupyter_runai.running.keeping import SOCKET
-from jupyter_runai.specification import Asked
-from jupyter_runai.words import asked, asked_for, elapsed
+from jupyter_runai.submission.specification import Asked
+from jupyter_runai.verbs.option_types import AUTO
+from jupyter_runai.verbs.options import with_amount
+from jupyter_runai.words.figures import asked, asked_for, elapsed
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.model import TaskRequest
 from scheduler_core.sockets import short_socket_path

@@ -8,7 +8,7 @@ from html import escape
 
 from IPython.display import DisplayHandle, display
 
-from jupyter_runai.progress import progress
+from jupyter_runai.words.progress import progress
 from scheduler_core.workload import Workload
 
 _STYLE = (

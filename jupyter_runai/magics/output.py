@@ -10,7 +10,7 @@ from typing import Any
 
 from IPython.display import clear_output, publish_display_data
 
-from jupyter_runai.task_output import PlainOutput
+from jupyter_runai.words.output import PlainOutput
 
 _LONGEST_SEARCH = 65_536
 """So many bytes of others' output may come between a display's record and its text."""

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from jupyter_runai.client import Client
 from jupyter_runai.magics.values import read_results
-from jupyter_runai.words import size
+from jupyter_runai.words.figures import size
 from scheduler_core.workload import Workload
 
 

@@ -15,12 +15,12 @@ from typing import Any
 import cloudpickle
 from msgspec import Struct, field
 
-from jupyter_runai.culprit import culprit
 from jupyter_runai.magics.modules import by_value
-from jupyter_runai.pickles import OverLimit, first_line
+from jupyter_runai.pickling.culprit import culprit
+from jupyter_runai.pickling.pickles import OverLimit, first_line
+from jupyter_runai.pickling.sources import SourcePickler
 from jupyter_runai.running.values import ValueFiles, unpickler
-from jupyter_runai.sources import SourcePickler
-from jupyter_runai.specification import module_path
+from jupyter_runai.submission.specification import module_path
 from scheduler_core.errors import InvalidRequest, TooLarge
 
 _MB = 1_000_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_runai.reports.period import shown
-from jupyter_runai.words import table
+from jupyter_runai.words.figures import table
 from scheduler_core.accounting.usage import Usage, UsageRow
 
 _MOST_ROWS = 40

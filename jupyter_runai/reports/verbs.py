@@ -5,12 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
 from jupyter_runai.reports import queues
 from jupyter_runai.reports.steps import steps_of
 from jupyter_runai.reports.table import UsageTable
 from jupyter_runai.reports.text import text
+from jupyter_runai.verbs.answer import Answer
 from scheduler_core.errors import InvalidRequest
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from jupyter_runai.client.aio import joined
 from jupyter_runai.kernels.derived import derived_spec
 from jupyter_runai.server import wire
-from jupyter_runai.surroundings import text_environment
+from jupyter_runai.submission.surroundings import text_environment
 from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage
 from scheduler_core.audit import AuditPage, AuditQuery

@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from jupyter_runai import panel_words as words
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.drawing import bar, indented
 from jupyter_runai.widgets.live import LiveWidget, Note, static
-from jupyter_runai.words import share
+from jupyter_runai.words import panel as words
+from jupyter_runai.words.figures import share
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Device, Enforcement, EngineInfo, Holder, Workload
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from jupyter_runai import panel_words as words
 from jupyter_runai.widgets import strings
-from jupyter_runai.words import ordinal
+from jupyter_runai.words import panel as words
+from jupyter_runai.words.figures import ordinal
 from scheduler_core.model import MILLI, TaskRequest, Verdict
 from scheduler_core.workload import Device, WorkloadSpec
 

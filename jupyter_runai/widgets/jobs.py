@@ -18,13 +18,13 @@ from jupyter_runai.magics import RunaiMagics
 from jupyter_runai.magics.cell import CellLimits, CellOptions, prepared_cell, submit_cell
 from jupyter_runai.magics.kept import check_keep
 from jupyter_runai.magics.returned import returned_by
-from jupyter_runai.option_types import AUTO
-from jupyter_runai.options import CELL_VERBS, cell_parser
-from jupyter_runai.specification import specification
-from jupyter_runai.surroundings import name_hint
-from jupyter_runai.templates import with_template
+from jupyter_runai.submission.specification import specification
+from jupyter_runai.submission.surroundings import name_hint
+from jupyter_runai.submission.templates import with_template
+from jupyter_runai.verbs.option_types import AUTO
+from jupyter_runai.verbs.options import CELL_VERBS, cell_parser
 from jupyter_runai.widgets import strings
-from jupyter_runai.words import share
+from jupyter_runai.words.figures import share
 from scheduler_core.errors import InvalidRequest, RunaiError
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Workload, WorkloadSpec

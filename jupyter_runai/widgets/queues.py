@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from jupyter_runai import panel_words as words
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.drawing import bar, indented
 from jupyter_runai.widgets.live import LiveWidget, Note, static
+from jupyter_runai.words import panel as words
 from scheduler_core.workload import QueueStatus
 
 

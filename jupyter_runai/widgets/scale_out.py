@@ -14,7 +14,7 @@ from jupyter_runai.widgets.jobs import Amount, MakeSpec, job_of
 from jupyter_runai.widgets.live import Note, in_one_sentence, static
 from jupyter_runai.widgets.returns import Returns
 from jupyter_runai.widgets.submitting import SubmittingWidget
-from jupyter_runai.words import share
+from jupyter_runai.words.figures import share
 from scheduler_core.errors import RunaiError
 from scheduler_core.model import MILLI
 from scheduler_core.workload import MOST_TASKS, Workload, WorkloadSpec

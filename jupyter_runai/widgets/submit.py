@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jupyter_runai.client import shared_client
-from jupyter_runai.specification import environment, working_folder
+from jupyter_runai.submission.specification import environment, working_folder
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.drawing import indented
 from jupyter_runai.widgets.forecast import Row

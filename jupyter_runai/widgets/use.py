@@ -6,9 +6,9 @@ from collections import deque
 
 from msgspec import Struct
 
-from jupyter_runai import panel_words as words
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.drawing import curve
+from jupyter_runai.words import panel as words
 from scheduler_core.engine import Engine
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Measurement, Workload

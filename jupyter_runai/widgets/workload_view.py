@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from jupyter_runai import panel_words as words
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.drawing import bar, indented
 from jupyter_runai.widgets.live import Note
 from jupyter_runai.widgets.log_tail import LogTail
 from jupyter_runai.widgets.use import Use, UseView
-from jupyter_runai.words import duration, elapsed, state_words
+from jupyter_runai.words import panel as words
+from jupyter_runai.words.figures import duration, elapsed, state_words
 from scheduler_core.workload import State, Workload
 
 _SUSPENDABLE = frozenset[State]({"pending", "initializing", "running", "degraded"})

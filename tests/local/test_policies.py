@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
-from jupyter_runai.options import verb_parsers
-from jupyter_runai.verbs import read_line, run_verb
+from jupyter_runai.verbs.line import read_line, run_verb
+from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from jupyter_runai.client import Client
-from jupyter_runai.roles import roles_text
+from jupyter_runai.words.roles import roles_text
 from scheduler_core.audit import AuditPage
 from scheduler_core.errors import InvalidRequest, NotAllowed
 from scheduler_core.local.projects import parse_projects

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from jupyter_runai.client import Client
-from jupyter_runai.options import verb_parsers
-from jupyter_runai.verbs import run_verb
+from jupyter_runai.verbs.line import run_verb
+from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.errors import NotFound
 from scheduler_core.local.records import decode_record, new_record
 from scheduler_core.workload import Scale, Workload

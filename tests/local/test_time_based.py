@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
-from jupyter_runai.options import verb_parsers
-from jupyter_runai.verbs import run_verb
+from jupyter_runai.verbs.line import run_verb
+from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.accounting.amounts import DAY_MS
 from scheduler_core.accounting.holding import Entry, Holding, Share
 from scheduler_core.local import usage_log

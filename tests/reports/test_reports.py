@@ -16,10 +16,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 import jupyter_runai as runai
 from jupyter_runai.client import Client
-from jupyter_runai.options import verb_parsers
 from jupyter_runai.reports.period import moment
 from jupyter_runai.reports.table import UsageTable
-from jupyter_runai.verbs import run_verb
+from jupyter_runai.verbs.line import run_verb
+from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.accounting.prices import Prices
 from scheduler_core.accounting.usage import Usage, UsageRow
 from scheduler_core.errors import InvalidRequest

@@ -7,10 +7,10 @@ import time
 from argparse import Namespace
 
 from jupyter_runai.client import Client, never_starts
-from jupyter_runai.command import check_followed, submit
-from jupyter_runai.leaving import goes_on, wants_it_stopped, was_stopped
-from jupyter_runai.progress import progress
-from jupyter_runai.task_output import MOST_FOLLOWED, LabelledOutput, PlainOutput
+from jupyter_runai.client.leaving import goes_on, wants_it_stopped, was_stopped
+from jupyter_runai.verbs.command import check_followed, submit
+from jupyter_runai.words.output import MOST_FOLLOWED, LabelledOutput, PlainOutput
+from jupyter_runai.words.progress import progress
 from scheduler_core.workload import Workload
 
 FAILED = 1

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from jupyter_runai.client import Client
-from jupyter_runai.policies import notice_words
-from jupyter_runai.use import last_second, use_sentence
-from jupyter_runai.waiting import waiting_words
-from jupyter_runai.words import asked_for, duration, elapsed, held, idle_time, moment, state_words, table
+from jupyter_runai.verbs.policies import notice_words
+from jupyter_runai.verbs.use import last_second, use_sentence
+from jupyter_runai.words.figures import asked_for, duration, elapsed, held, idle_time, moment, state_words, table
+from jupyter_runai.words.waiting import waiting_words
 from scheduler_core.errors import NotAllowed
 from scheduler_core.workload import Measurement, TaskStatus, Workload
 

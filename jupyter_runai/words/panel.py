@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from jupyter_runai.words import ordinal, share, state_word
+from jupyter_runai.words.figures import ordinal, share, state_word
 from scheduler_core.model import MILLI, TaskRequest, Verdict, VerdictCode
 from scheduler_core.workload import Device, Enforcement, Holder, QueueStatus, State, Strength, Workload
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol, get_args
 
 from msgspec.structs import replace
 
-from jupyter_runai import audit
-from jupyter_runai import option_types as types
-from jupyter_runai.parser import CommandParser, Parser, UsageError
 from jupyter_runai.reports.period import EXAMPLES
+from jupyter_runai.verbs import audit
+from jupyter_runai.verbs import option_types as types
+from jupyter_runai.verbs.parser import CommandParser, Parser, UsageError
 from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from jupyter_runai.client import Client
-from jupyter_runai.words import asked, held_share, idle_time, memory, table
+from jupyter_runai.words.figures import asked, held_share, idle_time, memory, table
 from scheduler_core.errors import NotAllowed
 from scheduler_core.workload import Measurement, Workload
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from jupyter_runai.answer import Answer
-from jupyter_runai.manifest import manifest
-from jupyter_runai.travelling import RUNNER
-from jupyter_runai.words import share
+from jupyter_runai.submission.travelling import RUNNER
+from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.verbs.manifest import manifest
+from jupyter_runai.words.figures import share
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI, NON_PREEMPTIBLE_PRIORITY, TaskRequest
 from scheduler_core.workload import DEFAULT_QUEUE, KIND_PRIORITY, PRIORITIES, Workload, WorkloadSpec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_runai.words import ordinal
+from jupyter_runai.words.figures import ordinal
 from scheduler_core.workload import Workload
 
 

@@ -9,9 +9,9 @@ from typing import get_args
 
 from msgspec.structs import asdict
 
-from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
-from jupyter_runai.words import elapsed, table
+from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.words.figures import elapsed, table
 from scheduler_core.errors import InvalidRequest, NotAllowed
 from scheduler_core.policies.clauses import Hit, PolicyClauses
 from scheduler_core.policies.templates import Template

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jupyter_runai.waiting import waiting_words
-from jupyter_runai.words import duration, elapsed, held, state_words
+from jupyter_runai.words.figures import duration, elapsed, held, state_words
+from jupyter_runai.words.waiting import waiting_words
 from scheduler_core.workload import Workload
 
 _GLYPHS = {"completed": "✓", "failed": "✗", "stopped": "■"}

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from jupyter_runai.answer import Answer
-from jupyter_runai.automatic import with_amount_found
 from jupyter_runai.client import Client
-from jupyter_runai.parser import UsageError
-from jupyter_runai.preview import submission_text
-from jupyter_runai.specification import Asked, specification
-from jupyter_runai.surroundings import is_text, name_of
-from jupyter_runai.templates import with_template
+from jupyter_runai.submission.automatic import with_amount_found
+from jupyter_runai.submission.specification import Asked, specification
+from jupyter_runai.submission.surroundings import is_text, name_of
+from jupyter_runai.submission.templates import with_template
+from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.verbs.parser import UsageError
+from jupyter_runai.words.preview import submission_text
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 

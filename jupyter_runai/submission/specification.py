@@ -9,9 +9,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from jupyter_runai.options import with_amount
-from jupyter_runai.surroundings import is_text, text_environment
-from jupyter_runai.travelling import RUNNER
+from jupyter_runai.submission.surroundings import is_text, text_environment
+from jupyter_runai.submission.travelling import RUNNER
+from jupyter_runai.verbs.options import with_amount
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.templates import Environment

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from jupyter_runai.words import share
+from jupyter_runai.words.figures import share
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import PRIORITIES, Workload, WorkloadSpec

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from jupyter_runai.pickles import LARGEST_BYTES, WARN_BYTES
+from jupyter_runai.pickling.pickles import LARGEST_BYTES, WARN_BYTES
 
 E = TypeVar("E", bound=Exception)
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parents[1])
 
 
 def ipython_shell() -> Any:

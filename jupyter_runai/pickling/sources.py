@@ -10,7 +10,7 @@ from typing import Any
 
 import cloudpickle
 
-from jupyter_runai.shell import cell_name
+from jupyter_runai.pickling.shell import cell_name
 
 
 class SourcePickler(cloudpickle.Pickler):  # type: ignore[misc]

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import WorkloadSpec
 
-RUNNER = Path(__file__).with_name("runner.py")
+RUNNER = Path(__file__).parents[1] / "runner.py"
 PYTHON = "python3"
 """As images call it."""
 _FOLDER = "runner"

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jupyter_runai.client import Client
-from jupyter_runai.option_types import AUTO
-from jupyter_runai.specification import Asked
-from jupyter_runai.words import memory, share
+from jupyter_runai.submission.specification import Asked
+from jupyter_runai.verbs.option_types import AUTO
+from jupyter_runai.words.figures import memory, share
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Workload

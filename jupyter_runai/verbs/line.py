@@ -8,20 +8,19 @@ from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 
-from jupyter_runai import policies
-from jupyter_runai.answer import Answer
-from jupyter_runai.audit import audit
 from jupyter_runai.client import Client
 from jupyter_runai.client.chosen import ENGINE_VARIABLE, choose_engine, engine_name, engine_of
-from jupyter_runai.command import preview, submit
-from jupyter_runai.description import described, description_text
-from jupyter_runai.explanation import explanation_text
-from jupyter_runai.export import exported
-from jupyter_runai.options import CELL_VERBS, VERBS, cell_parser, verb_parsers, what_to_resize, with_amount
-from jupyter_runai.parser import Parser, UsageError, asks_for_help
-from jupyter_runai.roles import roles_text
-from jupyter_runai.use import in_use, use_table
-from jupyter_runai.words import (
+from jupyter_runai.verbs import policies
+from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.verbs.audit import audit
+from jupyter_runai.verbs.command import preview, submit
+from jupyter_runai.verbs.description import described, description_text
+from jupyter_runai.verbs.export import exported
+from jupyter_runai.verbs.options import CELL_VERBS, VERBS, cell_parser, verb_parsers, what_to_resize, with_amount
+from jupyter_runai.verbs.parser import Parser, UsageError, asks_for_help
+from jupyter_runai.verbs.use import in_use, use_table
+from jupyter_runai.words.explanation import explanation_text
+from jupyter_runai.words.figures import (
     asked,
     duration,
     elapsed,
@@ -35,6 +34,7 @@ from jupyter_runai.words import (
     told_to_stop,
     told_to_suspend,
 )
+from jupyter_runai.words.roles import roles_text
 from scheduler_core.model import MILLI
 from scheduler_core.workload import KEPT_DELETED_S, Device, Scale
 

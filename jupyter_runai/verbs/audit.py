@@ -7,12 +7,12 @@ from argparse import Namespace
 from datetime import datetime
 from typing import get_args
 
-from jupyter_runai.answer import Answer
 from jupyter_runai.client import Client
-from jupyter_runai.option_types import past_moment
-from jupyter_runai.parser import Parser
 from jupyter_runai.reports.period import EXAMPLES
-from jupyter_runai.words import table
+from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.verbs.option_types import past_moment
+from jupyter_runai.verbs.parser import Parser
+from jupyter_runai.words.figures import table
 from scheduler_core.audit import AuditAction, AuditEntry, AuditQuery
 
 _MOST_SHOWN = 100

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from msgspec.structs import replace
 
 from jupyter_runai.client import Client
-from jupyter_runai.specification import Asked
+from jupyter_runai.submission.specification import Asked
 from scheduler_core.errors import NotFound
 from scheduler_core.policies.templates import Catalog, Template
 

@@ -1,0 +1,1 @@
+"""What values and functions need to travel by value."""

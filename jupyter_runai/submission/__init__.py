@@ -1,0 +1,1 @@
+"""What a workload is made of before it is submitted."""

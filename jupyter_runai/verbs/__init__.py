@@ -1,0 +1,1 @@
+"""What `%runai` and `jupyter runai` answer: one parser, and one module for each group of verbs."""

@@ -1,0 +1,1 @@
+"""Figures and states in words, the same wherever text is shown."""

@@ -13,6 +13,8 @@ from scheduler_core.errors import RunaiError
 from scheduler_core.kubernetes.cluster import Cluster
 from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.deployment import CONTROLLER, IMAGE_VARIABLE
+from scheduler_core.kubernetes.kai import handed_to_kai, has_kai
+from scheduler_core.kubernetes.kai_verdicts import KaiVerdicts
 from scheduler_core.kubernetes.lease import Lease
 from scheduler_core.kubernetes.memberships import Memberships
 from scheduler_core.kubernetes.mirror import mirrored
@@ -84,6 +86,20 @@ async def _place(connection: Connection, image: str | None) -> None:
 
 
 async def _place_from_new(connection: Connection, image: str | None) -> None:
+    """Where KAI is, it places pods: there we are its client."""
+    if await has_kai(connection):
+        await _with_kai(connection)
+    else:
+        await _by_ourselves(connection, image)
+
+
+async def _with_kai(connection: Connection) -> None:
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(Reconciler(connection, handed_to_kai).run())
+        parts.create_task(KaiVerdicts(connection).run())
+
+
+async def _by_ourselves(connection: Connection, image: str | None) -> None:
     cluster = Cluster()
     reservations = Reservations(connection, image or "")
     memberships = Memberships(Owners(connection))

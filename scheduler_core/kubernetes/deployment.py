@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler_core.kubernetes.connection import Json
+from scheduler_core.kubernetes.kai import KAI_GROUP
 from scheduler_core.kubernetes.owner_kinds import OWNER_KINDS
 from scheduler_core.kubernetes.reservation_manifest import reservation_objects
 from scheduler_core.kubernetes.resources import GROUP, QUEUES, RESERVATIONS, SYSTEM_NAMESPACE, WORKLOADS
@@ -34,6 +35,8 @@ def controller_account() -> tuple[Json, ...]:
                 _rule("batch", ["jobs"], [*_READ, "create", "patch", "delete"]),
                 # Whose a pod is, and how many of them start together, the objects above it say.
                 {"apiGroups": _owner_groups(), "resources": ["*"], "verbs": ["get"]},
+                # Where KAI places the work, what it says of it.
+                _rule(KAI_GROUP, ["podgroups"], _READ),
                 _rule(GROUP, [WORKLOADS.plural, QUEUES.plural], _READ),
                 _rule(GROUP, [WORKLOADS.plural], ["patch", "delete"]),
                 _rule(GROUP, [f"{WORKLOADS.plural}/status", f"{QUEUES.plural}/status"], ["patch"]),

@@ -13,10 +13,10 @@ from scheduler_core.kubernetes.resources import QUEUE_LABEL, variable_path
 from scheduler_core.model import Verdict, VerdictCode
 
 KAI_SCHEDULER = "kai-scheduler"
-POD_GROUPS = "/apis/scheduling.run.ai/v2alpha2"
+KAI_GROUP = "scheduling.run.ai"
+POD_GROUPS = f"/apis/{KAI_GROUP}/v2alpha2"
 KAI_NOTICE = "The KAI Scheduler places the work of this cluster."
 
-_GROUP = "scheduling.run.ai"
 _UNSCHEDULABLE = "UnschedulableOnNodePool"
 _OURS = variable_path("")
 _CODES: Mapping[str, VerdictCode] = {
@@ -60,7 +60,7 @@ _read = msgspec.json.Decoder(_PodGroup).decode
 async def has_kai(connection: Connection) -> bool:
     """Whether the cluster knows KAI's kinds, as anybody may ask."""
     groups: Json = await connection.get("/apis")
-    return any(group["name"] == _GROUP for group in groups["groups"])
+    return any(group["name"] == KAI_GROUP for group in groups["groups"])
 
 
 def handed_to_kai(pod: Json, queue: str) -> Json:

@@ -37,10 +37,14 @@ Part = TypeVar("Part", RunJob, RunPod)
 
 
 class Reconciler:
-    """Sees to all workloads of a cluster; there is one of its kind at a time."""
+    """Sees to all workloads of a cluster; there is one of its kind at a time.
 
-    def __init__(self, connection: Connection) -> None:
+    `hand_over` makes of a pod's template, and the queue of its workload, the one that another scheduler takes.
+    """
+
+    def __init__(self, connection: Connection, hand_over: Callable[[Json, str], Json] | None = None) -> None:
         self._connection = connection
+        self._hand_over = hand_over
         self._queue = WorkQueue(self._look_at, _AT_ONCE)
         self._jobs: _Parts[RunJob] = _Parts(self._queue.add)
         self._pods: _Parts[RunPod] = _Parts(self._queue.add)
@@ -133,6 +137,8 @@ class Reconciler:
         namespace, run = workload.metadata.namespace, status.run or 0
         try:
             made, meeting = job(workload, run, status.restarts), service(workload)
+            if self._hand_over is not None:
+                made["spec"]["template"] = self._hand_over(made["spec"]["template"], workload.spec.queue)
             if meeting is not None:
                 with suppress(Conflict):
                     await self._connection.send("POST", f"/api/v1/namespaces/{namespace}/services", meeting)

@@ -100,24 +100,27 @@ class Verdicts:
             self._told[target] = _Told(verdict.state, verdict.code, verdict.message, time.monotonic())
         try:
             if target in self._cluster.workloads:
-                await self._write_workload(target, verdict)
+                await write_verdict(self._connection, target, verdict)
             elif verdict is not None and (pod := self._cluster.pods.get(target)) is not None:
                 await self._write_pod(pod, verdict)
         except RunaiError as error:
             self._told.pop(target, None)
             _log.info("Why %s waits could not be written down: %s", target, error)
 
-    async def _write_workload(self, key: str, verdict: Verdict | None) -> None:
-        namespace, _, name = key.partition("/")
-        plain = None if verdict is None else replace(verdict, position=None, queue_position=None, ahead=())
-        change = [{"op": "add", "path": "/status/verdict", "value": msgspec.to_builtins(plain)}]
-        await self._connection.send("PATCH", WORKLOADS.path(namespace, name, "status"), change, JSON_PATCH)
-
     async def _write_pod(self, pod: Pod, verdict: Verdict) -> None:
         if pod.node is not None or pod.unscheduled == verdict.message:
             return
         path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/status"
         await self._connection.send("PATCH", path, _unschedulable(pod, verdict), STRATEGIC_PATCH)
+
+
+async def write_verdict(connection: Connection, key: str, verdict: Verdict | None) -> None:
+    """Write it, or none, into the workload of this namespace and name; positions are worked out when read."""
+    namespace, _, name = key.partition("/")
+    plain = None if verdict is None else replace(verdict, position=None, queue_position=None, ahead=())
+    # As a whole: of what was said before nothing is to stay.
+    change = [{"op": "add", "path": "/status/verdict", "value": msgspec.to_builtins(plain)}]
+    await connection.send("PATCH", WORKLOADS.path(namespace, name, "status"), change, JSON_PATCH)
 
 
 def _unschedulable(pod: Pod, verdict: Verdict) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from scheduler_core.kubernetes.connection import Connection
 from scheduler_core.kubernetes.engine import KubernetesEngine
 from scheduler_core.kubernetes.kai import KAI_NOTICE, POD_GROUPS, handed_to_kai, has_kai, verdict_of
 from scheduler_core.kubernetes.shares import take_share
-from tests.cluster.control_plane import ControlPlane
-from tests.cluster.controlled import set_up
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import EngineState, WorkloadSpec
+from tests.cluster.control_plane import ControlPlane, wait_until
+from tests.cluster.controlled import controlled, set_up
 from tests.cluster.definitions import install
 
 GROUP, VERSION = "scheduling.run.ai", "v2alpha2"
@@ -115,3 +118,48 @@ def test_a_pod_that_is_handed_to_it_is_told_its_device_by_it(with_kai: ControlPl
     assert (made.spec.scheduler_name, made.metadata.labels) == ("kai-scheduler", {"kai.scheduler/queue": "team-a"})
     assert {one.name for one in made.spec.containers[0].env} == {"A", "CUDA_DEVICE_ORDER"}
     assert made.metadata.annotations["gpu-fraction"] == "0.5"
+
+
+async def test_workloads_are_handed_to_it_and_say_what_it_says(
+    with_kai: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(with_kai.kubeconfig))
+    batch, custom = client.BatchV1Api(with_kai.api()), client.CustomObjectsApi(with_kai.api())
+    engine = await KubernetesEngine.open()
+    try:
+        with controlled(with_kai):
+            spec = WorkloadSpec(command=("sleep", "9"), cwd="/", request=TaskRequest(gpu="0.5"), image="any")
+            workload = await engine.submit(spec)
+            await asyncio.to_thread(wait_until, "it is a Job", lambda: _jobs_of(batch, workload.id))
+            (job,) = _jobs_of(batch, workload.id)
+            pod = job.spec.template
+            assert (pod.spec.scheduler_name, pod.metadata.labels["kai.scheduler/queue"]) == ("kai-scheduler", "default")
+            owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job.metadata.name, "uid": job.metadata.uid}
+            body = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "PodGroup", "spec": {"queue": "default"}}
+            body["metadata"] = {"name": "of-the-job", "ownerReferences": [owner]}
+            custom.create_namespaced_custom_object(GROUP, VERSION, "default", "podgroups", body)
+            waits = {"type": "UnschedulableOnNodePool", "status": "True", "nodePool": "default"}
+            said = [{"reason": "OverLimit", "message": "team default is over its limit"}]
+            for reasons, code in ((said, "over_limit"), ([], None)):
+                conditions = [{**waits, "reasons": reasons}] if reasons else []
+                status = {"status": {"schedulingConditions": conditions}}
+                custom.patch_namespaced_custom_object_status(
+                    GROUP, VERSION, "default", "podgroups", "of-the-job", status
+                )
+                async with asyncio.timeout(30):
+                    async for event in engine.watch():
+                        seen = (
+                            event.workloads if isinstance(event, EngineState) else (getattr(event, "workload", None),)
+                        )
+                        found = [one for one in seen if one is not None and one.id == workload.id]
+                        if found and (found[0].verdict and found[0].verdict.code) == code:
+                            break
+    finally:
+        await engine.close()
+
+
+def _jobs_of(batch: client.BatchV1Api, name: str) -> list[client.V1Job]:
+    found: list[client.V1Job] = batch.list_namespaced_job(
+        "default", label_selector=f"jupyter-runai.io/workload={name}"
+    ).items
+    return found

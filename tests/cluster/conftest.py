@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.controlled import controlled, set_up
+from tests.cluster.controlled import Controller, Team, controlled, set_up
 from tests.cluster.logs import let_devices_speak
 from tests.cluster.real_cluster import RealCluster, obstacle
 
@@ -51,3 +51,18 @@ def installed(cluster: ControlPlane) -> ControlPlane:
     set_up(cluster)
     let_devices_speak(cluster, NODES, DEVICES)
     return cluster
+
+
+@pytest.fixture(scope="module")
+def controller(installed: ControlPlane) -> Iterator[Controller]:
+    """Our controller, at work."""
+    with controlled(installed) as controller:
+        yield controller
+
+
+@pytest.fixture
+def team(installed: ControlPlane, controller: Controller) -> Iterator[Team]:
+    """A namespace on two nodes of eight devices each, of which nothing is left afterwards."""
+    team = Team(installed)
+    yield team
+    team.clear()

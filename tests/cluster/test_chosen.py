@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,18 @@ from typing import Any
 import pytest
 
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.controlled import Controller, Team, controlled
+from tests.cluster.controlled import Team
 
 Say = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def controller(installed: ControlPlane) -> Iterator[Controller]:
-    with controlled(installed) as controller:
-        yield controller
-
-
 @pytest.fixture
-def team(
-    installed: ControlPlane, controller: Controller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Team]:
-    """A namespace, with the credentials of one who may edit it and nothing else, and their folder of settings."""
-    team = Team(installed)
+def team(team: Team, installed: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Team:
+    """The same with the credentials of one who may edit it and nothing else, and their folder of settings."""
     monkeypatch.setenv("KUBECONFIG", str(installed.user_of(team.namespace)))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("RUNAI_ENGINE_DIR", raising=False)
-    yield team
-    team.clear()
+    return team
 
 
 @pytest.fixture

@@ -13,20 +13,7 @@ from scheduler_core.kubernetes.engine import KubernetesEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import WorkloadSpec
 from tests.cluster.control_plane import ControlPlane, wait_until
-from tests.cluster.controlled import Controller, Team, controlled
-
-
-@pytest.fixture(scope="module")
-def controller(installed: ControlPlane) -> Iterator[Controller]:
-    with controlled(installed) as controller:
-        yield controller
-
-
-@pytest.fixture
-def team(installed: ControlPlane, controller: Controller) -> Iterator[Team]:
-    team = Team(installed)
-    yield team
-    team.clear()
+from tests.cluster.controlled import Team
 
 
 @pytest.fixture

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from kubernetes import watch
 
 from tests.cluster.control_plane import ControlPlane, wait_until
 from tests.cluster.controlled import (
-    Controller,
     Team,
     allocation,
-    controlled,
     held,
     is_bound,
     queue_status,
@@ -24,20 +20,6 @@ from tests.cluster.controlled import (
 )
 
 ROUNDS = int(os.environ.get("RUNAI_HALVES_ROUNDS", "5"))
-
-
-@pytest.fixture(scope="module")
-def controller(installed: ControlPlane) -> Iterator[Controller]:
-    with controlled(installed) as controller:
-        yield controller
-
-
-@pytest.fixture
-def team(installed: ControlPlane, controller: Controller) -> Iterator[Team]:
-    """A namespace on two nodes of eight devices each, of which nothing is left afterwards."""
-    team = Team(installed)
-    yield team
-    team.clear()
 
 
 def test_pods_get_devices_of_their_own_until_there_are_none(team: Team) -> None:

@@ -14,7 +14,7 @@ from scheduler_core.kubernetes.reservation_pods import Slot, reservation_name
 from scheduler_core.kubernetes.resources import RESERVATIONS
 from scheduler_core.kubernetes.shares import take_share
 from tests.cluster.control_plane import ControlPlane, wait_until
-from tests.cluster.controlled import SCHEDULER, Controller, Team, allocation, controlled, held
+from tests.cluster.controlled import SCHEDULER, Team, allocation, held
 from tests.cluster.logs import reading, say, uuid
 
 ROUNDS = int(os.environ.get("RUNAI_ROUNDS", "5"))
@@ -22,15 +22,9 @@ HALF = {"gpu-fraction": "0.5"}
 VARIABLE = "env.jupyter-runai.io/"
 
 
-@pytest.fixture(scope="module")
-def controller(installed: ControlPlane) -> Iterator[Controller]:
-    with controlled(installed) as controller:
-        yield controller
-
-
 @pytest.fixture
-def team(installed: ControlPlane, controller: Controller) -> Iterator[Team]:
-    team = Team(installed)
+def team(team: Team) -> Iterator[Team]:
+    """The same; its devices are held for nobody afterwards."""
     yield team
     team.clear()
     wait_until("nothing is held for nobody", lambda: not reserved(team.core))

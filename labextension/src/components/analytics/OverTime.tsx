@@ -4,11 +4,11 @@ import type { JSX } from 'react';
 
 import { seriesOf, topProjects } from '../../analytics/series';
 import { formatAmount } from '../../format/amount';
-import { formatDate } from '../../format/time';
 import type { IUsage } from '../../wire';
 import { Plot } from '../charts/Plot';
 import type { ILook } from '../charts/Plot';
 import { Section } from '../Section';
+import { FiguresTable } from './FiguresTable';
 
 /** How many projects have a chart of their own. */
 const MOST_PROJECTS = 4;
@@ -99,49 +99,15 @@ function ShareChart(props: IShareChartProps): JSX.Element {
       <Plot {...drawn} looks={LOOKS} format={formatAmount} least={LEAST} />
       <details className="jp-Runai-figures">
         <summary>{trans.__('Figures: %1', title)}</summary>
-        <ShareTable {...props} times={times} lines={[allocated, used]} />
+        <FiguresTable
+          title={title}
+          names={[trans.__('Allocated'), trans.__('Used')]}
+          times={times}
+          lines={[allocated, used]}
+          trans={trans}
+        />
       </details>
     </figure>
-  );
-}
-
-interface IShareTableProps extends IShareChartProps {
-  readonly times: readonly number[];
-  readonly lines: readonly (readonly number[])[];
-}
-
-/** The figures of a chart, the newest first. */
-function ShareTable(props: IShareTableProps): JSX.Element {
-  const { times, lines, title, trans } = props;
-  return (
-    <div
-      className="jp-Runai-wide jp-mod-low"
-      role="region"
-      aria-label={title}
-      tabIndex={0}
-    >
-      <table className="jp-Runai-amounts">
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('From')}</th>
-            <th scope="col">{trans.__('Allocated')}</th>
-            <th scope="col">{trans.__('Used')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {times
-            .map((time, place) => (
-              <tr key={time}>
-                <th scope="row">{formatDate(time)}</th>
-                {lines.map((values, line) => (
-                  <td key={line}>{formatAmount(values[place] ?? 0)}</td>
-                ))}
-              </tr>
-            ))
-            .reverse()}
-        </tbody>
-      </table>
-    </div>
   );
 }
 

@@ -3,13 +3,12 @@ import { useMemo } from 'react';
 import type { JSX } from 'react';
 
 import { sharesOf, topQueues } from '../../analytics/past';
-import type { IShares } from '../../analytics/past';
 import { formatAmount } from '../../format/amount';
-import { formatDate } from '../../format/time';
 import type { IQueueHistory } from '../../wire';
 import { Plot } from '../charts/Plot';
 import type { ILook } from '../charts/Plot';
 import { Section } from '../Section';
+import { FiguresTable } from './FiguresTable';
 
 /** How many projects have a chart. */
 const MOST_PROJECTS = 4;
@@ -82,54 +81,14 @@ function ProjectChart(props: IProjectChartProps): JSX.Element {
       <Plot {...drawn} looks={LOOKS} format={formatAmount} least={LEAST} />
       <details className="jp-Runai-figures">
         <summary>{trans.__('Figures: %1', title)}</summary>
-        <SharesTable title={title} shares={shares} trans={trans} />
+        <FiguresTable
+          title={title}
+          names={[trans.__('Held'), trans.__('Quota'), trans.__('Fair share')]}
+          times={shares.times}
+          lines={[shares.held, shares.quota, shares.fairShare]}
+          trans={trans}
+        />
       </details>
     </figure>
   );
-}
-
-interface ISharesTableProps {
-  readonly title: string;
-  readonly shares: IShares;
-  readonly trans: TranslationBundle;
-}
-
-/** The figures of a chart, the newest first; a dash for what is not known or unlimited. */
-function SharesTable({ title, shares, trans }: ISharesTableProps): JSX.Element {
-  const lines = [shares.held, shares.quota, shares.fairShare];
-  return (
-    <div
-      className="jp-Runai-wide jp-mod-low"
-      role="region"
-      aria-label={title}
-      tabIndex={0}
-    >
-      <table className="jp-Runai-amounts">
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('From')}</th>
-            <th scope="col">{trans.__('Held')}</th>
-            <th scope="col">{trans.__('Quota')}</th>
-            <th scope="col">{trans.__('Fair share')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {shares.times
-            .map((time, place) => (
-              <tr key={time}>
-                <th scope="row">{formatDate(time)}</th>
-                {lines.map((values, line) => (
-                  <td key={line}>{figure(values[place] ?? null)}</td>
-                ))}
-              </tr>
-            ))
-            .reverse()}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function figure(value: number | null): string {
-  return value === null ? '–' : formatAmount(value);
 }

@@ -157,6 +157,9 @@ def _pod(workload: GpuWorkload, name: str, restarts: int) -> Json:
         "volumes": volumes,
         "containers": [_task(workload, name, restarts)],
     }
+    if spec.max_run_s is not None and not spec.gang:
+        # Of a gang the controller ends all tasks when the time of one is up.
+        content["activeDeadlineSeconds"] = math.ceil(spec.max_run_s)
     if spec.inputs:
         content["initContainers"] = [_collector(workload)]
     if service(workload) is not None:

@@ -24,7 +24,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "slices": {"request": TaskRequest(mig={"1g.10gb": 2}, models=("A100", "H100"))},
     "gang": {"tasks": 4, "request": TaskRequest(gpu=1)},
     "elastic": {"tasks": 4, "min_tasks": 2},
-    "array": {"tasks": 5, "gang": False, "retries": 3},
+    "array": {"tasks": 5, "gang": False, "retries": 3, "max_run_s": 90.5},
     "inputs": {"inputs": ("cell.json", "runner/runner.py"), "grace_s": 0.5},
     "digits": {"tasks": 2},
 }
@@ -58,6 +58,12 @@ async def test_the_api_server_takes_every_form(
             await connection.send("POST", "/api/v1/namespaces/default/services", meeting, **STRICT)
     finally:
         await connection.close()
+
+
+def test_the_time_of_each_task_of_an_array_is_kept_by_its_kubelet() -> None:
+    for gang, kept in ((False, 91), (True, None)):
+        one = job(workload("one", tasks=2, gang=gang, max_run_s=90.5), 0, 0)
+        assert one["spec"]["template"]["spec"].get("activeDeadlineSeconds") == kept
 
 
 def test_what_is_asked_for_is_said_in_the_words_of_kai() -> None:

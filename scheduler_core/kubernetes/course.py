@@ -155,7 +155,9 @@ def _settled(workload: GpuWorkload, status: GpuWorkloadStatus, job: RunJob | Non
     if then in ("stopped", "failed"):
         return _ended(workload, _none_waits(status, now), then, now)
     completed = sum(task.state == "completed" for task in status.tasks)
-    if all(map(has_ended, status.tasks)) or (spec.gang and then is None and completed >= spec.fewest_tasks):
+    is_tried_again = spec.gang and then == "pending"
+    is_through = all(map(has_ended, status.tasks)) and not is_tried_again
+    if is_through or (spec.gang and then is None and completed >= spec.fewest_tasks):
         return _done(workload, _none_waits(status, now), now)
     was = status.state
     status = replace(status, then=None, as_started=None, started=None, state="suspended" if then else "pending")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from kubernetes import client
+from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotAllowed, NotFound
 from scheduler_core.kubernetes.engine import KubernetesEngine
@@ -20,6 +21,7 @@ from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.real_cluster import RealCluster
 from tests.engine_contract import EngineContract
 
+IMAGE = "localhost/python:3"
 GROUP, VERSION = "jupyter-runai.io", "v1alpha1"
 _numbers = count()
 
@@ -38,7 +40,7 @@ def engine(
 ) -> Iterator[KubernetesEngine]:
     """The engine of one who may edit one namespace, and nothing else."""
     monkeypatch.setenv("KUBECONFIG", str(installed.user_of(namespace)))
-    engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image="localhost/python:3"))
+    engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image=IMAGE))
     yield engine
     jp_asyncio_loop.run_until_complete(engine.close())
 
@@ -71,7 +73,7 @@ async def test_what_is_submitted_is_there_for_every_engine(engine: KubernetesEng
     try:
         assert await other.list() == (workload,)
         assert await other.get(workload.id) == workload
-        assert await other.specification(workload.id) == spec
+        assert await other.specification(workload.id) == replace(spec, image=IMAGE)
         assert [task.state for task in await other.tasks(workload.id)] == ["pending"] * 3
     finally:
         await other.close()
@@ -194,7 +196,7 @@ async def test_what_the_cluster_does_not_allow_is_not_allowed(
 ) -> None:
     await engine.submit(asked())
     monkeypatch.setenv("KUBECONFIG", str(installed.user_of(namespace, "view")))
-    onlooker = await KubernetesEngine.open()
+    onlooker = await KubernetesEngine.open(image=IMAGE)
     try:
         assert len(await onlooker.list()) == 1
         with pytest.raises(NotAllowed, match="cannot create resource"):

@@ -47,6 +47,8 @@ async def test_an_idle_kernel_is_warned_snoozed_warned_and_released_once_its_pro
     kernel = await kernels.start("runai-half")
     (workload,) = client.list()
     await kernel.run("kept = 41")
+    # From when on it is known what the kernel does.
+    await asyncio.to_thread(until, client, workload.id, lambda seen: seen.activity is not None)
     pid = int(await kernel.value(PID))
     driver.process(0, pid, 30 * GIB)
     first = (await when(client, workload, lambda notice: notice.stage == 1)).notice
@@ -76,6 +78,8 @@ async def test_who_is_at_a_kernel_is_not_warned_any_more_and_may_put_it_off_agai
     kernel = await kernels.start("runai-half")
     (workload,) = client.list()
     await kernel.run("kept = 41")
+    # From when on it is known what the kernel does.
+    await asyncio.to_thread(until, client, workload.id, lambda seen: seen.activity is not None)
     await when(client, workload, lambda notice: notice.stage == 1)
     client.snooze(workload.id)
     spent = (await when(client, workload, lambda notice: notice.stage == 1)).notice

@@ -19,6 +19,7 @@ from scheduler_core.local.settings import Settings
 from tests.conftest import SIMULATED
 from tests.driver import GIB, Driver
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
+from tests.local.older import made_older
 
 UNTIL_PID = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
 
@@ -138,10 +139,7 @@ def test_a_store_from_before_there_were_accounts_counts_from_its_upgrade_on(clie
     workload = client.submit(spec(UNTIL_STOPPED, gpu="0.5", grace_s=1))
     until(client, workload.id, running)
     asyncio.run(LocalEngine().shutdown())
-    with closing(sqlite3.connect(simulated / "simulated" / "store.sqlite")) as store, store:
-        accounts = ("holdings", "deserved", "measured", "subjects", "places", "usage", "summed")
-        tables = (*accounts, "audit", "configured")
-        store.executescript("".join(f"DROP TABLE {table};" for table in tables) + "PRAGMA user_version = 3;")
+    made_older(simulated / "simulated" / "store.sqlite", 3)
     upgraded = time.time()
     again = Client()
     while not used(again, workload.id).allocated:

@@ -15,6 +15,7 @@ from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
 from scheduler_core.workload import Scale
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until
+from tests.local.older import made_older
 
 
 def garbage(store: Path) -> None:
@@ -82,18 +83,14 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(client: Client, simu
     outcome(client, workload.id)
     asyncio.run(LocalEngine().shutdown())
     path = simulated / "simulated" / "store.sqlite"
+    made_older(path, 1)
     with closing(sqlite3.connect(path)) as store, store:
-        store.executescript(
-            "DROP TABLE holdings; DROP TABLE deserved; DROP TABLE measured; DROP TABLE subjects; DROP TABLE places;"
-            "DROP TABLE usage; DROP TABLE summed; DROP TABLE audit; DROP TABLE configured; DROP TABLE tasks;"
-            "DROP TABLE measurements; DROP INDEX transitions_by_workload; PRAGMA user_version = 1;"
-            "INSERT INTO transitions(workload, at, state) VALUES ('gone', 0, 'failed');"
-        )
+        store.execute("INSERT INTO transitions(workload, at, state) VALUES ('gone', 0, 'failed')")
     again = Client()
     assert [known.id for known in again.list()] == [workload.id]
     again.delete(workload.id, purge=True)
     with closing(sqlite3.connect(path)) as store:
-        assert store.execute("PRAGMA user_version").fetchone() == (6,)
+        assert store.execute("PRAGMA user_version").fetchone() == (7,)
         assert store.execute("SELECT count(*) FROM transitions").fetchone() == (0,)
     again.close()
 
@@ -125,13 +122,7 @@ if index != '1': signal.pause()
 
 
 def as_before_tasks_had_rows(store: Path) -> None:
-    with closing(sqlite3.connect(store)) as connection, connection:
-        connection.executescript(
-            "UPDATE workloads SET record = CAST(json_set(CAST(record AS TEXT), '$.tasks', ("
-            "  SELECT json_group_array(json(CAST(record AS TEXT))) FROM"
-            "    (SELECT record FROM tasks WHERE workload = id ORDER BY task))) AS BLOB);"
-            "DROP TABLE tasks; PRAGMA user_version = 5;"
-        )
+    made_older(store, 5)
 
 
 @pytest.mark.parametrize("change", [lambda store: None, as_before_tasks_had_rows, garbage])

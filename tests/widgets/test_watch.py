@@ -37,6 +37,8 @@ def test_a_cleared_output_rests_until_it_is_shown_again(kernel: Kernel, client: 
 
 def test_closing_a_workloads_widget_closes_its_log_too(kernel: Kernel, client: Client) -> None:
     work = client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="digits", grace_s=0))
+    # One connection is kept for what is asked.
+    kernel.run("from jupyter_runai.client import shared_client; shared_client().info()")
     before = connections(kernel)
     kernel.run("work = Workload('digits')")
     kernel.until("work", "shown['log'] == ('up',)")

@@ -15,7 +15,9 @@ from scheduler_core.errors import EngineUnavailable
 _TIMEOUT_S = 60.0
 _MOST_CONNECTIONS = 64
 _LARGEST_ANSWER = 512 * 1024 * 1024
-_PARAMETERS = HTTP1ConnectionParameters(max_body_size=_LARGEST_ANSWER)
+_CHUNK = 256 * 1024
+"""In bytes: a long list comes in a few dozen pieces."""
+_PARAMETERS = HTTP1ConnectionParameters(max_body_size=_LARGEST_ANSWER, chunk_size=_CHUNK)
 
 
 class NothingSent(EngineUnavailable):
@@ -26,7 +28,7 @@ class Answer(Struct, frozen=True):
     """The status and the body of an answer."""
 
     status: int
-    body: bytes
+    body: bytes | bytearray
 
 
 class Connections:
@@ -72,7 +74,8 @@ class Connections:
         return None
 
     async def _open(self) -> IOStream:
-        stream = IOStream(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), max_buffer_size=_LARGEST_ANSWER)
+        unconnected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream = IOStream(unconnected, max_buffer_size=_LARGEST_ANSWER, read_chunk_size=_CHUNK)
         try:
             await stream.connect(self._path)
         except StreamClosedError as error:
@@ -95,7 +98,7 @@ class Connections:
                 stream.close()
         if not is_whole:
             raise StreamClosedError(stream.error)
-        return Answer(reading.status, bytes(reading.body))
+        return Answer(reading.status, reading.body)
 
 
 class _Reading(HTTPMessageDelegate):

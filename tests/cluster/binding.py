@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from kubernetes import client
+from kubernetes.client.exceptions import ConflictException
 
 from tests.cluster.control_plane import ControlPlane, wait_until
 
@@ -36,6 +38,7 @@ class Binding:
         return found()
 
     def bind(self, *pods: client.V1Pod) -> None:
+        """Bind these pods, but for those that are told to go meanwhile: a gang fails with its first task."""
         for pod in pods:
             held = {"id": f"{NODE}-{index_of(pod)}", "index": index_of(pod), "model": "A100", "portion_milli": 1000}
             allocation = json.dumps({"node": NODE, "devices": [{**held, "memory_mib": 81920}]})
@@ -43,7 +46,8 @@ class Binding:
             self.core.patch_namespaced_pod(pod.metadata.name, self.namespace, change)
             target = {"apiVersion": "v1", "kind": "Node", "name": NODE}
             body = {"metadata": {"name": pod.metadata.name}, "target": target}
-            self.core.create_namespaced_binding(self.namespace, body, _preload_content=False)
+            with suppress(ConflictException):
+                self.core.create_namespaced_binding(self.namespace, body, _preload_content=False)
 
     def evict(self, pod: client.V1Pod, reason: str) -> None:
         """As the scheduler does it."""

@@ -155,9 +155,7 @@ class Team:
 
     def clear(self) -> None:
         """Take all pods away at once."""
-        self.custom.delete_collection_namespaced_custom_object(GROUP, VERSION, self.namespace, "gpuworkloads")
-        self.core.delete_collection_namespaced_pod(self.namespace, grace_period_seconds=0)
-        wait_until("nothing is left", lambda: not self.pods())
+        clear(self.core, self.custom, self.namespace)
 
 
 @contextmanager
@@ -203,3 +201,10 @@ def held(pods: Iterable[client.V1Pod]) -> Counter[str]:
         for device in allocation(pod).devices:
             found[device.id] += device.portion_milli
     return found
+
+
+def clear(core: client.CoreV1Api, custom: client.CustomObjectsApi, namespace: str) -> None:
+    """Take all workloads and pods of a namespace away at once: a controller that comes later would place them."""
+    custom.delete_collection_namespaced_custom_object(GROUP, VERSION, namespace, "gpuworkloads")
+    core.delete_collection_namespaced_pod(namespace, grace_period_seconds=0)
+    wait_until("nothing is left", lambda: not core.list_namespaced_pod(namespace).items)

@@ -20,6 +20,7 @@ from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Scale, State, Workload
 from tests.cluster.binding import Binding
 from tests.cluster.control_plane import ControlPlane, wait_until
+from tests.cluster.controlled import clear
 from tests.engine_steps import FAILS, RUNS, asked, says, until, until_tasks
 
 RECONCILER = """
@@ -82,8 +83,10 @@ def engine(
 
 
 @pytest.fixture
-def binding(engine: KubernetesEngine, installed: ControlPlane, namespace: str) -> Binding:
-    return Binding(installed, namespace)
+def binding(engine: KubernetesEngine, installed: ControlPlane, namespace: str) -> Iterator[Binding]:
+    binding = Binding(installed, namespace)
+    yield binding
+    clear(binding.core, client.CustomObjectsApi(installed.api()), namespace)
 
 
 async def running(
@@ -194,6 +197,7 @@ async def test_the_tasks_of_an_array_come_and_go_by_themselves(engine: Kubernete
     await until_tasks(engine, array.id, "running", "running", "pending")
     assert (await engine.scale(array.id, Scale(tasks=1))).applied == "now"
     await until_tasks(engine, array.id, "running")
+    wait_until("the others are gone", lambda: len(binding.pods()) == 1)
     answer = await engine.scale(array.id, Scale(tasks=2))
     assert (answer.applied, answer.workload.tasks) == ("now", 2)
     binding.bind(*binding.waiting(1))

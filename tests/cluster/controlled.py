@@ -206,5 +206,7 @@ def held(pods: Iterable[client.V1Pod]) -> Counter[str]:
 def clear(core: client.CoreV1Api, custom: client.CustomObjectsApi, namespace: str) -> None:
     """Take all workloads and pods of a namespace away at once: a controller that comes later would place them."""
     custom.delete_collection_namespaced_custom_object(GROUP, VERSION, namespace, "gpuworkloads")
+    # Before its owner is collected a Job would make its pods anew.
+    client.BatchV1Api(core.api_client).delete_collection_namespaced_job(namespace, propagation_policy="Background")
     core.delete_collection_namespaced_pod(namespace, grace_period_seconds=0)
     wait_until("nothing is left", lambda: not core.list_namespaced_pod(namespace).items)

@@ -282,10 +282,12 @@ class KubernetesEngine(Absent):
             else:
                 self._feed.publish(_changed(found.workload()))
 
-    def _machines_changed(self) -> None:
+    def _machines_changed(self, devices_differ: bool, queues_differ: bool) -> None:
         devices, queues = self._live.devices, self._live.queues
-        self._feed.publish(lambda epoch, seq: DevicesChanged(epoch=epoch, seq=seq, devices=devices))
-        self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
+        if devices_differ:
+            self._feed.publish(lambda epoch, seq: DevicesChanged(epoch=epoch, seq=seq, devices=devices))
+        if queues_differ:
+            self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
 
     def _others_changed(self, changes: Mapping[str, Workload | None]) -> None:
         for key, found in changes.items():

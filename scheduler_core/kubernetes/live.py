@@ -26,9 +26,14 @@ _OF_THE_WHOLE_CLUSTER = ("/api/v1/nodes", "/api/v1/pods")
 
 
 class Live:
-    """Devices, none where this user may not see the whole cluster, and queues; `changed` is called when they differ."""
+    """Devices, none where this user may not see the whole cluster, and queues.
 
-    def __init__(self, connection: Connection, changed: Callable[[], None], grouping: Grouping = membership) -> None:
+    `changed` is called with whether devices, and whether queues differ from what they were.
+    """
+
+    def __init__(
+        self, connection: Connection, changed: Callable[[bool, bool], None], grouping: Grouping = membership
+    ) -> None:
         self.devices: tuple[Device, ...] = ()
         self.queues: tuple[QueueStatus, ...] = queue_statuses(())
         self._connection = connection
@@ -70,6 +75,7 @@ class Live:
         seen = view(self._cluster, self._grouping, time.time()) if sees_all else None
         devices = () if seen is None else shown_devices(self._cluster, seen)
         queues = queue_statuses(self._shown.records.values())
-        if (devices, queues) != (self.devices, self.queues):
-            self.devices, self.queues = devices, queues
-            self._changed()
+        others = devices != self.devices, queues != self.queues
+        self.devices, self.queues = devices, queues
+        if any(others):
+            self._changed(*others)

@@ -29,10 +29,10 @@ from contextlib import asynccontextmanager, contextmanager
 
 from shape import report, run_cases
 
-from scheduler_core.kubernetes.connection import Connection, Json
-from scheduler_core.kubernetes.pods import Pod, read_pod
-from scheduler_core.kubernetes.reflector import Reflector
-from scheduler_core.kubernetes.resources import API_VERSION, QUEUES, WORKLOADS
+from scheduler_core.kubernetes.api.connection import Connection, Json
+from scheduler_core.kubernetes.api.reflector import Reflector
+from scheduler_core.kubernetes.api.resources import API_VERSION, QUEUES, WORKLOADS
+from scheduler_core.kubernetes.state.pods import Pod, read_pod
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.controlled import Controller, set_up
 

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import yaml
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.kubernetes.checks import Outcome, check, is_usable
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.installation import (
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.setup.checks import Outcome, check, is_usable
+from scheduler_core.kubernetes.setup.installation import (
     Change,
     install,
     planned_installation,
@@ -20,7 +20,7 @@ from scheduler_core.kubernetes.installation import (
     uninstall,
     workloads_there,
 )
-from scheduler_core.kubernetes.manifest import manifest
+from scheduler_core.kubernetes.setup.manifest import manifest
 
 DONE = 0
 REFUSED = 1

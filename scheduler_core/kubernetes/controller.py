@@ -10,21 +10,21 @@ import signal
 import sys
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.kubernetes.cluster import Cluster
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.deployment import CONTROLLER, IMAGE_VARIABLE
-from scheduler_core.kubernetes.kai import handed_to_kai, has_kai
-from scheduler_core.kubernetes.kai_verdicts import KaiVerdicts
-from scheduler_core.kubernetes.lease import Lease
-from scheduler_core.kubernetes.memberships import Memberships
-from scheduler_core.kubernetes.mirror import mirrored
-from scheduler_core.kubernetes.owners import Owners
-from scheduler_core.kubernetes.prover import Prover
-from scheduler_core.kubernetes.reconciler import Reconciler
-from scheduler_core.kubernetes.reservations import Reservations
-from scheduler_core.kubernetes.resources import SYSTEM_NAMESPACE
-from scheduler_core.kubernetes.scheduler import Scheduler
-from scheduler_core.kubernetes.shares import Shares
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.api.lease import Lease
+from scheduler_core.kubernetes.api.resources import SYSTEM_NAMESPACE
+from scheduler_core.kubernetes.running.reconciler import Reconciler
+from scheduler_core.kubernetes.scheduling.kai import handed_to_kai, has_kai
+from scheduler_core.kubernetes.scheduling.kai_verdicts import KaiVerdicts
+from scheduler_core.kubernetes.scheduling.scheduler import Scheduler
+from scheduler_core.kubernetes.setup.deployment import CONTROLLER, IMAGE_VARIABLE
+from scheduler_core.kubernetes.sharing.prover import Prover
+from scheduler_core.kubernetes.sharing.reservations import Reservations
+from scheduler_core.kubernetes.sharing.shares import Shares
+from scheduler_core.kubernetes.state.cluster import Cluster
+from scheduler_core.kubernetes.state.memberships import Memberships
+from scheduler_core.kubernetes.state.mirror import mirrored
+from scheduler_core.kubernetes.state.owners import Owners
 
 _RETRY_S = 5.0
 _NO_IMAGE = "No device can be shared here: the controller was not told which image it is of."

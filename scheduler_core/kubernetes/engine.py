@@ -16,17 +16,17 @@ from msgspec.structs import replace
 from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
-from scheduler_core.kubernetes.connection import Connection, Json
-from scheduler_core.kubernetes.images import image_for
-from scheduler_core.kubernetes.kai import KAI_NOTICE, has_kai
-from scheduler_core.kubernetes.live import Live
-from scheduler_core.kubernetes.objects import GpuWorkload, read_workload, scaling_obstacle
-from scheduler_core.kubernetes.others import Others, is_others
-from scheduler_core.kubernetes.outlook import Outlook, Reason
-from scheduler_core.kubernetes.outputs import Outputs
-from scheduler_core.kubernetes.queues import Queues
-from scheduler_core.kubernetes.reflector import Reflector
-from scheduler_core.kubernetes.workloads import Workloads
+from scheduler_core.kubernetes.api.connection import Connection, Json
+from scheduler_core.kubernetes.api.objects import GpuWorkload, read_workload, scaling_obstacle
+from scheduler_core.kubernetes.api.reflector import Reflector
+from scheduler_core.kubernetes.running.images import image_for
+from scheduler_core.kubernetes.running.outputs import Outputs
+from scheduler_core.kubernetes.running.workloads import Workloads
+from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, has_kai
+from scheduler_core.kubernetes.state.live import Live
+from scheduler_core.kubernetes.state.others import Others, is_others
+from scheduler_core.kubernetes.state.outlook import Outlook, Reason
+from scheduler_core.kubernetes.state.queues import Queues
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     Device,

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from kubernetes import client
 
-from scheduler_core.kubernetes.shares import sees_share
+from scheduler_core.kubernetes.sharing.shares import sees_share
 from scheduler_core.workload import Allocation
 from tests.cluster.control_plane import ControlPlane, wait_until
 

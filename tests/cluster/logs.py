@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from kubernetes import client
 
-from scheduler_core.kubernetes.reservation_pods import Slot, reservation_name
-from scheduler_core.kubernetes.resources import RESERVATIONS
+from scheduler_core.kubernetes.api.resources import RESERVATIONS
+from scheduler_core.kubernetes.sharing.reservation_pods import Slot, reservation_name
 from tests.cluster.control_plane import ControlPlane
 
 _GROUP, _VERSION = "kwok.x-k8s.io", "v1alpha1"

@@ -19,12 +19,12 @@ import pytest
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.membership import membership
-from scheduler_core.kubernetes.outlook import read_cluster
-from scheduler_core.kubernetes.pods import Pod, read_pod
-from scheduler_core.kubernetes.reflector import Reflector
-from scheduler_core.kubernetes.snapshot import view
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.api.reflector import Reflector
+from scheduler_core.kubernetes.state.membership import membership
+from scheduler_core.kubernetes.state.outlook import read_cluster
+from scheduler_core.kubernetes.state.pods import Pod, read_pod
+from scheduler_core.kubernetes.state.snapshot import view
 from scheduler_core.planning.check import check
 from scheduler_core.planning.plan import plan
 from tests.cluster.control_plane import ControlPlane, node

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 from kubernetes import client
 
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.grouping import Grouped, ObjectMeta, grouped
-from scheduler_core.kubernetes.owners import Owners
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.state.grouping import Grouped, ObjectMeta, grouped
+from scheduler_core.kubernetes.state.owners import Owners
 from scheduler_core.workload import KIND_PRIORITY, NON_PREEMPTIBLE_PRIORITY
 from tests.cluster.control_plane import ControlPlane, wait_until
 from tests.cluster.definitions import install

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.jobs import job, service
-from scheduler_core.kubernetes.objects import GpuWorkload, GpuWorkloadSpec, Metadata
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.api.objects import GpuWorkload, GpuWorkloadSpec, Metadata
+from scheduler_core.kubernetes.running.jobs import job, service
 from scheduler_core.model import TaskRequest
 from tests.cluster.control_plane import ControlPlane
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from kubernetes import client
 
-from scheduler_core.kubernetes.connection import Connection
+from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.engine import KubernetesEngine
-from scheduler_core.kubernetes.kai import KAI_NOTICE, POD_GROUPS, handed_to_kai, has_kai, verdict_of
-from scheduler_core.kubernetes.shares import take_share
+from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, POD_GROUPS, handed_to_kai, has_kai, verdict_of
+from scheduler_core.kubernetes.sharing.shares import take_share
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, WorkloadSpec
 from tests.cluster.control_plane import ControlPlane, wait_until

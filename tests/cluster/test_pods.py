@@ -10,10 +10,10 @@ import pytest
 from kubernetes import client
 from msgspec import convert
 
-from scheduler_core.kubernetes.affinity import NodeTerm
-from scheduler_core.kubernetes.nodes import read_machine
-from scheduler_core.kubernetes.pods import Pod, read_pod
-from scheduler_core.kubernetes.shares import sees_share
+from scheduler_core.kubernetes.sharing.shares import sees_share
+from scheduler_core.kubernetes.state.affinity import NodeTerm
+from scheduler_core.kubernetes.state.nodes import read_machine
+from scheduler_core.kubernetes.state.pods import Pod, read_pod
 from scheduler_core.model import Taint, TaskRequest, Toleration
 from tests.cluster.control_plane import ControlPlane
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from kubernetes import client
 
-from scheduler_core.kubernetes.prover import HOLDER, SHARER
-from scheduler_core.kubernetes.reservation_pods import Slot
+from scheduler_core.kubernetes.sharing.prover import HOLDER, SHARER
+from scheduler_core.kubernetes.sharing.reservation_pods import Slot
 from tests.cluster.control_plane import ControlPlane, wait_until
 from tests.cluster.controlled import RESERVATIONS, SYSTEM, Controller, Team, controlled
 from tests.cluster.logs import reading, say

@@ -25,8 +25,8 @@ from tests.engine_steps import FAILS, RUNS, asked, says, until, until_tasks
 
 RECONCILER = """
 import asyncio
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.reconciler import Reconciler
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.running.reconciler import Reconciler
 
 async def main():
     await Reconciler(await Connection.open()).run()

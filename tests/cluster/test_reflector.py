@@ -10,8 +10,8 @@ import pytest
 from kubernetes import client
 
 from scheduler_core.errors import NotAllowed
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.reflector import Reflector
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.api.reflector import Reflector
 from tests.cluster.control_plane import ControlPlane
 
 PATH = "/api/v1/namespaces/default/configmaps"

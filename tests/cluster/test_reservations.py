@@ -9,15 +9,15 @@ from collections.abc import Iterator
 import pytest
 from kubernetes import client
 
-from scheduler_core.kubernetes.connection import Connection
-from scheduler_core.kubernetes.reservation_pods import (
+from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.api.resources import RESERVATIONS
+from scheduler_core.kubernetes.sharing.reservation_pods import (
     DEVICE_ANNOTATION,
     PRIORITY_CLASS,
     Slot,
     reservation_name,
 )
-from scheduler_core.kubernetes.reservations import Reservations
-from scheduler_core.kubernetes.resources import RESERVATIONS
+from scheduler_core.kubernetes.sharing.reservations import Reservations
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.logs import reading, say, uuid
 

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from kubernetes import client
 
-from scheduler_core.kubernetes.reservation_pods import Slot, reservation_name
-from scheduler_core.kubernetes.resources import RESERVATIONS
-from scheduler_core.kubernetes.shares import take_share
+from scheduler_core.kubernetes.api.resources import RESERVATIONS
+from scheduler_core.kubernetes.sharing.reservation_pods import Slot, reservation_name
+from scheduler_core.kubernetes.sharing.shares import take_share
 from tests.cluster.control_plane import ControlPlane, wait_until
 from tests.cluster.controlled import SCHEDULER, Team, allocation, held
 from tests.cluster.logs import reading, say, uuid

@@ -1,0 +1,1 @@
+"""Workloads of a cluster from what is wanted to what is left: Jobs, tasks, inputs, outputs."""

@@ -1,0 +1,193 @@
+"""Makes of what is wanted of workloads what is there, and writes down what has come of them.
+
+It remembers nothing that is not in the API: whatever it is told of, it looks at a workload as a whole and takes the
+next steps, the same ones if it is asked twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from msgspec.structs import replace
+
+from scheduler_core.errors import Conflict, InvalidRequest, NotFound
+from scheduler_core.kubernetes.api.connection import MERGE_PATCH, Connection, Json
+from scheduler_core.kubernetes.api.objects import GpuWorkload, GpuWorkloadStatus, read_workload, written_status
+from scheduler_core.kubernetes.api.reflector import Reflector
+from scheduler_core.kubernetes.api.resources import RUN_LABEL, WORKLOAD_LABEL, WORKLOADS
+from scheduler_core.kubernetes.api.work_queue import WorkQueue
+from scheduler_core.kubernetes.running.course import Step, next_step
+from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, asked, job, job_name, service
+from scheduler_core.kubernetes.running.runs import RunJob, RunPod, read_job, read_pod
+from scheduler_core.kubernetes.running.workloads import Workloads
+from scheduler_core.workload import ENDED, TRANSITIONS, State
+
+_AT_ONCE = 8
+_MOST_STEPS = 8
+_OF_RUNS = f"{WORKLOAD_LABEL},{RUN_LABEL}"
+
+_LAST = frozenset({"degraded", "resuming", *ENDED})
+
+Part = TypeVar("Part", RunJob, RunPod)
+
+
+class Reconciler:
+    """Sees to all workloads of a cluster; there is one of its kind at a time.
+
+    `hand_over` makes of a pod's template, and the queue of its workload, the one that another scheduler takes.
+    """
+
+    def __init__(self, connection: Connection, hand_over: Callable[[Json, str], Json] | None = None) -> None:
+        self._connection = connection
+        self._hand_over = hand_over
+        self._queue = WorkQueue(self._look_at, _AT_ONCE)
+        self._jobs: _Parts[RunJob] = _Parts(self._queue.add)
+        self._pods: _Parts[RunPod] = _Parts(self._queue.add)
+        self._written: dict[str, GpuWorkloadStatus] = {}
+        self._workloads = Reflector(connection, WORKLOADS.path(), read_workload, self._changed)
+        self._following = (
+            self._workloads,
+            Reflector(connection, "/apis/batch/v1/jobs", read_job, self._jobs.note, _OF_RUNS),
+            Reflector(connection, "/api/v1/pods", read_pod, self._pods.note, _OF_RUNS),
+        )
+
+    async def run(self) -> None:
+        """Work until it is cancelled.
+
+        Raises:
+            ExceptionGroup: the cluster does not let us do what we have to.
+        """
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._following:
+                group.create_task(reflector.run())
+            for reflector in self._following:
+                await reflector.synced.wait()
+            group.create_task(self._queue.run())
+
+    def _changed(self, changes: Mapping[str, GpuWorkload | None]) -> None:
+        for key, found in changes.items():
+            if found is not None:
+                self._queue.add(key)
+                continue
+            self._written.pop(key, None)
+            self._queue.forget_time(key)
+
+    async def _look_at(self, key: str) -> None:
+        """Take one step after the other until there is nothing to do but to wait."""
+        for _ in range(_MOST_STEPS):
+            workload = self._workloads.records.get(key)
+            if workload is None:
+                return
+            # What we have written ourselves is newer than what was read; of what others write there, what was read is.
+            known = replace(self._written.get(key, workload.status), verdict=workload.status.verdict)
+            step = next_step(workload, known, self._jobs.by_run(key), self._pods.of(key), time.time())
+            await self._write(key, workload, known, step.status)
+            if step.again_at is not None:
+                self._queue.add_later(key, step.again_at - time.time())
+            if not await self._carry_out(key, workload, step) and step.status.run == known.run:
+                return
+
+    async def _write(
+        self, key: str, workload: GpuWorkload, known: GpuWorkloadStatus, status: GpuWorkloadStatus
+    ) -> None:
+        """Write down what has changed, by way of all states between; what others write there stays as it is."""
+        path = WORKLOADS.path(workload.metadata.namespace, workload.metadata.name, "status")
+        states = way(known.state, status.state)
+        for passed in [replace(known, state=state) for state in states[:-1]] + [status]:
+            before, after = written_status(known), written_status(passed)
+            changes = {name: after[name] for name in after if after[name] != before[name]}
+            if changes:
+                with suppress(NotFound):
+                    await self._connection.send("PATCH", path, {"status": changes}, MERGE_PATCH)
+            self._written[key] = known = passed
+
+    async def _carry_out(self, key: str, workload: GpuWorkload, step: Step) -> bool:
+        """Do it; whether there may be more to do at once."""
+        namespace = workload.metadata.namespace
+        jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        for name in step.remove:
+            with suppress(NotFound):
+                await self._connection.send("DELETE", f"{jobs}/{name}", propagationPolicy="Background")
+        if step.discard or step.purge:
+            workloads, name = Workloads(self._connection, namespace), workload.metadata.name
+            with suppress(NotFound):
+                await (workloads.purge if step.purge else workloads.discard)(name)
+            return False
+        run = step.status.run or 0
+        if step.make:
+            return await self._make(key, workload, step.status)
+        changes: Json = {}
+        if step.suspend is not None:
+            changes["spec"] = {"suspend": step.suspend}
+        if step.tasks is not None:
+            counts = {"completions": step.tasks, "parallelism": step.tasks}
+            changes = {"metadata": {"annotations": {ASKED_ANNOTATION: asked(workload)}}, "spec": counts}
+        if changes:
+            with suppress(NotFound):
+                await self._connection.send("PATCH", f"{jobs}/{job_name(workload, run)}", changes, MERGE_PATCH)
+        return False
+
+    async def _make(self, key: str, workload: GpuWorkload, status: GpuWorkloadStatus) -> bool:
+        """Make the Job of this run, where it is not there already; whether it can never be made."""
+        namespace, run = workload.metadata.namespace, status.run or 0
+        try:
+            made, meeting = job(workload, run, status.restarts), service(workload)
+            if self._hand_over is not None:
+                made["spec"]["template"] = self._hand_over(made["spec"]["template"], workload.spec.queue)
+            if meeting is not None:
+                with suppress(Conflict):
+                    await self._connection.send("POST", f"/api/v1/namespaces/{namespace}/services", meeting)
+            with suppress(Conflict):
+                await self._connection.send("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", made)
+        except InvalidRequest as error:
+            failed = replace(status, state="failed", ended=time.time(), reason=f"could not start: {error}")
+            await self._write(key, workload, status, failed)
+            return True
+        return False
+
+
+class _Parts(Generic[Part]):
+    """Jobs, or pods, of each workload; `add` is told whose have changed."""
+
+    def __init__(self, add: Callable[[str], None]) -> None:
+        self._add = add
+        self._of: dict[str, dict[str, Part]] = defaultdict(dict)
+        self._owners: dict[str, str] = {}
+
+    def note(self, changes: Mapping[str, Part | None]) -> None:
+        for key, found in changes.items():
+            if found is None:
+                owner = self._owners.pop(key)
+                del self._of[owner][key]
+                if not self._of[owner]:
+                    del self._of[owner]
+            else:
+                owner = self._owners[key] = f"{key.partition('/')[0]}/{found.workload}"
+                self._of[owner][key] = found
+            self._add(owner)
+
+    def of(self, workload: str) -> tuple[Part, ...]:
+        return tuple(self._of.get(workload, {}).values())
+
+    def by_run(self, workload: str) -> dict[int, Part]:
+        return {part.run: part for part in self.of(workload)}
+
+
+def way(before: State, after: State) -> tuple[State, ...]:
+    """The states through which one becomes the other, the last of them included; nobody is to see a leap."""
+    if before == after:
+        return (after,)
+    reached: dict[State, tuple[State, ...]] = {before: ()}
+    waiting = deque([before])
+    while waiting:
+        state = waiting.popleft()
+        # Nothing is degraded, or over, on its way to something else.
+        for following in sorted(TRANSITIONS[state] - reached.keys(), key=lambda one: (one in _LAST, one)):
+            reached[following] = (*reached[state], following)
+            waiting.append(following)
+    return reached.get(after, (after,))

@@ -1,0 +1,249 @@
+"""What is there of a workload's runs: their Jobs, and the pods in which tasks run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from scheduler_core.kubernetes.api.objects import Started
+from scheduler_core.kubernetes.api.resources import ALLOCATION_ANNOTATION, RUN_LABEL, WORKLOAD_LABEL
+from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, COLLECTOR, TASK
+from scheduler_core.workload import Allocation, Report
+
+T = TypeVar("T")
+
+_INDEX = "batch.kubernetes.io/job-completion-index"
+_FAILURES = "batch.kubernetes.io/job-index-failure-count"
+_OVER = ("Succeeded", "Failed")
+_NEVER_STARTS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
+_LOST = ("NodeLost", "NodeShutdown", "Shutdown", "Evicted", "Terminated", "Preempting")
+"""Why a pod ends that did not end by itself, as kubelets say it."""
+
+
+class _Meta(Struct, frozen=True, rename="camel"):
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+
+
+class _Waiting(Struct, frozen=True):
+    reason: str = ""
+    message: str = ""
+
+
+class _Running(Struct, frozen=True, rename="camel"):
+    started_at: datetime | None = None
+
+
+class _Terminated(Struct, frozen=True, rename="camel"):
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class _State(Struct, frozen=True):
+    waiting: _Waiting | None = None
+    running: _Running | None = None
+    terminated: _Terminated | None = None
+
+
+class _Container(Struct, frozen=True):
+    name: str
+    state: _State = _State()
+
+
+class _Condition(Struct, frozen=True):
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+
+
+class _PodSpec(Struct, frozen=True, rename="camel"):
+    node_name: str = ""
+
+
+class _PodStatus(Struct, frozen=True, rename="camel"):
+    phase: str = "Pending"
+    reason: str = ""
+    message: str = ""
+    conditions: list[_Condition] = []
+    container_statuses: list[_Container] = []
+    init_container_statuses: list[_Container] = []
+
+
+class _Pod(Struct, frozen=True):
+    metadata: _Meta
+    spec: _PodSpec = _PodSpec()
+    status: _PodStatus = _PodStatus()
+
+
+class RunPod(Struct, frozen=True, kw_only=True, gc=False):
+    """One pod of a task. Times are seconds since the epoch; `failures` is how often its task failed before.
+
+    `leaves` is whether it was told to go; `taken` says why it was, or was lost, where it did not end by itself.
+    `obstacle` says what keeps it from starting, `hopeless` whether that stays so.
+    """
+
+    workload: str
+    run: int
+    name: str
+    uid: str
+    index: int
+    created: float
+    phase: str
+    node: str
+    leaves: bool
+    failures: int = 0
+    started: float | None = None
+    ended: float | None = None
+    exit_code: int | None = None
+    taken: str = ""
+    obstacle: str = ""
+    hopeless: bool = False
+    out_of_memory: bool = False
+    allocation: Allocation | None = None
+    report: Report | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase in _OVER
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is on a node and has not ended."""
+        return bool(self.node) and not self.is_over
+
+
+class RunJob(Struct, frozen=True, kw_only=True, gc=False):
+    """The Job of one run; `asked` is what was asked for when it was made."""
+
+    workload: str
+    run: int
+    name: str
+    asked: Started | None
+    tasks: int
+    suspended: bool
+    leaves: bool
+    failure: str = ""
+    is_over: bool = False
+
+
+class _JobSpec(Struct, frozen=True):
+    completions: int = 1
+    suspend: bool = False
+
+
+class _JobStatus(Struct, frozen=True):
+    conditions: list[_Condition] = []
+
+
+class _Job(Struct, frozen=True):
+    metadata: _Meta
+    spec: _JobSpec = _JobSpec()
+    status: _JobStatus = _JobStatus()
+
+
+_pods = msgspec.json.Decoder(_Pod)
+_jobs = msgspec.json.Decoder(_Job)
+
+
+def read_pod(content: bytes) -> RunPod:
+    """A pod of a run from JSON. Raises msgspec.ValidationError where it is none."""
+    pod = _pods.decode(content)
+    meta, status = pod.metadata, pod.status
+    task = _state(status.container_statuses, TASK)
+    done, waiting = task.terminated, task.waiting
+    began = done.started_at if done else task.running.started_at if task.running else None
+    return RunPod(
+        workload=meta.labels[WORKLOAD_LABEL],
+        run=_number(meta.labels, RUN_LABEL),
+        name=meta.name,
+        uid=meta.uid,
+        index=_number(meta.annotations, _INDEX),
+        created=_time(meta.creation_timestamp) or 0.0,
+        phase=status.phase,
+        node=pod.spec.node_name,
+        leaves=meta.deletion_timestamp is not None,
+        failures=_number(meta.annotations, _FAILURES),
+        started=_time(began),
+        ended=_time(done.finished_at) if done else None,
+        exit_code=done.exit_code if done else None,
+        taken=_taken(pod),
+        obstacle=f"{waiting.reason}: {waiting.message}".strip(": ") if waiting and waiting.message else "",
+        out_of_memory=done is not None and done.reason == "OOMKilled",
+        hopeless=waiting is not None and waiting.reason in _NEVER_STARTS,
+        allocation=_said(meta.annotations.get(ALLOCATION_ANNOTATION, ""), Allocation),
+        report=_report(status.init_container_statuses),
+    )
+
+
+def read_job(content: bytes) -> RunJob:
+    """The Job of a run from JSON. Raises msgspec.ValidationError where it is none."""
+    job = _jobs.decode(content)
+    meta, true = job.metadata, [one for one in job.status.conditions if one.status == "True"]
+    failed = [one.message or one.reason for one in true if one.type == "Failed"]
+    return RunJob(
+        workload=meta.labels[WORKLOAD_LABEL],
+        run=_number(meta.labels, RUN_LABEL),
+        name=meta.name,
+        asked=_said(meta.annotations.get(ASKED_ANNOTATION, ""), Started),
+        tasks=job.spec.completions,
+        suspended=job.spec.suspend,
+        leaves=meta.deletion_timestamp is not None,
+        failure=failed[0] if failed else "",
+        is_over=any(one.type in ("Complete", "Failed") for one in true),
+    )
+
+
+def newest(pods: Iterable[RunPod], run: int) -> dict[int, RunPod]:
+    """Of each task the pod that counts: the last that was made and was not told to go, else the last."""
+    found: dict[int, RunPod] = {}
+    for pod in sorted(pods, key=lambda pod: (not pod.leaves, pod.created, pod.uid)):
+        if pod.run == run:
+            found[pod.index] = pod
+    return found
+
+
+def _taken(pod: _Pod) -> str:
+    for condition in pod.status.conditions:
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return condition.message or condition.reason
+    if pod.status.reason in _LOST:
+        return pod.status.message or pod.status.reason
+    return "its pod was deleted" if pod.metadata.deletion_timestamp is not None else ""
+
+
+def _report(containers: list[_Container]) -> Report | None:
+    done = _state(containers, COLLECTOR).terminated
+    return None if done is None else _said(done.message, Report)
+
+
+def _said(text: str, kind: type[T]) -> T | None:
+    with suppress(msgspec.MsgspecError):
+        return msgspec.json.decode(text, type=kind) if text else None
+    return None
+
+
+def _state(containers: list[_Container], name: str) -> _State:
+    return next((container.state for container in containers if container.name == name), _State())
+
+
+def _number(words: dict[str, str], name: str) -> int:
+    said = words.get(name, "0")
+    return int(said) if said.isdecimal() else 0
+
+
+def _time(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()

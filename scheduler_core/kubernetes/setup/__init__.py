@@ -1,0 +1,1 @@
+"""What a cluster needs before anything runs there: put in place, looked at, taken away."""

@@ -1,0 +1,127 @@
+"""The controller as a cluster runs it: its account, the least that it has to be allowed, and its Deployment."""
+
+from __future__ import annotations
+
+from scheduler_core.kubernetes.api.connection import Json
+from scheduler_core.kubernetes.api.resources import GROUP, QUEUES, RESERVATIONS, SYSTEM_NAMESPACE, WORKLOADS
+from scheduler_core.kubernetes.scheduling.kai import KAI_GROUP
+from scheduler_core.kubernetes.sharing.reservation_manifest import reservation_objects
+from scheduler_core.kubernetes.state.owner_kinds import OWNER_KINDS
+
+CONTROLLER = "jupyter-runai-controller"
+IMAGE_VARIABLE = "RUNAI_IMAGE"
+"""In the controller's environment: the image that it is of, for the pods that hold devices."""
+
+_READ = ["get", "list", "watch"]
+_RBAC = "rbac.authorization.k8s.io"
+_ACCOUNT = {"kind": "ServiceAccount", "name": CONTROLLER, "namespace": SYSTEM_NAMESPACE}
+_NOBODY = 65534
+
+
+def controller_account() -> tuple[Json, ...]:
+    """The controller's namespace, account and rights."""
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata()},
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": CONTROLLER},
+            "rules": [
+                _rule("", ["nodes"], _READ),
+                _rule("", ["pods"], [*_READ, "delete"]),
+                _rule("", ["pods/status"], ["patch"]),
+                _rule("", ["pods/binding", "events", "services"], ["create"]),
+                _rule("batch", ["jobs"], [*_READ, "create", "patch", "delete"]),
+                # Whose a pod is, and how many of them start together, the objects above it say.
+                {"apiGroups": _owner_groups(), "resources": ["*"], "verbs": ["get"]},
+                # Where KAI places the work, what it says of it.
+                _rule(KAI_GROUP, ["podgroups"], _READ),
+                _rule(GROUP, [WORKLOADS.plural, QUEUES.plural], _READ),
+                _rule(GROUP, [WORKLOADS.plural], ["patch", "delete"]),
+                _rule(GROUP, [f"{WORKLOADS.plural}/status", f"{QUEUES.plural}/status"], ["patch"]),
+            ],
+        },
+        _bound("ClusterRole", {"name": CONTROLLER}),
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "Role",
+            "metadata": _metadata(),
+            "rules": [_rule("coordination.k8s.io", ["leases"], ["get", "create", "update"])],
+        },
+        _bound("Role", _metadata()),
+        *reservation_objects(),
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "Role",
+            "metadata": _reserving(),
+            "rules": [
+                _rule("", ["pods"], [*_READ, "create", "patch", "delete"]),
+                _rule("", ["pods/log"], ["get"]),
+                _rule("", ["configmaps"], [*_READ, "create", "patch"]),
+            ],
+        },
+        _bound("Role", _reserving()),
+    )
+
+
+def controller_deployment(image: str) -> Json:
+    """The controller, from an image that has Python and this package."""
+    container = {
+        "name": "controller",
+        "image": image,
+        "command": ["python", "-m", "scheduler_core.kubernetes.controller"],
+        "env": [{"name": IMAGE_VARIABLE, "value": image}],
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    labels = {"app.kubernetes.io/name": CONTROLLER}
+    pod = {
+        "serviceAccountName": CONTROLLER,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _NOBODY,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(),
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
+def _metadata() -> Json:
+    return {"name": CONTROLLER, "namespace": SYSTEM_NAMESPACE}
+
+
+def _reserving() -> Json:
+    return {"name": CONTROLLER, "namespace": RESERVATIONS}
+
+
+def _owner_groups() -> list[str]:
+    return sorted({known.group for known in OWNER_KINDS if known.group not in ("", GROUP)})
+
+
+def _rule(group: str, resources: list[str], verbs: list[str]) -> Json:
+    return {"apiGroups": [group], "resources": resources, "verbs": verbs}
+
+
+def _bound(kind: str, metadata: Json) -> Json:
+    return {
+        "apiVersion": f"{_RBAC}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": CONTROLLER},
+        "subjects": [_ACCOUNT],
+    }

@@ -11,7 +11,6 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-import msgspec
 from msgspec import structs
 
 from scheduler_core.accounting.past import QueueHistory
@@ -19,6 +18,7 @@ from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageSt
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import InvalidRequest, StorageFull
 from scheduler_core.local.asking import Daemon, gone
+from scheduler_core.local.event_lines import events
 from scheduler_core.local.finding import OwnEngine, find_engine
 from scheduler_core.local.protocol import OFFSET_SIZE, PolicyText, Simulate, Submission
 from scheduler_core.model import TaskRequest, Verdict
@@ -90,10 +90,9 @@ class LocalEngine:
 
     async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
         query = "" if since is None else f"?since={since[0]}:{since[1]}"
-        decoder = msgspec.json.Decoder(Event)
-        async with aclosing(self._daemon.stream(f"events{query}")) as messages:
-            async for message in messages:
-                yield decoder.decode(message)
+        async with aclosing(self._daemon.stream(f"events{query}")) as messages, aclosing(events(messages)) as told:
+            async for event in told:
+                yield event
 
     async def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return await self._daemon.ask("GET", f"workloads/{quote(workload_id, safe='')}/tasks", tuple[TaskStatus, ...])

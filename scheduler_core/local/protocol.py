@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from scheduler_core.workload import WorkloadSpec
 
-PROTOCOL = 7
+PROTOCOL = 8
 
 COMPLETE = 1000
 """The close code of a stream that said all it had to say; a daemon that dies gives none."""

@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
-import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound
 from scheduler_core.local.answering import READS, Answering, whole_number
 from scheduler_core.local.callers import Caller
+from scheduler_core.local.event_lines import messages
 from scheduler_core.local.output import OutputReader
 from scheduler_core.local.protocol import COMPLETE, OFFSET_SIZE
 from scheduler_core.local.service import Service
@@ -37,16 +37,16 @@ class StreamHandler(Answering, WebSocketHandler):
         # A browser cannot reach a Unix socket.
         return True
 
-    def relay(self, messages: AsyncGenerator[bytes, None], binary: bool) -> None:
-        """Send all messages, no faster than they are taken."""
-        self._relaying = asyncio.ensure_future(self._relay(messages, binary))
+    def relay(self, told: AsyncGenerator[bytes, None], binary: bool) -> None:
+        """Send all that is told, no faster than they are taken."""
+        self._relaying = asyncio.ensure_future(self._relay(told, binary))
 
     def on_close(self) -> None:
         if hasattr(self, "_relaying"):
             self._relaying.cancel()
 
-    async def _relay(self, messages: AsyncGenerator[bytes, None], binary: bool) -> None:
-        async with aclosing(messages) as opened:
+    async def _relay(self, told: AsyncGenerator[bytes, None], binary: bool) -> None:
+        async with aclosing(told) as opened:
             try:
                 async for message in opened:
                     await self.write_message(message, binary=binary)
@@ -87,7 +87,8 @@ class LogsHandler(StreamHandler):
 async def _encoded(service: Service, since: tuple[str, int] | None, caller: Caller) -> AsyncGenerator[bytes, None]:
     async with aclosing(service.watch(since)) as events:
         async for event in events:
-            yield msgspec.json.encode(caller.shown_event(event))
+            for message in messages(caller.shown_event(event)):
+                yield message
 
 
 async def _output(

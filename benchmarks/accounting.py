@@ -25,13 +25,13 @@ from shape import arguments, report, run_cases
 from jupyter_runai.client import Client
 from scheduler_core.accounting.amounts import DAY_MS
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.devices import open_devices
-from scheduler_core.local.holding import entries_of
-from scheduler_core.local.records import Record, TaskId, TaskRecord, new_record, new_workload
-from scheduler_core.local.settings import Settings
-from scheduler_core.local.store import Store
-from scheduler_core.local.tasks import launched
-from scheduler_core.local.usage_meter import UsageMeter
+from scheduler_core.local.access.settings import Settings
+from scheduler_core.local.durable.store import Store
+from scheduler_core.local.machine.devices import open_devices
+from scheduler_core.local.metering.usage_meter import UsageMeter
+from scheduler_core.local.record.holding import entries_of
+from scheduler_core.local.record.records import Record, TaskId, TaskRecord, new_record, new_workload
+from scheduler_core.local.record.tasks import launched
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Allocation, HeldDevice, WorkloadSpec
 

@@ -28,9 +28,9 @@ from shape import report, run_cases
 
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.records import new_record
-from scheduler_core.local.settings import Settings
-from scheduler_core.local.store import Store
+from scheduler_core.local.access.settings import Settings
+from scheduler_core.local.durable.store import Store
+from scheduler_core.local.record.records import new_record
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 

@@ -10,8 +10,8 @@ from random import Random
 
 from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
 from scheduler_core.accounting.cells import NOWHERE, Cells, Place, Subject
-from scheduler_core.local import usage_sums
-from scheduler_core.local.store import Store
+from scheduler_core.local.durable import usage_sums
+from scheduler_core.local.durable.store import Store
 
 DAYS = 365
 DEVICES = 1000

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
-from scheduler_core.local.settings import Settings
+from scheduler_core.local.access.settings import Settings
 from tests.driver import Driver
 from tests.helpers import stop_everything
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.runs import ended
+from scheduler_core.local.machine.identity import Process, start_of
+from scheduler_core.local.record.runs import ended
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload, WorkloadSpec
 

@@ -22,13 +22,12 @@ from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.feed import Feed
-from scheduler_core.local.acts import Act, asked, counted, evictions
-from scheduler_core.local.holding import entries_of
-from scheduler_core.local.identity import Process
-from scheduler_core.local.records import Record, TaskId, by_workload, new_record, new_workload
-from scheduler_core.local.runs import Exit
-from scheduler_core.local.snapshot import planned
-from scheduler_core.local.tasks import (
+from scheduler_core.local.access.acts import Act, asked, counted, evictions
+from scheduler_core.local.machine.identity import Process
+from scheduler_core.local.record.holding import entries_of
+from scheduler_core.local.record.records import Record, TaskId, by_workload, new_record, new_workload
+from scheduler_core.local.record.runs import Exit
+from scheduler_core.local.record.tasks import (
     after_run,
     asking_for,
     launched,
@@ -42,6 +41,7 @@ from scheduler_core.local.tasks import (
     task_statuses,
     told_to_go,
 )
+from scheduler_core.local.work.snapshot import planned
 from scheduler_core.model import (
     MILLI,
     Bind,

@@ -9,7 +9,7 @@ from jupyter_runai.client.deferred import deferred
 from scheduler_core.engine import Engine
 from scheduler_core.errors import EngineUnavailable, InvalidRequest
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.paths import ENGINE_DIRECTORY_VARIABLE
+from scheduler_core.local.machine.paths import ENGINE_DIRECTORY_VARIABLE
 
 ENGINE_VARIABLE = "RUNAI_ENGINE"
 """`local`, `kubernetes`, or `kubernetes:CONTEXT` for a context of the kubeconfig; overrides what was chosen."""

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from scheduler_core.errors import RunaiError
-from scheduler_core.local.daemon import AlreadyServed, private_place, serve, shared_place
+from scheduler_core.local.serving.daemon import AlreadyServed, private_place, serve, shared_place
 
 ALREADY_RUNNING = 3
 

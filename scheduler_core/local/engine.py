@@ -17,10 +17,10 @@ from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import InvalidRequest, StorageFull
-from scheduler_core.local.asking import Daemon, gone
-from scheduler_core.local.event_lines import events
-from scheduler_core.local.finding import OwnEngine, find_engine
-from scheduler_core.local.protocol import OFFSET_SIZE, PolicyText, Simulate, Submission
+from scheduler_core.local.client.asking import Daemon, gone
+from scheduler_core.local.client.finding import OwnEngine, find_engine
+from scheduler_core.local.wire.event_lines import events
+from scheduler_core.local.wire.protocol import OFFSET_SIZE, PolicyText, Simulate, Submission
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
 from scheduler_core.policies.templates import Catalog

@@ -8,12 +8,11 @@ from random import Random
 from msgspec.structs import replace
 
 from scheduler_core.feed import Feed
-from scheduler_core.local.book import Book, Change
-from scheduler_core.local.identity import Process
-from scheduler_core.local.records import Record, new_record, new_workload
-from scheduler_core.local.runs import Exit
-from scheduler_core.local.store import Store
-from scheduler_core.local.tasks import (
+from scheduler_core.local.durable.store import Store
+from scheduler_core.local.machine.identity import Process
+from scheduler_core.local.record.records import Record, new_record, new_workload
+from scheduler_core.local.record.runs import Exit
+from scheduler_core.local.record.tasks import (
     after_run,
     asking_for,
     launched,
@@ -25,6 +24,7 @@ from scheduler_core.local.tasks import (
     stopped_where_it_waits,
     told_to_go,
 )
+from scheduler_core.local.work.book import Book, Change
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Allocation, EngineState, HeldDevice, Scale, WorkloadSpec
 from tests.accounting.witness import Witness

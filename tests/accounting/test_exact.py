@@ -15,9 +15,9 @@ import pytest
 
 from scheduler_core.accounting.holding import Deserved, Entry, Holding, Projects, Share
 from scheduler_core.accounting.usage import MOST_GROUPS, OTHERS, Usage, UsageBy, UsageStep
-from scheduler_core.local import usage_log
-from scheduler_core.local.accounting import Accounting
-from scheduler_core.local.projects import ProjectsFile
+from scheduler_core.local.access.projects import ProjectsFile
+from scheduler_core.local.durable import usage_log
+from scheduler_core.local.metering.accounting import Accounting
 from tests.accounting.histories import PROJECTS, Histories, live
 from tests.accounting.witness import Quotas, Witness, recount
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from scheduler_core.local.records import Record
+from scheduler_core.local.record.records import Record
 
 HELD = frozenset({"initializing", "running"})
 NEVER_MS = 1 << 60

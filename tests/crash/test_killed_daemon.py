@@ -22,8 +22,8 @@ import pytest
 
 from jupyter_runai.client import Client
 from scheduler_core.errors import EngineUnavailable, RunaiError
-from scheduler_core.local.identity import mark_of, start_of
-from scheduler_core.local.protocol import ENDPOINT_FILE, Endpoint
+from scheduler_core.local.machine.identity import mark_of, start_of
+from scheduler_core.local.wire.protocol import ENDPOINT_FILE, Endpoint
 from scheduler_core.workload import Workload
 from tests.helpers import spec
 

@@ -7,8 +7,8 @@ import os
 import signal
 
 from jupyter_runai.client import Client
-from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.runs import ended
+from scheduler_core.local.machine.identity import Process, start_of
+from scheduler_core.local.record.runs import ended
 from tests.helpers import kill_daemon, outcome
 from tests.kernels.conftest import StartServer, offer
 from tests.kernels.jupyter import Jupyter

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
-from scheduler_core.local.settings import Settings, WatchdogSettings
+from scheduler_core.local.access.settings import Settings, WatchdogSettings
 from tests.local.shared_engine import Shared
 from tests.local.users import User, python_for_users
 

@@ -15,7 +15,7 @@ from scheduler_core.accounting.prices import Prices
 from scheduler_core.accounting.usage import UsageBy, UsageRow
 from scheduler_core.errors import EngineUnavailable, InvalidRequest
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.settings import Settings
+from scheduler_core.local.access.settings import Settings
 from tests.conftest import SIMULATED
 from tests.driver import GIB, Driver
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
-from scheduler_core.local.store import Store
+from scheduler_core.local.durable.store import Store
 from scheduler_core.workload import Activity, Workload
 from tests.driver import GIB, Driver
 from tests.helpers import kill_daemon, outcome, spec, until, until_said

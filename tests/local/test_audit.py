@@ -13,8 +13,8 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.audit import AuditEntry, AuditQuery
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.local.audit_log import append
-from scheduler_core.local.settings import Settings
+from scheduler_core.local.access.settings import Settings
+from scheduler_core.local.durable.audit_log import append
 from tests.conftest import SIMULATED
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, shut_down, spec, until
 

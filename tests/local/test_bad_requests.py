@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_runai.client import Client
-from scheduler_core.local.protocol import ENDPOINT_FILE, Endpoint
+from scheduler_core.local.wire.protocol import ENDPOINT_FILE, Endpoint
 from tests.helpers import spec
 
 MANY = settings(

@@ -18,13 +18,13 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.errors import EngineUnavailable
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.protocol import PROTOCOL
-from scheduler_core.local.runs import ended
+from scheduler_core.local.machine.identity import Process, start_of
+from scheduler_core.local.record.runs import ended
+from scheduler_core.local.wire.protocol import PROTOCOL
 from tests.helpers import kill_daemon, outcome, running, spec, until
 
 ROOT = Path(__file__).parents[2]
-SUPERVISOR = ROOT / "scheduler_core" / "local" / "supervisor.py"
+SUPERVISOR = ROOT / "scheduler_core" / "local" / "record" / "supervisor.py"
 ON_GO = """
 import os, sys
 print('before', flush=True)
@@ -201,7 +201,7 @@ def test_clients_that_start_at_once_start_one_daemon(simulated: Path) -> None:
 
 def start_daemon_of_protocol(number: int) -> subprocess.Popen[bytes]:
     code = (
-        "import scheduler_core.local.protocol as protocol;"
+        "import scheduler_core.local.wire.protocol as protocol;"
         f"protocol.PROTOCOL = {number};"
         "from scheduler_core.local.__main__ import main; main(['--ready-fd', '1'])"
     )

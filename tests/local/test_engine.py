@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from jupyter_runai.client import Client
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
-from scheduler_core.local.identity import start_of
+from scheduler_core.local.machine.identity import start_of
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, WorkloadChanged
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_runai.client import Client
 from scheduler_core.errors import NotFound
-from scheduler_core.local.store import Store
+from scheduler_core.local.durable.store import Store
 from scheduler_core.workload import Measurement, Workload
 from tests.driver import GIB, Driver
 from tests.helpers import kill_daemon, outcome, spec

@@ -11,7 +11,7 @@ from jupyter_runai.client import Client
 from jupyter_runai.verbs.line import run_verb
 from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.settings import Settings
+from scheduler_core.local.access.settings import Settings
 from scheduler_core.workload import Output
 from tests.helpers import outcome, spec, until_said
 

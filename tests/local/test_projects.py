@@ -11,7 +11,7 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed, RunaiError
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.projects import BadProjects, parse_projects
+from scheduler_core.local.access.projects import BadProjects, parse_projects
 from scheduler_core.workload import EngineState
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
 

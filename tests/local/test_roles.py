@@ -13,7 +13,7 @@ from jupyter_runai.client import Client
 from jupyter_runai.words.roles import roles_text
 from scheduler_core.audit import AuditPage
 from scheduler_core.errors import InvalidRequest, NotAllowed
-from scheduler_core.local.projects import parse_projects
+from scheduler_core.local.access.projects import parse_projects
 from scheduler_core.roles import Roles
 from scheduler_core.workload import EngineInfo, Workload, WorkloadSpec
 from tests.helpers import UNTIL_STOPPED, outcome, until_said

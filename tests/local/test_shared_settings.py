@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler_core.local.shared import BadConfiguration, SharedSettings, parse_shared
+from scheduler_core.local.access.shared import BadConfiguration, SharedSettings, parse_shared
 
 
 @pytest.mark.parametrize(

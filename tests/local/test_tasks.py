@@ -13,7 +13,7 @@ from jupyter_runai.client import Client
 from jupyter_runai.verbs.line import run_verb
 from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.errors import NotFound
-from scheduler_core.local.records import decode_record, new_record
+from scheduler_core.local.record.records import decode_record, new_record
 from scheduler_core.workload import Scale, Workload
 from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, spec, until, until_said
 

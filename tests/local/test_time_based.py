@@ -15,9 +15,9 @@ from jupyter_runai.verbs.line import run_verb
 from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.accounting.amounts import DAY_MS
 from scheduler_core.accounting.holding import Entry, Holding, Share
-from scheduler_core.local import usage_log
-from scheduler_core.local.settings import Settings
-from scheduler_core.local.store import Store
+from scheduler_core.local.access.settings import Settings
+from scheduler_core.local.durable import usage_log
+from scheduler_core.local.durable.store import Store
 from scheduler_core.workload import QueueStatus
 from tests.conftest import SIMULATED
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits

@@ -23,7 +23,7 @@ from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.accounting.prices import Prices
 from scheduler_core.accounting.usage import Usage, UsageRow
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.local.settings import Settings
+from scheduler_core.local.access.settings import Settings
 from scheduler_core.workload import Workload
 from tests.conftest import SIMULATED
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits

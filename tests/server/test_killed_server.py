@@ -20,8 +20,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from jupyter_runai.client import AsyncClient
-from scheduler_core.local.identity import Process, start_of
-from scheduler_core.local.runs import ended
+from scheduler_core.local.machine.identity import Process, start_of
+from scheduler_core.local.record.runs import ended
 from scheduler_core.workload import Workload
 
 CELL = """\

@@ -16,8 +16,8 @@ import pytest
 
 from scheduler_core.errors import Conflict
 from scheduler_core.local import LocalEngine
-from scheduler_core.local.protocol import LOG_FILE
-from scheduler_core.local.settings import Settings
+from scheduler_core.local.access.settings import Settings
+from scheduler_core.local.wire.protocol import LOG_FILE
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, Event, Scale, Workload, WorkloadChanged, WorkloadSpec
 

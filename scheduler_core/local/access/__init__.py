@@ -1,0 +1,1 @@
+"""Who asks, what they may, and the files in which people write it down."""

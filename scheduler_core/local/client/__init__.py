@@ -1,0 +1,1 @@
+"""How clients find the daemon, start it and ask it."""

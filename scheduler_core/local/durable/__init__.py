@@ -1,0 +1,1 @@
+"""What outlives the daemon: the store and its logs."""

@@ -1,0 +1,1 @@
+"""What is measured of work and its devices, what is counted of it, and what follows from it."""

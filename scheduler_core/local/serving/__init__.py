@@ -1,0 +1,1 @@
+"""The daemon: its process, and how it answers."""

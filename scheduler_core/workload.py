@@ -11,6 +11,8 @@ from scheduler_core.model import NON_PREEMPTIBLE_PRIORITY, TaskRequest, Verdict
 from scheduler_core.roles import Role
 
 Kind: TypeAlias = Literal["workspace", "training", "interactive", "inference"]
+JobKindName: TypeAlias = Literal["Job", "JobSet", "TrainJob", "PyTorchJob", "MPIJob", "RayJob"]
+"""What makes pods on a cluster: Kubernetes' own Job, or an object of an operator that is installed there."""
 State: TypeAlias = Literal[
     "creating",
     "pending",
@@ -96,7 +98,7 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
     tried again by itself.
 
-    On a cluster it runs in `image`, a container image.
+    On a cluster it runs in `image`, a container image, and an object of `job_kind` makes its pods.
     """
 
     command: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -105,6 +107,7 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     image: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
     name: WorkloadName = ""
     name_hint: WorkloadName = "workload"
+    job_kind: JobKindName = "Job"
     kind: Kind = "training"
     queue: Annotated[str, Meta(min_length=1)] = DEFAULT_QUEUE
     priority: int | None = None
@@ -122,6 +125,8 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.min_tasks is not None and (not self.gang or self.min_tasks > self.tasks):
             raise ValueError("min_tasks is at most tasks, and goes with a gang")
+        if self.job_kind != "Job" and (not self.gang or self.fewest_tasks != self.tasks):
+            raise ValueError(f"a {self.job_kind} is of a gang that stays of one size")
 
     @property
     def fewest_tasks(self) -> int:

@@ -11,6 +11,7 @@ from jupyter_runai.submission.specification import Asked
 from jupyter_runai.verbs.options import checked_options, with_amount
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
+from scheduler_core.workload import JobKindName
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,6 +39,7 @@ class Options(TypedDict, total=False):
     template: str | None
     environment: str | None
     image: str | None
+    job_kind: JobKindName | None
 
 
 class WithOptions:

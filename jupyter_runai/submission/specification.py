@@ -15,7 +15,7 @@ from jupyter_runai.verbs.options import with_amount
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.templates import Environment
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, JobKindName, Kind, WorkloadSpec
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -39,6 +39,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     template: str | None = None
     environment: str | Environment | None = None
     image: str | None = None
+    job_kind: JobKindName = "Job"
 
 
 def specification(
@@ -49,8 +50,13 @@ def specification(
     In an environment with an interpreter that takes the place of this process's own.
 
     Raises:
-        InvalidRequest: this process's folder is gone, or its name is no text.
+        InvalidRequest: this process's folder is gone, or its name is no text; what was asked for contradicts itself.
     """
+    if asked.elastic and asked.job_kind != "Job":
+        raise InvalidRequest(
+            f"--elastic and --job-kind contradict each other: a {asked.job_kind} stays of one size.",
+            "Leave one of them out.",
+        )
     fewest, most = asked.elastic or (asked.workers or 1,) * 2
     chosen = asked.environment if isinstance(asked.environment, Environment) else Environment(name="")
     first, *rest = command or (sys.executable, "-P", "-u", str(RUNNER))
@@ -59,6 +65,7 @@ def specification(
         cwd=chosen.folder or working_folder(),
         env={**environment(), **chosen.variables},
         image=asked.image,
+        job_kind=asked.job_kind,
         name=asked.name or "",
         name_hint=name_hint,
         kind=asked.kind,

@@ -17,7 +17,7 @@ from scheduler_core.accounting.usage import UsageBy, UsageStep
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.quantities import is_size
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, Scale
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, JobKindName, Kind, Scale
 
 _LONG_OPTION = re.compile(r"--([a-z][a-z-]*)")
 
@@ -122,6 +122,9 @@ def _add_request(parser: Parser) -> None:
     parser.add_argument("--template", metavar="NAME", help="for what is not said here")
     parser.add_argument("--environment", metavar="NAME", help="what it runs in: interpreter, variables, folder")
     parser.add_argument("--image", metavar="IMAGE", help="on a cluster: the container image it runs in")
+    parser.add_argument(
+        "--job-kind", choices=get_args(JobKindName), default="Job", help="on a cluster: what makes its pods"
+    )
     longest = "stop it after so long, such as 90m or 2h"
     parser.add_argument("--max-time", type=types.seconds, metavar="TIME", help=longest)
 

@@ -19,7 +19,9 @@ from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.api.connection import Connection, Json
 from scheduler_core.kubernetes.api.objects import GpuWorkload, read_workload, scaling_obstacle
 from scheduler_core.kubernetes.api.reflector import Reflector
+from scheduler_core.kubernetes.running.followed_jobs import has_kind, not_there
 from scheduler_core.kubernetes.running.images import image_for
+from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS, WITHOUT_INPUTS, no_inputs
 from scheduler_core.kubernetes.running.outputs import Outputs
 from scheduler_core.kubernetes.running.workloads import Workloads
 from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, has_kai
@@ -35,6 +37,7 @@ from scheduler_core.workload import (
     EngineState,
     Event,
     Explanation,
+    JobKindName,
     Measurement,
     Output,
     QueuesChanged,
@@ -103,6 +106,8 @@ class KubernetesEngine(Absent):
 
         `TooLarge` where its inputs are more than travels.
         """
+        if spec.job_kind != "Job":
+            await self._check_kind(spec.job_kind, inputs)
         queues = await self._queues.admit(spec.queue, self._connection.namespace)
         image = spec.image or self._image or await image_for(self._connection, spec.queue, queues)
         return (await self._workloads.create(replace(spec, image=image), self._user, inputs)).workload()
@@ -170,6 +175,8 @@ class KubernetesEngine(Absent):
     async def scale(self, workload_id: str, scale: Scale) -> Resized:
         await self._unended(workload_id)
         found = await self._workloads.get(workload_id)
+        if scale.min_tasks is not None and found.spec.job_kind != "Job":
+            raise InvalidRequest(f"A {found.spec.job_kind} stays of one size while it runs.", "Leave the fewest out.")
         if scale.min_tasks is not None and not found.spec.gang:
             raise InvalidRequest("The tasks of an array do not start together: it has no fewest.")
         if scale.min_tasks is None and found.spec.min_tasks is not None:
@@ -269,6 +276,12 @@ class KubernetesEngine(Absent):
                 parts.create_task(self._live.run())
         except* RunaiError as refused:
             raise next(_leaves(refused)) from None
+
+    async def _check_kind(self, name: JobKindName, inputs: Path | None) -> None:
+        if inputs is not None and name in WITHOUT_INPUTS:
+            raise no_inputs(name)
+        if not await has_kind(self._connection, JOB_KINDS[name]):
+            raise not_there(name)
 
     async def _unended(self, workload_id: str) -> None:
         workload = await self.get(workload_id)

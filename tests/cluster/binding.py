@@ -58,4 +58,6 @@ class Binding:
 
 
 def index_of(pod: client.V1Pod) -> int:
-    return int(pod.metadata.annotations["batch.kubernetes.io/job-completion-index"])
+    """Which task a pod is: the place that a Job gave it, or what is noted of it for an operator that gives none."""
+    said = pod.metadata.annotations
+    return int(said.get("batch.kubernetes.io/job-completion-index") or said.get("test/index", "0"))

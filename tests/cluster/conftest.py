@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+from kubernetes import client
 
+from scheduler_core.kubernetes.engine import KubernetesEngine
+from tests.cluster.binding import Binding
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.controlled import Controller, Team, controlled, set_up
+from tests.cluster.controlled import Controller, Team, clear, controlled, set_up
 from tests.cluster.logs import let_devices_speak
 from tests.cluster.real_cluster import RealCluster, obstacle
+from tests.cluster.reconcilers import Reconcilers
 
 NODES, DEVICES = 2, 8
+_run_numbers = count()
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +73,37 @@ def team(installed: ControlPlane, controller: Controller) -> Iterator[Team]:
     team = Team(installed)
     yield team
     team.clear()
+
+
+@pytest.fixture(scope="module")
+def reconcilers(installed: ControlPlane) -> Iterator[Reconcilers]:
+    found = Reconcilers(installed)
+    found.start()
+    yield found
+    while found.running:
+        found.kill()
+
+
+@pytest.fixture
+def namespace(reconcilers: Reconcilers) -> str:
+    return f"runs-{next(_run_numbers)}"
+
+
+@pytest.fixture
+def engine(
+    installed: ControlPlane,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    jp_asyncio_loop: asyncio.AbstractEventLoop,
+) -> Iterator[KubernetesEngine]:
+    monkeypatch.setenv("KUBECONFIG", str(installed.user_of(namespace)))
+    engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image="localhost/python:3"))
+    yield engine
+    jp_asyncio_loop.run_until_complete(engine.close())
+
+
+@pytest.fixture
+def binding(engine: KubernetesEngine, installed: ControlPlane, namespace: str) -> Iterator[Binding]:
+    binding = Binding(installed, namespace)
+    yield binding
+    clear(binding.core, client.CustomObjectsApi(installed.api()), namespace)

@@ -17,7 +17,7 @@ _MODULES = {
     "github.com/NVIDIA/KAI-scheduler@v0.12.0": "deployments/kai-scheduler/crds/scheduling.run.ai_*.yaml",
     "github.com/argoproj/argo-workflows/v3@v3.6.0": "manifests/base/crds/minimal/argoproj.io_workflows.yaml",
     "github.com/kubeflow/mpi-operator@v0.6.0": "manifests/base/kubeflow.org_mpijobs.yaml",
-    "github.com/kubeflow/trainer/v2@v2.0.0": "manifests/base/crds/*_trainjobs.yaml",
+    "github.com/kubeflow/trainer/v2@v2.0.0": "manifests/base/crds/*_train*.yaml",
     "github.com/kubeflow/training-operator@v1.9.0": "manifests/base/crds/kubeflow.org_[jptx]*s.yaml",
     "github.com/ray-project/kuberay/ray-operator@v1.5.0": "config/crd/bases/*.yaml",
     "knative.dev/serving@v0.44.0": "config/core/300-resources/service.yaml",

@@ -5,13 +5,6 @@ Which pods start is said by each test; KWOK plays them.
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from itertools import count
-
 import pytest
 from kubernetes import client
 
@@ -19,74 +12,9 @@ from scheduler_core.kubernetes.engine import KubernetesEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Scale, State, Workload
 from tests.cluster.binding import Binding
-from tests.cluster.control_plane import ControlPlane, wait_until
-from tests.cluster.controlled import clear
+from tests.cluster.control_plane import wait_until
+from tests.cluster.reconcilers import Reconcilers
 from tests.engine_steps import FAILS, RUNS, asked, says, until, until_tasks
-
-RECONCILER = """
-import asyncio
-from scheduler_core.kubernetes.api.connection import Connection
-from scheduler_core.kubernetes.running.reconciler import Reconciler
-
-async def main():
-    await Reconciler(await Connection.open()).run()
-
-asyncio.run(main())
-"""
-_numbers = count()
-
-
-class Reconcilers:
-    """Those that run now."""
-
-    def __init__(self, cluster: ControlPlane) -> None:
-        self._environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
-        self._log = (cluster.folder / "reconciler.log").open("ab")
-        self.running: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> None:
-        self.running.append(
-            subprocess.Popen([sys.executable, "-c", RECONCILER], env=self._environment, stderr=self._log)
-        )
-
-    def kill(self) -> None:
-        process = self.running.pop()
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture(scope="module")
-def reconcilers(installed: ControlPlane) -> Iterator[Reconcilers]:
-    found = Reconcilers(installed)
-    found.start()
-    yield found
-    while found.running:
-        found.kill()
-
-
-@pytest.fixture
-def namespace(reconcilers: Reconcilers) -> str:
-    return f"runs-{next(_numbers)}"
-
-
-@pytest.fixture
-def engine(
-    installed: ControlPlane,
-    namespace: str,
-    monkeypatch: pytest.MonkeyPatch,
-    jp_asyncio_loop: asyncio.AbstractEventLoop,
-) -> Iterator[KubernetesEngine]:
-    monkeypatch.setenv("KUBECONFIG", str(installed.user_of(namespace)))
-    engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image="localhost/python:3"))
-    yield engine
-    jp_asyncio_loop.run_until_complete(engine.close())
-
-
-@pytest.fixture
-def binding(engine: KubernetesEngine, installed: ControlPlane, namespace: str) -> Iterator[Binding]:
-    binding = Binding(installed, namespace)
-    yield binding
-    clear(binding.core, client.CustomObjectsApi(installed.api()), namespace)
 
 
 async def running(

@@ -51,10 +51,14 @@ class GpuWorkloadSpec(WorkloadSpec, frozen=True, kw_only=True):
 
 
 class PodTask(TaskStatus, frozen=True, kw_only=True):
-    """A task as the controller has seen it: in which `pod`, by its uid, and how long it ran in those before."""
+    """A task as the controller has seen it: in which `pod`, by its uid, and how long it ran in those before.
+
+    `gone` is when that pod was missed, in seconds since the epoch, where its end may yet turn out to be that of all.
+    """
 
     pod: str | None = None
     ran_s: float = 0.0
+    gone: float | None = None
 
     def status(self) -> TaskStatus:
         """As people see it."""

@@ -14,8 +14,17 @@ from msgspec.structs import replace
 
 from scheduler_core.kubernetes.api.objects import GpuWorkload, GpuWorkloadStatus, PodTask, Started, tasks_now
 from scheduler_core.kubernetes.api.resources import DELETED_AT_ANNOTATION, RESTORED_AT_ANNOTATION
+from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS
 from scheduler_core.kubernetes.running.runs import RunJob, RunPod, newest
-from scheduler_core.kubernetes.running.seen_tasks import again, has_ended, is_alive, seen_tasks, stopped
+from scheduler_core.kubernetes.running.seen_tasks import (
+    again,
+    has_ended,
+    is_alive,
+    seen_tasks,
+    stopped,
+    told_by,
+    with_its_job,
+)
 from scheduler_core.workload import ENDED, KEPT_DELETED_S, State
 
 Then: TypeAlias = Literal["pending", "failed", "stopped", "suspended"]
@@ -56,12 +65,15 @@ def next_step(
     count = tasks_now(workload.spec, status.as_started)
     tasks = seen_tasks(workload.spec, status.tasks, there, count, then, now)
     job = jobs.get(status.run or 0)
+    if then is None and job is not None and job.is_over and JOB_KINDS[workload.spec.job_kind].speaks_for_all:
+        tasks = with_its_job(tasks, job.failure, now)
     status = replace(status, tasks=tasks, as_started=_as_started(workload, status, job, tasks))
     if then is None:
         status = _judged(workload, known, status, there, job)
         status = _timed(workload, status, now)
     status = _settled(workload, status, job, now)
-    return replace(_orders(workload, status, jobs), again_at=_deadline(workload, status))
+    due = [at for at in (_deadline(workload, status), told_by(status.tasks)) if at is not None]
+    return replace(_orders(workload, status, jobs), again_at=min(due, default=None))
 
 
 def _cleared(workload: GpuWorkload, status: GpuWorkloadStatus, step: Step, now: float) -> Step:
@@ -105,7 +117,10 @@ def _judged(
     failed = [task for task in status.tasks if task.state == "failed"]
     before = {task.index: task for task in known.tasks}
     lost = [task for task in status.tasks if task.index in before and task.restarts > before[task.index].restarts]
-    leaving = [task for task in status.tasks if is_alive(task) and pods[task.index].leaves]
+    leaving = [task for task in status.tasks if is_alive(task) and task.index in pods and pods[task.index].leaves]
+    if JOB_KINDS[spec.job_kind].speaks_for_all:
+        # Its pods are told to go when all has ended, too.
+        leaving = [task for task in leaving if pods[task.index].disrupted]
     staying = [task for task in status.tasks if (is_alive(task) and task not in leaving) or task.state == "completed"]
     if failed or (job is not None and job.failure and not lost and not leaving and len(staying) < len(status.tasks)):
         return _failed(workload, status, failed, job)

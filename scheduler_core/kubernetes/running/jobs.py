@@ -1,12 +1,18 @@
-"""A workload's run as Kubernetes runs it: an Indexed Job, and for a gang of several a Service by which they meet."""
+"""A workload's run as Kubernetes runs it: the template of its pods, and an Indexed Job of them.
+
+For a gang of several there is a Service by which they meet.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
+from msgspec import Struct
 
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.kubernetes.api.connection import Json
@@ -36,43 +42,101 @@ COLLECTOR = "collector"
 ASKED_ANNOTATION = f"{GROUP}/asked"
 """JSON of what a Job's tasks ask for and how many they are."""
 
+CONTAINER_ANNOTATION = "kubectl.kubernetes.io/default-container"
+COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+"""On a pod of an Indexed Job, as an annotation and as a label: its place."""
+REPLICA_INDEX = "training.kubeflow.org/replica-index"
+"""On a pod of Kubeflow's operators: its place among those of its role."""
+MEETING_LABELS: dict[str, dict[str, str]] = {
+    "Job": {},
+    "JobSet": {COMPLETION_INDEX: "0"},
+    "TrainJob": {COMPLETION_INDEX: "0"},
+    "PyTorchJob": {REPLICA_INDEX: "0"},
+}
+"""Whom a gang's Service leads to, by the kind that makes its pods; of others the operator has one of its own."""
+HandOver: TypeAlias = Callable[[Json, str], Json]
+"""Makes of a pod's template, and the queue of its workload, the one that another scheduler takes."""
+
+# The status is what an Indexed Job takes for granted; a JobSet wants it said.
+_DISRUPTED = {"type": "DisruptionTarget", "status": "True"}
 _COLLECTOR_SOURCE = Path(__file__).with_name("collector.py")
 _MODEL = "nvidia.com/gpu.product"
 
 
-def job(workload: GpuWorkload, run: int, restarts: int) -> Json:
+class Role(Struct, frozen=True, kw_only=True):
+    """What sets the pods of one part of a run apart from the others.
+
+    `index` is the value of a variable that says which task a pod is; null where nothing in it does. The task is the
+    program of the container `runs_in`: ours, which is called `container`, or one that an operator adds. Without a
+    `command` ours runs the operator's.
+    """
+
+    index: Json | None
+    annotations: dict[str, str] = {}
+    runs_in: str = TASK
+    container: str = TASK
+    command: bool = True
+
+
+INDEXED = Role(index={"valueFrom": {"fieldRef": {"fieldPath": f"metadata.annotations['{COMPLETION_INDEX}']"}}})
+"""Of a pod that an Indexed Job makes."""
+
+
+def job(workload: GpuWorkload, run: int, restarts: int, hand_over: HandOver | None = None) -> Json:
     """The Job of one run of a workload, which was started again `restarts` times before.
 
     Raises:
         InvalidRequest: it names no image.
     """
-    spec, name = workload.spec, job_name(workload, run)
-    metadata, pod = _pod_metadata(workload, run), _pod(workload, name, restarts)
-    if share_annotations(spec.request):
-        (task,) = pod["containers"]
-        take_share(metadata, pod, task)
-        task["env"].append({"name": "PYTHONPATH", "value": HOOKS_FOLDER})
+    made = pod_template(workload, run, restarts, INDEXED, hand_over)
+    if service(workload) is not None:
+        made["spec"]["subdomain"] = service_name(workload)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": run_metadata(workload, run),
+        "spec": job_spec(workload, made),
+    }
+
+
+def job_spec(workload: GpuWorkload, template: Json) -> Json:
+    """An Indexed Job of all tasks of a workload, which never makes two pods of one at a time."""
+    spec = workload.spec
     content: Json = {
         "completionMode": "Indexed",
         "completions": spec.tasks,
         "parallelism": spec.tasks,
         # What was evicted, or lost its node, has not failed; a gang fails as one, and starts over as a new run.
-        "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]},
+        "podFailurePolicy": {"rules": [{"action": "Ignore", "onPodConditions": [_DISRUPTED]}]},
         "podReplacementPolicy": "Failed",
-        "template": {"metadata": metadata, "spec": pod},
+        "template": template,
     }
-    content |= {"backoffLimit": 0} if spec.gang else {"backoffLimitPerIndex": spec.retries}
+    return content | ({"backoffLimit": 0} if spec.gang else {"backoffLimitPerIndex": spec.retries})
+
+
+def run_metadata(workload: GpuWorkload, run: int) -> Json:
+    """Of the object that makes the pods of a run: found by its labels, and known for what it was made for."""
     return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": name,
-            **_belongs(workload),
-            "labels": _labels(workload, run),
-            "annotations": {ASKED_ANNOTATION: asked(workload)},
-        },
-        "spec": content,
+        "name": job_name(workload, run),
+        **belongs(workload),
+        "labels": _labels(workload, run),
+        "annotations": {ASKED_ANNOTATION: asked(workload)},
     }
+
+
+def pod_template(workload: GpuWorkload, run: int, restarts: int, role: Role, hand_over: HandOver | None = None) -> Json:
+    """The template of the pods of a role.
+
+    Raises:
+        InvalidRequest: the workload names no image.
+    """
+    metadata, pod = _pod_metadata(workload, run, role), _pod(workload, job_name(workload, run), restarts, role)
+    if share_annotations(workload.spec.request):
+        (task,) = pod["containers"]
+        take_share(metadata, pod, task)
+        task["env"].append({"name": "PYTHONPATH", "value": HOOKS_FOLDER})
+    made = {"metadata": metadata, "spec": pod}
+    return made if hand_over is None else hand_over(made, workload.spec.queue)
 
 
 def asked(workload: GpuWorkload) -> str:
@@ -83,17 +147,18 @@ def asked(workload: GpuWorkload) -> str:
 
 
 def service(workload: GpuWorkload) -> Json | None:
-    """The headless Service by which the tasks of a gang find each other; null where there is but one."""
-    if workload.spec.tasks == 1 or not workload.spec.gang:
+    """The headless Service by which the tasks of a gang find each other; null where they have no need of it."""
+    spec, name = workload.spec, workload.metadata.name
+    if spec.tasks == 1 or not spec.gang or spec.job_kind not in MEETING_LABELS:
         return None
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": service_name(workload), **_belongs(workload)},
+        "metadata": {"name": service_name(workload), **belongs(workload)},
         "spec": {
             "clusterIP": "None",
             "publishNotReadyAddresses": True,
-            "selector": {WORKLOAD_LABEL: workload.metadata.name},
+            "selector": {WORKLOAD_LABEL: name, **MEETING_LABELS[spec.job_kind]},
         },
     }
 
@@ -118,25 +183,28 @@ def _labels(workload: GpuWorkload, run: int) -> dict[str, str]:
     return {WORKLOAD_LABEL: workload.metadata.name, RUN_LABEL: str(run), QUEUE_LABEL: workload.spec.queue}
 
 
-def _belongs(workload: GpuWorkload) -> Json:
+def belongs(workload: GpuWorkload) -> Json:
     """In its namespace, deleted with it, and known as its own."""
     meta = workload.metadata
     owner = {"apiVersion": API_VERSION, "kind": WORKLOADS.kind, "name": meta.name, "uid": meta.uid, "controller": True}
     return {"namespace": meta.namespace, "labels": {WORKLOAD_LABEL: meta.name}, "ownerReferences": [owner]}
 
 
-def _pod_metadata(workload: GpuWorkload, run: int) -> Json:
+def _pod_metadata(workload: GpuWorkload, run: int, role: Role) -> Json:
     spec = workload.spec
     said = {
-        "kubectl.kubernetes.io/default-container": TASK,
+        CONTAINER_ANNOTATION: role.runs_in,
         PRIORITY_ANNOTATION: str(spec.effective_priority),
         PREEMPTIBLE_ANNOTATION: str(spec.effective_preemptible).lower(),
         GANG_MINIMUM_ANNOTATION: str(spec.fewest_tasks),
     }
-    return {"labels": _labels(workload, run), "annotations": said | share_annotations(spec.request)}
+    return {
+        "labels": _labels(workload, run),
+        "annotations": said | share_annotations(spec.request) | role.annotations,
+    }
 
 
-def _pod(workload: GpuWorkload, name: str, restarts: int) -> Json:
+def _pod(workload: GpuWorkload, name: str, restarts: int, role: Role) -> Json:
     spec = workload.spec
     volumes: list[Json] = [
         {"name": "results", "emptyDir": {}},
@@ -155,35 +223,42 @@ def _pod(workload: GpuWorkload, name: str, restarts: int) -> Json:
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
         "volumes": volumes,
-        "containers": [_task(workload, name, restarts)],
+        "containers": [_task(workload, name, restarts, role)],
     }
     if spec.max_run_s is not None and not spec.gang:
         # Of a gang the controller ends all tasks when the time of one is up.
         content["activeDeadlineSeconds"] = math.ceil(spec.max_run_s)
     if spec.inputs:
         content["initContainers"] = [_collector(workload)]
-    if service(workload) is not None:
-        content["subdomain"] = service_name(workload)
     if spec.request.models is not None:
         content["affinity"] = _on_models(spec.request.models)
     return content
 
 
-def _task(workload: GpuWorkload, name: str, restarts: int) -> Json:
+def _task(workload: GpuWorkload, name: str, restarts: int, role: Role) -> Json:
     spec = workload.spec
     mounts = {"results": RESULTS, "checkpoint": CHECKPOINT, "shm": "/dev/shm"}  # noqa: S108 (that is its place)
     if spec.inputs:
         mounts["inputs"] = INPUTS
+    program = {"command": [_literal(word) for word in spec.command]} if role.command else {}
     return {
-        "name": TASK,
+        "name": role.container,
         "image": _image(workload),
-        "command": [_literal(word) for word in spec.command],
+        **program,
         "workingDir": spec.cwd,
         "envFrom": [{"secretRef": {"name": workload.metadata.name, "optional": True}}],
-        "env": world_variables(workload, restarts, f"{name}-0.{service_name(workload)}"),
+        "env": world_variables(workload, restarts, _first_host(workload, name), role.index),
         "resources": _resources(spec.request),
         "volumeMounts": [{"name": volume, "mountPath": path} for volume, path in mounts.items()],
     }
+
+
+def _first_host(workload: GpuWorkload, name: str) -> str | None:
+    """Where task 0 is: a pod of a Job has a name of its own below the Service, elsewhere the Service is of it alone."""
+    if service(workload) is None:
+        return None
+    meeting = service_name(workload)
+    return f"{name}-0.{meeting}" if workload.spec.job_kind == "Job" else meeting
 
 
 def _collector(workload: GpuWorkload) -> Json:

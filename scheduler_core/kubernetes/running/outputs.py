@@ -22,7 +22,7 @@ from scheduler_core.errors import EngineDefect, EngineUnavailable, InvalidReques
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.objects import GpuWorkload
 from scheduler_core.kubernetes.api.resources import RUN_LABEL, WORKLOAD_LABEL
-from scheduler_core.kubernetes.running.jobs import COLLECTOR, TASK
+from scheduler_core.kubernetes.running.jobs import COLLECTOR
 from scheduler_core.kubernetes.running.runs import RunPod, newest, read_pod
 from scheduler_core.kubernetes.running.workloads import Workloads
 from scheduler_core.workload import Output
@@ -120,7 +120,7 @@ class Outputs:
         return now is None or now.uid != pod.uid or now.ended is not None or now.is_over
 
     async def _said(self, pod: RunPod, follow: bool) -> AsyncGenerator[bytes, None]:
-        path, query = f"{self._pods}/{pod.name}/log", {"container": TASK}
+        path, query = f"{self._pods}/{pod.name}/log", {"container": pod.container}
         if follow:
             query["follow"] = "true"
         try:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -19,41 +18,35 @@ from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.kubernetes.api.connection import MERGE_PATCH, Connection, Json
 from scheduler_core.kubernetes.api.objects import GpuWorkload, GpuWorkloadStatus, read_workload, written_status
 from scheduler_core.kubernetes.api.reflector import Reflector
-from scheduler_core.kubernetes.api.resources import RUN_LABEL, WORKLOAD_LABEL, WORKLOADS
+from scheduler_core.kubernetes.api.resources import WORKLOADS
 from scheduler_core.kubernetes.api.work_queue import WorkQueue
 from scheduler_core.kubernetes.running.course import Step, next_step
-from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, asked, job, job_name, service
-from scheduler_core.kubernetes.running.runs import RunJob, RunPod, read_job, read_pod
+from scheduler_core.kubernetes.running.followed_jobs import OF_RUNS, Jobs, Parts, not_there
+from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS, JobKind
+from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, HandOver, asked, job_name, service
+from scheduler_core.kubernetes.running.runs import RunPod, read_pod
 from scheduler_core.kubernetes.running.workloads import Workloads
 from scheduler_core.workload import ENDED, TRANSITIONS, State
 
 _AT_ONCE = 8
 _MOST_STEPS = 8
-_OF_RUNS = f"{WORKLOAD_LABEL},{RUN_LABEL}"
-
 _LAST = frozenset({"degraded", "resuming", *ENDED})
-
-Part = TypeVar("Part", RunJob, RunPod)
 
 
 class Reconciler:
-    """Sees to all workloads of a cluster; there is one of its kind at a time.
+    """Sees to all workloads of a cluster; there is one of its kind at a time."""
 
-    `hand_over` makes of a pod's template, and the queue of its workload, the one that another scheduler takes.
-    """
-
-    def __init__(self, connection: Connection, hand_over: Callable[[Json, str], Json] | None = None) -> None:
+    def __init__(self, connection: Connection, hand_over: HandOver | None = None) -> None:
         self._connection = connection
         self._hand_over = hand_over
         self._queue = WorkQueue(self._look_at, _AT_ONCE)
-        self._jobs: _Parts[RunJob] = _Parts(self._queue.add)
-        self._pods: _Parts[RunPod] = _Parts(self._queue.add)
+        self._jobs = Jobs(connection, self._queue.add)
+        self._pods: Parts[RunPod] = Parts(self._queue.add)
         self._written: dict[str, GpuWorkloadStatus] = {}
         self._workloads = Reflector(connection, WORKLOADS.path(), read_workload, self._changed)
         self._following = (
             self._workloads,
-            Reflector(connection, "/apis/batch/v1/jobs", read_job, self._jobs.note, _OF_RUNS),
-            Reflector(connection, "/api/v1/pods", read_pod, self._pods.note, _OF_RUNS),
+            Reflector(connection, "/api/v1/pods", read_pod, self._pods.note, OF_RUNS),
         )
 
     async def run(self) -> None:
@@ -65,6 +58,7 @@ class Reconciler:
         async with asyncio.TaskGroup() as group:
             for reflector in self._following:
                 group.create_task(reflector.run())
+            group.create_task(self._jobs.run())
             for reflector in self._following:
                 await reflector.synced.wait()
             group.create_task(self._queue.run())
@@ -85,7 +79,8 @@ class Reconciler:
                 return
             # What we have written ourselves is newer than what was read; of what others write there, what was read is.
             known = replace(self._written.get(key, workload.status), verdict=workload.status.verdict)
-            step = next_step(workload, known, self._jobs.by_run(key), self._pods.of(key), time.time())
+            jobs = await self._jobs.by_run(workload.spec.job_kind, key)
+            step = next_step(workload, known, jobs, self._pods.of(key), time.time())
             await self._write(key, workload, known, step.status)
             if step.again_at is not None:
                 self._queue.add_later(key, step.again_at - time.time())
@@ -108,11 +103,12 @@ class Reconciler:
 
     async def _carry_out(self, key: str, workload: GpuWorkload, step: Step) -> bool:
         """Do it; whether there may be more to do at once."""
-        namespace = workload.metadata.namespace
-        jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        namespace, kind = workload.metadata.namespace, JOB_KINDS[workload.spec.job_kind]
         for name in step.remove:
-            with suppress(NotFound):
-                await self._connection.send("DELETE", f"{jobs}/{name}", propagationPolicy="Background")
+            for plural in (kind.plural, *kind.needs):
+                with suppress(NotFound):
+                    path = kind.path(namespace, name, plural)
+                    await self._connection.send("DELETE", path, propagationPolicy="Background")
         if step.discard or step.purge:
             workloads, name = Workloads(self._connection, namespace), workload.metadata.name
             with suppress(NotFound):
@@ -121,29 +117,27 @@ class Reconciler:
         run = step.status.run or 0
         if step.make:
             return await self._make(key, workload, step.status)
-        changes: Json = {}
-        if step.suspend is not None:
-            changes["spec"] = {"suspend": step.suspend}
-        if step.tasks is not None:
-            counts = {"completions": step.tasks, "parallelism": step.tasks}
-            changes = {"metadata": {"annotations": {ASKED_ANNOTATION: asked(workload)}}, "spec": counts}
+        changes = _changes(workload, kind, step)
         if changes:
             with suppress(NotFound):
-                await self._connection.send("PATCH", f"{jobs}/{job_name(workload, run)}", changes, MERGE_PATCH)
+                path = kind.path(namespace, job_name(workload, run))
+                await self._connection.send("PATCH", path, changes, MERGE_PATCH)
         return False
 
     async def _make(self, key: str, workload: GpuWorkload, status: GpuWorkloadStatus) -> bool:
-        """Make the Job of this run, where it is not there already; whether it can never be made."""
-        namespace, run = workload.metadata.namespace, status.run or 0
+        """Make the objects of this run, where they are not there already; whether they can never be made."""
+        namespace, run, kind = workload.metadata.namespace, status.run or 0, JOB_KINDS[workload.spec.job_kind]
         try:
-            made, meeting = job(workload, run, status.restarts), service(workload)
-            if self._hand_over is not None:
-                made["spec"]["template"] = self._hand_over(made["spec"]["template"], workload.spec.queue)
+            if not await self._jobs.know(workload.spec.job_kind):
+                raise not_there(workload.spec.job_kind)
+            objects = kind.written(workload, run, status.restarts, self._hand_over)
+            meeting = service(workload)
             if meeting is not None:
                 with suppress(Conflict):
                     await self._connection.send("POST", f"/api/v1/namespaces/{namespace}/services", meeting)
-            with suppress(Conflict):
-                await self._connection.send("POST", f"/apis/batch/v1/namespaces/{namespace}/jobs", made)
+            for made, plural in zip(objects, (*kind.needs, kind.plural), strict=True):
+                with suppress(Conflict):
+                    await self._connection.send("POST", kind.path(namespace, plural=plural), made)
         except InvalidRequest as error:
             failed = replace(status, state="failed", ended=time.time(), reason=f"could not start: {error}")
             await self._write(key, workload, status, failed)
@@ -151,31 +145,18 @@ class Reconciler:
         return False
 
 
-class _Parts(Generic[Part]):
-    """Jobs, or pods, of each workload; `add` is told whose have changed."""
-
-    def __init__(self, add: Callable[[str], None]) -> None:
-        self._add = add
-        self._of: dict[str, dict[str, Part]] = defaultdict(dict)
-        self._owners: dict[str, str] = {}
-
-    def note(self, changes: Mapping[str, Part | None]) -> None:
-        for key, found in changes.items():
-            if found is None:
-                owner = self._owners.pop(key)
-                del self._of[owner][key]
-                if not self._of[owner]:
-                    del self._of[owner]
-            else:
-                owner = self._owners[key] = f"{key.partition('/')[0]}/{found.workload}"
-                self._of[owner][key] = found
-            self._add(owner)
-
-    def of(self, workload: str) -> tuple[Part, ...]:
-        return tuple(self._of.get(workload, {}).values())
-
-    def by_run(self, workload: str) -> dict[int, Part]:
-        return {part.run: part for part in self.of(workload)}
+def _changes(workload: GpuWorkload, kind: JobKind, step: Step) -> Json:
+    """What of the object of its run is to be otherwise; the size of a Job alone can change."""
+    changes: Json = {}
+    if step.suspend is not None:
+        wanted: Json | bool = step.suspend
+        for field in reversed(kind.suspend):
+            wanted = {field: wanted}
+        changes["spec"] = wanted
+    if step.tasks is not None and workload.spec.job_kind == "Job":
+        counts = {"completions": step.tasks, "parallelism": step.tasks}
+        changes = {"metadata": {"annotations": {ASKED_ANNOTATION: asked(workload)}}, "spec": counts}
+    return changes
 
 
 def way(before: State, after: State) -> tuple[State, ...]:

@@ -1,4 +1,4 @@
-"""What is there of a workload's runs: their Jobs, and the pods in which tasks run."""
+"""What is there of a workload's runs: the objects that make their pods, and the pods in which tasks run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from msgspec import Struct
 
 from scheduler_core.kubernetes.api.objects import Started
 from scheduler_core.kubernetes.api.resources import ALLOCATION_ANNOTATION, RUN_LABEL, WORKLOAD_LABEL
-from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, COLLECTOR, TASK
+from scheduler_core.kubernetes.running.job_kinds import FIRST_TASK_ANNOTATION, TASK_ANNOTATION, JobKind
+from scheduler_core.kubernetes.running.jobs import (
+    ASKED_ANNOTATION,
+    COLLECTOR,
+    COMPLETION_INDEX,
+    CONTAINER_ANNOTATION,
+    REPLICA_INDEX,
+    TASK,
+)
 from scheduler_core.workload import Allocation, Report
 
 T = TypeVar("T")
 
-_INDEX = "batch.kubernetes.io/job-completion-index"
 _FAILURES = "batch.kubernetes.io/job-index-failure-count"
 _OVER = ("Succeeded", "Failed")
+_RAY_IS_OVER = ("Complete", "Failed", "ValidationFailed")
 _NEVER_STARTS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
 _LOST = ("NodeLost", "NodeShutdown", "Shutdown", "Evicted", "Terminated", "Preempting")
 """Why a pod ends that did not end by itself, as kubelets say it."""
@@ -92,7 +100,8 @@ class _Pod(Struct, frozen=True):
 class RunPod(Struct, frozen=True, kw_only=True, gc=False):
     """One pod of a task. Times are seconds since the epoch; `failures` is how often its task failed before.
 
-    `leaves` is whether it was told to go; `taken` says why it was, or was lost, where it did not end by itself.
+    `leaves` is whether it was told to go; `taken` says why it was, or was lost, where it did not end by itself;
+    `disrupted` is whether that was somebody's decision on it, or its node's end. The task is the `container`'s program.
     `obstacle` says what keeps it from starting, `hopeless` whether that stays so.
     """
 
@@ -110,6 +119,8 @@ class RunPod(Struct, frozen=True, kw_only=True, gc=False):
     ended: float | None = None
     exit_code: int | None = None
     taken: str = ""
+    disrupted: bool = False
+    container: str = TASK
     obstacle: str = ""
     hopeless: bool = False
     out_of_memory: bool = False
@@ -127,7 +138,7 @@ class RunPod(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RunJob(Struct, frozen=True, kw_only=True, gc=False):
-    """The Job of one run; `asked` is what was asked for when it was made."""
+    """The object that makes the pods of one run; `asked` is what was asked for when it was made."""
 
     workload: str
     run: int
@@ -140,13 +151,23 @@ class RunJob(Struct, frozen=True, kw_only=True, gc=False):
     is_over: bool = False
 
 
-class _JobSpec(Struct, frozen=True):
-    completions: int = 1
+class _RunPolicy(Struct, frozen=True):
     suspend: bool = False
 
 
-class _JobStatus(Struct, frozen=True):
+class _JobSpec(Struct, frozen=True, rename="camel"):
+    completions: int | None = None
+    suspend: bool = False
+    run_policy: _RunPolicy = _RunPolicy()
+
+
+class _JobStatus(Struct, frozen=True, rename="camel"):
+    """Ray's has no conditions, but says how its job and its cluster are."""
+
     conditions: list[_Condition] = []
+    job_status: str = ""
+    job_deployment_status: str = ""
+    message: str = ""
 
 
 class _Job(Struct, frozen=True):
@@ -163,7 +184,8 @@ def read_pod(content: bytes) -> RunPod:
     """A pod of a run from JSON. Raises msgspec.ValidationError where it is none."""
     pod = _pods.decode(content)
     meta, status = pod.metadata, pod.status
-    task = _state(status.container_statuses, TASK)
+    container = meta.annotations.get(CONTAINER_ANNOTATION, TASK)
+    task = _state(status.container_statuses, container)
     done, waiting = task.terminated, task.waiting
     began = done.started_at if done else task.running.started_at if task.running else None
     return RunPod(
@@ -171,7 +193,7 @@ def read_pod(content: bytes) -> RunPod:
         run=_number(meta.labels, RUN_LABEL),
         name=meta.name,
         uid=meta.uid,
-        index=_number(meta.annotations, _INDEX),
+        index=_index(meta),
         created=_time(meta.creation_timestamp) or 0.0,
         phase=status.phase,
         node=pod.spec.node_name,
@@ -181,6 +203,8 @@ def read_pod(content: bytes) -> RunPod:
         ended=_time(done.finished_at) if done else None,
         exit_code=done.exit_code if done else None,
         taken=_taken(pod),
+        disrupted=_disruption(pod) is not None,
+        container=container,
         obstacle=f"{waiting.reason}: {waiting.message}".strip(": ") if waiting and waiting.message else "",
         out_of_memory=done is not None and done.reason == "OOMKilled",
         hopeless=waiting is not None and waiting.reason in _NEVER_STARTS,
@@ -189,22 +213,33 @@ def read_pod(content: bytes) -> RunPod:
     )
 
 
-def read_job(content: bytes) -> RunJob:
-    """The Job of a run from JSON. Raises msgspec.ValidationError where it is none."""
+def read_job(content: bytes, kind: JobKind) -> RunJob:
+    """The object of a run from JSON. Raises msgspec.ValidationError where it is none."""
     job = _jobs.decode(content)
-    meta, true = job.metadata, [one for one in job.status.conditions if one.status == "True"]
-    failed = [one.message or one.reason for one in true if one.type == "Failed"]
+    meta, asked = job.metadata, _said(job.metadata.annotations.get(ASKED_ANNOTATION, ""), Started)
+    is_over, failure = _end(job.status, kind)
+    count = 1 if asked is None else asked.tasks
     return RunJob(
         workload=meta.labels[WORKLOAD_LABEL],
         run=_number(meta.labels, RUN_LABEL),
         name=meta.name,
-        asked=_said(meta.annotations.get(ASKED_ANNOTATION, ""), Started),
-        tasks=job.spec.completions,
-        suspended=job.spec.suspend,
+        asked=asked,
+        tasks=count if job.spec.completions is None else job.spec.completions,
+        suspended=job.spec.suspend or job.spec.run_policy.suspend,
         leaves=meta.deletion_timestamp is not None,
-        failure=failed[0] if failed else "",
-        is_over=any(one.type in ("Complete", "Failed") for one in true),
+        failure=failure,
+        is_over=is_over,
     )
+
+
+def _end(status: _JobStatus, kind: JobKind) -> tuple[bool, str]:
+    """Whether it is over, and why it failed where it did."""
+    if status.job_deployment_status in _RAY_IS_OVER:
+        well = status.job_status == "SUCCEEDED"
+        return True, "" if well else status.message or f"Ray says {status.job_status or 'that it failed'}"
+    true = [one for one in status.conditions if one.status == "True"]
+    failed = [one.message or one.reason or "it failed" for one in true if one.type == "Failed"]
+    return any(one.type in (kind.completed, "Failed") for one in true), failed[0] if failed else ""
 
 
 def newest(pods: Iterable[RunPod], run: int) -> dict[int, RunPod]:
@@ -216,10 +251,24 @@ def newest(pods: Iterable[RunPod], run: int) -> dict[int, RunPod]:
     return found
 
 
+def _index(meta: _Meta) -> int:
+    """Which task a pod is, as its operator numbers it or, where that does not, its template says."""
+    if TASK_ANNOTATION in meta.annotations:
+        return _number(meta.annotations, TASK_ANNOTATION)
+    if COMPLETION_INDEX in meta.annotations:
+        return _number(meta.annotations, COMPLETION_INDEX)
+    return _number(meta.labels, REPLICA_INDEX) + _number(meta.annotations, FIRST_TASK_ANNOTATION)
+
+
+def _disruption(pod: _Pod) -> _Condition | None:
+    found = (one for one in pod.status.conditions if one.type == "DisruptionTarget" and one.status == "True")
+    return next(found, None)
+
+
 def _taken(pod: _Pod) -> str:
-    for condition in pod.status.conditions:
-        if condition.type == "DisruptionTarget" and condition.status == "True":
-            return condition.message or condition.reason
+    disruption = _disruption(pod)
+    if disruption is not None:
+        return disruption.message or disruption.reason
     if pod.status.reason in _LOST:
         return pod.status.message or pod.status.reason
     return "its pod was deleted" if pod.metadata.deletion_timestamp is not None else ""

@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from scheduler_core.kubernetes.api.objects import GpuWorkloadSpec, PodTask
+from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS
 from scheduler_core.kubernetes.running.runs import RunPod
 from scheduler_core.workload import State
 
 ALIVE = ("initializing", "running")
 _SIGNALLED = 128
+_SAYS_SO_WITHIN_S = 5.0
+"""An operator says first that all has ended, and then lets the pods go; we may hear of it the other way round."""
 _STARTS_WITHIN_S = 600.0
 """So long an image may be out of reach before a task that holds devices is given up."""
 
@@ -25,12 +28,35 @@ def seen_tasks(
     then: str | None,
     now: float,
 ) -> tuple[PodTask, ...]:
-    """`count` tasks as they are now, and those beyond that still run. `then` is what they become once they are told."""
+    """`count` tasks as they are now, and those beyond that still run. `then` is what they become once they are told.
+
+    Where their operator speaks for all of them a pod that is gone may be a sign of their end: that is waited for.
+    """
     before = {task.index: task for task in known}
     indices = [*range(count), *(task.index for task in known if task.index >= count and is_alive(task))]
+    waits = then is None and JOB_KINDS[spec.job_kind].speaks_for_all
+
+    def seen(index: int) -> PodTask:
+        task, pod = before.get(index, PodTask(index=index, state="pending")), pods.get(index)
+        if waits and is_alive(task) and (pod is None or pod.uid != task.pod):
+            missed = replace(task, gone=task.gone or now)
+            if now < _told_by(missed):
+                return missed
+        return _seen(spec, replace(task, gone=None), pod, then, now)
+
+    return tuple(map(seen, indices))
+
+
+def told_by(tasks: tuple[PodTask, ...]) -> float | None:
+    """When it is too late for an operator to say that all has ended: what is gone was lost then."""
+    return min((_told_by(task) for task in tasks if task.gone is not None), default=None)
+
+
+def with_its_job(tasks: tuple[PodTask, ...], failure: str, now: float) -> tuple[PodTask, ...]:
+    """Of a kind that speaks for all, when it says that it is over: well, or for a reason."""
     return tuple(
-        _seen(spec, before.get(index, PodTask(index=index, state="pending")), pods.get(index), then, now)
-        for index in indices
+        task if has_ended(task) else replace(stopped(task, now) if failure else _completed(task, now), gone=None)
+        for task in tasks
     )
 
 
@@ -60,6 +86,14 @@ def again(task: PodTask, reason: str = "", ended: float | None = None) -> PodTas
 def stopped(task: PodTask, ended: float) -> PodTask:
     """It was told to end, or never started."""
     return replace(task, state="stopped", ended=ended, allocation=None)
+
+
+def _told_by(task: PodTask) -> float:
+    return (task.gone or 0.0) + _SAYS_SO_WITHIN_S
+
+
+def _completed(task: PodTask, now: float) -> PodTask:
+    return replace(task, state="completed", ended=now, reason="", allocation=None)
 
 
 def _seen(spec: GpuWorkloadSpec, task: PodTask, pod: RunPod | None, then: str | None, now: float) -> PodTask:

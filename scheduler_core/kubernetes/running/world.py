@@ -13,19 +13,18 @@ REPORT = f"{RESULTS}/.report.json"
 ACTIVITY = f"{RESULTS}/.activity.json"
 
 _PORT = 29500
-_INDEX = "metadata.annotations['batch.kubernetes.io/job-completion-index']"
 _FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
 
 
-def world_variables(workload: GpuWorkload, restarts: int, first_host: str) -> list[Json]:
+def world_variables(workload: GpuWorkload, restarts: int, first_host: str | None, index: Json | None) -> list[Json]:
     """The variables of each task; those that differ from task to task are read from its pod.
 
-    `first_host` is where task 0 is found. Each task sees its own devices alone, so to itself it is a node of its own:
-    LOCAL_RANK is 0, and torchrun (PET_*) starts a process for each of its devices.
+    `first_host` is where task 0 is found, null where tasks meet by other means; `index` is the value of a variable that
+    says which task this is, null where nothing in its pod does. Each task sees its own devices alone, so to itself it
+    is a node of its own: LOCAL_RANK is 0, and torchrun (PET_*) starts a process for each of its devices.
     """
     spec, name = workload.spec, workload.metadata.name
-    variables = [
-        {"name": "RUNAI_TASK_INDEX", "valueFrom": {"fieldRef": {"fieldPath": _INDEX}}},
+    variables: list[Json] = [
         *_plain(
             {
                 "RUNAI_WORKLOAD_ID": name,
@@ -40,13 +39,19 @@ def world_variables(workload: GpuWorkload, restarts: int, first_host: str) -> li
                 "RUNAI_GPU_PORTION": _portion(spec.request),
             }
         ),
-        {"name": "RUNAI_TASK_ID", "value": f"{name}-$(RUNAI_TASK_INDEX)"},
     ]
+    if index is not None:
+        # What refers to it comes after it.
+        variables = [
+            {"name": "RUNAI_TASK_INDEX", **index},
+            *variables,
+            {"name": "RUNAI_TASK_ID", "value": f"{name}-$(RUNAI_TASK_INDEX)"},
+        ]
     if spec.gang:
         variables += _plain({"RUNAI_RESTARTS": str(restarts)})
     else:
         variables.append({"name": "RUNAI_RESTARTS", "valueFrom": {"fieldRef": {"fieldPath": _FAILURES}}})
-    return variables if spec.tasks == 1 or not spec.gang else variables + _siblings(workload, first_host)
+    return variables if first_host is None else variables + _siblings(workload, first_host)
 
 
 def devices_of(request: TaskRequest) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from scheduler_core.kubernetes.api.connection import Json
 from scheduler_core.kubernetes.api.resources import GROUP, QUEUES, RESERVATIONS, SYSTEM_NAMESPACE, WORKLOADS
+from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS
 from scheduler_core.kubernetes.scheduling.kai import KAI_GROUP
 from scheduler_core.kubernetes.sharing.reservation_manifest import reservation_objects
 from scheduler_core.kubernetes.state.owner_kinds import OWNER_KINDS
@@ -32,7 +35,7 @@ def controller_account() -> tuple[Json, ...]:
                 _rule("", ["pods"], [*_READ, "delete"]),
                 _rule("", ["pods/status"], ["patch"]),
                 _rule("", ["pods/binding", "events", "services"], ["create"]),
-                _rule("batch", ["jobs"], [*_READ, "create", "patch", "delete"]),
+                *(_rule(group, kinds, [*_READ, "create", "patch", "delete"]) for group, kinds in _made_kinds().items()),
                 # Whose a pod is, and how many of them start together, the objects above it say.
                 {"apiGroups": _owner_groups(), "resources": ["*"], "verbs": ["get"]},
                 # Where KAI places the work, what it says of it.
@@ -107,6 +110,14 @@ def _metadata() -> Json:
 
 def _reserving() -> Json:
     return {"name": CONTROLLER, "namespace": RESERVATIONS}
+
+
+def _made_kinds() -> dict[str, list[str]]:
+    """What makes pods of workloads, by its group: of most kinds the operator may come after us."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for kind in JOB_KINDS.values():
+        found[kind.group] |= {kind.plural, *kind.needs}
+    return {group: sorted(found[group]) for group in sorted(found)}
 
 
 def _owner_groups() -> list[str]:

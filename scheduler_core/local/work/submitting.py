@@ -121,6 +121,8 @@ def _submitted(spec: WorkloadSpec) -> str:
 def _check(spec: WorkloadSpec) -> None:
     if spec.image is not None:
         raise InvalidRequest("Work runs in your own Python on this machine, in no image.", "Leave --image out.")
+    if spec.job_kind != "Job":
+        raise InvalidRequest(f"A {spec.job_kind} is of a cluster, and this is one machine.", "Leave --job-kind out.")
     words = [spec.cwd, *spec.command, *spec.env, *spec.env.values()]
     if any("\0" in word for word in words):
         raise InvalidRequest("An argument or a variable holds a NUL character.")

@@ -42,6 +42,15 @@ def test_its_status_is_that_of_its_process(client: Client, command: str, status:
     assert say("submit", "--", "sh", "-c", command).returncode == status
 
 
+def test_what_belongs_to_a_cluster_is_refused_on_one_machine(client: Client) -> None:
+    refused = say("submit", "--job-kind", "PyTorchJob", "--workers", "2", "--", "true")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "A PyTorchJob is of a cluster, and this is one machine. Leave --job-kind out.\n"
+    torn = say("submit", "--job-kind", "MPIJob", "--elastic", "2:4", "--", "true")
+    assert "--elastic and --job-kind contradict each other" in torn.stderr
+    assert client.list() == ()
+
+
 def test_of_several_workers_each_line_says_whose_it_is(client: Client) -> None:
     code = "import os; print(os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])"
     said = say("submit", "--workers", "2", "--gpu", "0.5", "--", sys.executable, "-c", code)

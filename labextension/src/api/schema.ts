@@ -1534,7 +1534,7 @@ export interface components {
          *     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
          *     tried again by itself.
          *
-         *     On a cluster it runs in `image`, a container image.
+         *     On a cluster it runs in `image`, a container image, and an object of `job_kind` makes its pods.
          */
         readonly WorkloadSpec: {
             readonly command: readonly string[];
@@ -1549,6 +1549,11 @@ export interface components {
             readonly name?: string;
             /** @default workload */
             readonly name_hint?: string;
+            /**
+             * @default Job
+             * @enum {unknown}
+             */
+            readonly job_kind?: "Job" | "JobSet" | "MPIJob" | "PyTorchJob" | "RayJob" | "TrainJob";
             /**
              * @default training
              * @enum {unknown}

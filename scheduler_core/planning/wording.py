@@ -85,7 +85,7 @@ def no_place(demand: Demand, found: Fit, scale: Scale) -> str:
 def _no_whole(demand: Demand, found: Fit, at: str) -> str:
     if demand.devices == 1:
         return f"no device is free as a whole: something runs on each of the {found.devices}"
-    free = f"{found.free} are free in all, at most {found.best} on one node{at}"
+    free = f"{found.free} {'is' if found.free == 1 else 'are'} free in all, at most {found.best} on one node{at}"
     return f"asks for {demand.devices} devices on one node: {free}"
 
 

@@ -65,6 +65,9 @@ def test_what_is_no_function_or_no_map_is_refused(engine: Client, simulated: Pat
         runai.submit(abs, -1, gpu="auto", name="mine")
     with pytest.raises(InvalidRequest, match="workers go with submit"):
         runai.map(abs, [1], workers=2)
+    for chunksize in (0, True, "2"):
+        with pytest.raises(InvalidRequest, match="chunksize: a whole number of items from 1 on, not "):
+            runai.map(abs, [1], chunksize=chunksize)  # type: ignore[arg-type]
     with pytest.raises(InvalidRequest, match="resize needs gpu or gpu_memory"):
         runai.submit(abs, -1).resize()
 

@@ -6,9 +6,9 @@ values   a numpy array of 100 MB: to the cell until it has read all of it, and b
          it, each above the same with an array of 8 bytes; beside numpy's own save and load of it
 kernel   from the request for a kernel to its first answer (`kernel_info`), on half a device above a plain one; runs
          alternate, the engine's daemon runs already, and both kernels are those of this Python
-map      `runai.map` of 1,000 empty tasks on eight slots, from the call to the list of results, beside
-         concurrent.futures.ProcessPoolExecutor(8) in the same run, whose processes serve many tasks each; said beside
-         it are the processor time of the engine's daemon and of one task's own process, each for one task
+map      `runai.map` of 1,000 empty items on eight slots, from the call to the list of results, beside
+         concurrent.futures.ProcessPoolExecutor(8) in the same run; beside it stand the processor time of the engine's
+         daemon and of the processes that the items are called in, each for one item, and how many processes there were
 
 The notebook of cells is an IPython shell in this process; engines have simulated devices and a private folder.
 """
@@ -43,7 +43,7 @@ VALUE_RUNS = 7
 FIRST_OUTPUT = "print('here')"
 KERNELS = 15
 PLAIN, LEASED = "python3", "runai-half"
-TASKS = 1000
+ITEMS = 1000
 SLOTS = 8
 MAP_RUNS = 5
 LONG_S = 60.0
@@ -177,40 +177,40 @@ async def kernel_started(name: str) -> float:
 
 
 def nothing(_: int) -> None:
-    """The empty task."""
+    """What is done with each item."""
 
 
 def map_tasks() -> None:
-    rates, daemon_ms, tasks_ms = [], [], []
-    while len(rates) < MAP_RUNS and (not rates or TASKS / rates[0] < LONG_S):
-        rate, of_daemon, of_tasks = mapped()
-        rates.append(rate)
-        daemon_ms.append(of_daemon)
-        tasks_ms.append(of_tasks)
+    runs = [mapped()]
+    while len(runs) < MAP_RUNS and ITEMS / runs[0][0] < LONG_S:
+        runs.append(mapped())
+    rate, of_daemon, of_items, processes = (statistics.median(figures) for figures in zip(*runs, strict=True))
     beside = {
         f"ProcessPoolExecutor({SLOTS})": statistics.median(pooled() for _ in range(MAP_RUNS)),
-        "daemon CPU (ms a task)": statistics.median(daemon_ms),
-        "own process (ms a task)": statistics.median(tasks_ms),
-        "runs (count)": len(rates),
+        "daemon CPU (ms an item)": of_daemon,
+        "their processes (ms an item)": of_items,
+        "processes (count)": processes,
+        "runs (count)": len(runs),
     }
-    report("notebook", "map", statistics.median(rates), "a second", None, "higher", beside)
+    report("notebook", "map", rate, "a second", None, "higher", beside)
 
 
-def mapped() -> tuple[float, float, float]:
-    """Tasks a second; milliseconds of processor time of the daemon, and of a task's own process, for one task."""
+def mapped() -> tuple[float, float, float, int]:
+    """Items a second; milliseconds of the daemon and of the items' processes for one item; how many processes."""
     with engine():
         pid = shared_client().info().pid
         before, started = cpu_ms(pid), time.monotonic()
-        spent = runai.map(lambda _: sum(os.times()[:2]), range(TASKS), gpu=2 / SLOTS)
-        rate = TASKS / (time.monotonic() - started)
-        return rate, (cpu_ms(pid) - before) / TASKS, 1000 * statistics.mean(spent)
+        spent = runai.map(lambda _: (os.getpid(), sum(os.times()[:2])), range(ITEMS), gpu=2 / SLOTS)
+        rate = ITEMS / (time.monotonic() - started)
+        by_process = dict(spent)
+        return rate, (cpu_ms(pid) - before) / ITEMS, 1000 * sum(by_process.values()) / ITEMS, len(by_process)
 
 
 def pooled() -> float:
     started = time.monotonic()
     with ProcessPoolExecutor(SLOTS) as pool:
-        list(pool.map(nothing, range(TASKS)))
-    return TASKS / (time.monotonic() - started)
+        list(pool.map(nothing, range(ITEMS)))
+    return ITEMS / (time.monotonic() - started)
 
 
 CASES = {"cell": cell, "values": values, "kernel": kernel, "map": map_tasks}

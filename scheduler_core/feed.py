@@ -7,7 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 
-from scheduler_core.workload import EngineState, Event, Heartbeat
+from scheduler_core.workload import EngineState, Event, Heartbeat, PlannerTime
 
 HEARTBEAT_S = 10.0
 _KEPT = 2048
@@ -17,10 +17,13 @@ _LONGEST_BACKLOG = 1024
 class Feed:
     """One engine run's events. `state` makes a full state for a given (epoch, seq)."""
 
-    def __init__(self, state: Callable[[str, int], EngineState]) -> None:
+    def __init__(
+        self, state: Callable[[str, int], EngineState], planner: Callable[[], PlannerTime | None] = lambda: None
+    ) -> None:
         self.epoch = secrets.token_hex(4)
         self.seq = 0
         self._state = state
+        self._planner = planner
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._backlogs: set[asyncio.Queue[Event]] = set()
 
@@ -47,17 +50,20 @@ class Feed:
         missed = self._after(since)
         self._backlogs.add(backlog)
         try:
-            for event in missed or [Heartbeat(epoch=self.epoch, seq=self.seq)]:
+            for event in missed or [self._heartbeat()]:
                 yield event
             while True:
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
                         event = await backlog.get()
                 except TimeoutError:
-                    event = Heartbeat(epoch=self.epoch, seq=self.seq)
+                    event = self._heartbeat()
                 yield event
         finally:
             self._backlogs.discard(backlog)
+
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(epoch=self.epoch, seq=self.seq, planner=self._planner())
 
     def _after(self, since: tuple[str, int] | None) -> list[Event]:
         if since is not None and since[0] == self.epoch:

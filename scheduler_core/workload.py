@@ -490,8 +490,18 @@ class Explanation(_Seen, frozen=True, kw_only=True):
     remedies: tuple[SpecChange, ...] = ()
 
 
+class PlannerTime(_Seen, frozen=True, kw_only=True):
+    """What the plans of one engine run have taken so far, in seconds; it plans whenever something has changed."""
+
+    plans: int = 0
+    seconds: float = 0.0
+
+
 class EngineState(_Seen, frozen=True, kw_only=True, tag="state"):
-    """Everything at once: the first event of a stream, and the first after a gap."""
+    """Everything at once: the first event of a stream, and the first after a gap.
+
+    `planner` is null where another process than the engine's plans, as on a cluster.
+    """
 
     epoch: str
     seq: int
@@ -499,6 +509,7 @@ class EngineState(_Seen, frozen=True, kw_only=True, tag="state"):
     devices: tuple[Device, ...]
     queues: tuple[QueueStatus, ...]
     workloads: tuple[Workload, ...]
+    planner: PlannerTime | None = None
 
 
 class WorkloadChanged(_Seen, frozen=True, kw_only=True, tag="workload"):
@@ -526,18 +537,20 @@ class DevicesChanged(_Seen, frozen=True, kw_only=True, tag="devices"):
 
 
 class QueuesChanged(_Seen, frozen=True, kw_only=True, tag="queues"):
-    """All queues as they are now."""
+    """All queues as they are now; `planner` as that of `EngineState`."""
 
     epoch: str
     seq: int
     queues: tuple[QueueStatus, ...]
+    planner: PlannerTime | None = None
 
 
 class Heartbeat(_Seen, frozen=True, kw_only=True, tag="heartbeat"):
-    """Nothing happened, the stream is alive."""
+    """Nothing happened, the stream is alive; `planner` as that of `EngineState`."""
 
     epoch: str
     seq: int
+    planner: PlannerTime | None = None
 
 
 Event: TypeAlias = EngineState | WorkloadChanged | WorkloadDeleted | DevicesChanged | QueuesChanged | Heartbeat

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 import pytest
 
+from scheduler_core.accounting.past import QueueStep
 from scheduler_core.accounting.usage import UsageBy, UsageRow
 from scheduler_core.audit import ENGINE, AuditEntry, AuditQuery
 from scheduler_core.engine import Engine
@@ -58,6 +60,41 @@ class RecordsContract:
         """Wait until half a device was held for so long."""
         while (await self._used(engine, "workload"))[workload_id].allocated < 500 * held_ms:
             await asyncio.sleep(0)
+
+    async def test_what_queues_held_and_why_work_waited_is_kept(self, engine: Engine) -> None:
+        before = time.time()
+        holder = await engine.submit(asked(RUNS, "0.5"))
+        await until(engine, holder.id, "running")
+        waiting = await engine.submit(asked(RUNS, 2))
+        seen = await self._history_when(engine, lambda row: row.allocated > 0 and sum(row.waits.values()) > 0)
+        assert (seen.queue, seen.parent) == ("default", None)
+        # Nobody has said how much the one queue deserves: all there is.
+        assert seen.devices(seen.quota) in (None, 2)
+        assert 0 < seen.allocated <= 500 * seen.observed
+        assert seen.allocated < seen.requested <= 2500 * seen.observed
+        assert seen.observed <= (time.time() - before + 60) * 1000
+        waited = (await self._used(engine, "workload"))[waiting.id].waiting
+        # A look counts for what has passed since the last, five seconds at most.
+        assert 0 < sum(seen.waits.values()) <= waited + 5000
+        await engine.stop(waiting.id)
+        await engine.stop(holder.id)
+        # Its minute may have begun before it did.
+        assert (await engine.queue_history(since=before - 120, until=before - 61)).rows == ()
+        minutes = await engine.queue_history(since=before - 60, step="minute")
+        assert [row.at for row in minutes.rows] == sorted({row.at for row in minutes.rows})
+        assert all(row.at % 60 == 0 for row in minutes.rows)
+        assert sum(sum(row.waits.values()) for row in minutes.rows) >= sum(seen.waits.values())
+        with pytest.raises(InvalidRequest):
+            await engine.queue_history(since=before, until=before - 1)
+
+    async def _history_when(self, engine: Engine, wanted: Callable[[QueueStep], bool]) -> QueueStep:
+        """The one queue over all time, once it is as wanted."""
+        async with asyncio.timeout(60):
+            while True:
+                for row in (await engine.queue_history()).rows:
+                    if wanted(row):
+                        return row
+                await asyncio.sleep(0)
 
     async def test_an_eviction_is_counted_for_who_was_evicted(self, engine: Engine) -> None:
         training = await engine.submit(asked(RUNS, 2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from scheduler_core import plan
 from scheduler_core.accounting.cells import cells
 from scheduler_core.accounting.holding import Entry
-from scheduler_core.accounting.past import QueueHistory
+from scheduler_core.accounting.past import QueueHistory, added
 from scheduler_core.accounting.timeline import intervals
 from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy, UsageStep, rows
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditPage, AuditQuery
@@ -86,6 +87,7 @@ from scheduler_core.workload import (
     WorkloadDeleted,
     WorkloadSpec,
 )
+from tests.memory_queues import QueueLog
 
 _GPUS = tuple(Gpu(id=f"gpu-{index}", memory_mib=81_920, model="A100-80GB") for index in range(2))
 
@@ -102,6 +104,7 @@ class MemoryEngine:
         self._audit: list[AuditEntry] = []
         self._numbers = count(1)
         self._queues: tuple[QueueStatus, ...] = ()
+        self._queue_log = QueueLog()
         self._folder = Path(tempfile.mkdtemp(prefix="runai-"))
         self._plan()
 
@@ -312,9 +315,11 @@ class MemoryEngine:
     async def queue_history(
         self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
     ) -> QueueHistory:
-        """Nothing: only what is now is known."""
         end = time.time() if until is None else until
-        return QueueHistory(step=step, since=since, until=end, rows=(), simulated=True)
+        if end < since:
+            raise InvalidRequest("It ends before it begins.")
+        rows = added(self._queue_log.steps(round(since * 1000), round(end * 1000), STEP_MS[step]))
+        return QueueHistory(step=step, since=since, until=end, rows=rows, simulated=True)
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
         if project != DEFAULT_QUEUE:
@@ -373,6 +378,9 @@ class MemoryEngine:
             for share in made.shares
             if share.resource == "gpu"
         )
+        bound = by_workload(made.binds)
+        codes = Counter(verdict.code for verdict in made.verdicts if verdict.workload not in bound)
+        self._queue_log.note(self._queues, codes)
         for verdict in made.verdicts:
             record = self._known[verdict.workload]
             if record.workload.state == "pending":

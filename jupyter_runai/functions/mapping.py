@@ -13,12 +13,15 @@ from jupyter_runai.functions.handle import Handle
 from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_items
 from jupyter_runai.functions.progress import Progress
+from jupyter_runai.functions.spreading import FEW, tasks_at, tasks_for
 from jupyter_runai.functions.submission import key_of, name_hint, submitted
-from jupyter_runai.submission.specification import specification
+from jupyter_runai.submission.specification import Asked, specification
 from jupyter_runai.submission.templates import with_template
 from jupyter_runai.verbs.option_types import AUTO
-from scheduler_core.errors import InvalidRequest
-from scheduler_core.workload import MOST_TASKS, Workload
+from jupyter_runai.verbs.options import with_amount
+from scheduler_core.errors import InvalidRequest, NotAllowed
+from scheduler_core.model import TaskRequest
+from scheduler_core.workload import DEFAULT_QUEUE, Workload
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,13 +32,15 @@ _TICK_S = 0.25
 @with_options
 @door
 def map(  # noqa: A001 (people write runai.map)
-    function: Callable[[T], R], items: Iterable[T], /, **options: Unpack[Options]
+    function: Callable[[T], R], items: Iterable[T], /, *, chunksize: int | None = None, **options: Unpack[Options]
 ) -> list[R | Exception]:
     """Call `function(item)` for each item, in one workload with a task an item, and show how far it is.
 
-    Each task gets what is asked for (`gpu=0.25`, see `Options`) and starts as soon as there is room. Of more than 1000
-    items each task takes several, one after another. The results come in the order of the items; where the function
-    raised, its exception stands in place of the result. With `retries` a task that failed is tried again, for the items
+    Each task gets what is asked for (`gpu=0.25`, see `Options`) and starts as soon as there is room. Of many items each
+    task takes several, one after another in one process: as many as `chunksize` says, else as few as still keep all
+    devices busy; where a task has a `max_time`, one. More than 1000 tasks there are not. The results come in
+    the order of the items; where the function raised, its exception stands in place of the result. A process that dies
+    takes the item that it was at along, and no other. With `retries` a task that failed is tried again, for the items
     that have no result yet.
 
     With a `name`, the same call (function and items) in this kernel or another finds the workload again, be it waiting,
@@ -57,10 +62,10 @@ def map(  # noqa: A001 (people write runai.map)
     work = list(items)
     if not work:
         return []
-    tasks = -(-len(work) // -(-len(work) // MOST_TASKS))
     call = Call(called)
     client = shared_client()
     asked = with_template(client, asked)
+    tasks = _tasks(client, len(work), chunksize, asked)
     with client.staging() as folder:
         pack_items(folder, call, work, tasks)
         key = None if asked.name is None else key_of(asked, "map", called, work)
@@ -70,6 +75,27 @@ def map(  # noqa: A001 (people write runai.map)
     handle: Handle[Any] = Handle(client, workload)
     results: list[R | Exception] = handle.result()
     return results
+
+
+def _tasks(client: Client, items: int, chunksize: int | None, asked: Asked) -> int:
+    if chunksize is not None:
+        return tasks_for(items, chunksize)
+    if items <= FEW or _is_limited(client, asked):
+        return tasks_for(items, 1)
+    try:
+        devices = client.devices()
+    except NotAllowed:
+        # Of a cluster somebody may see no more than their own namespace.
+        devices = ()
+    return tasks_at(items, with_amount(TaskRequest(), asked), devices)
+
+
+def _is_limited(client: Client, asked: Asked) -> bool:
+    """Whether a task has so much time and no more, be it by policy: several items would need more than one."""
+    if asked.max_time is not None:
+        return True
+    policy = client.policy(asked.project or DEFAULT_QUEUE, asked.kind)
+    return any(clause.field == "max_time" for clause in policy.clauses)
 
 
 def _stay(client: Client, workload: Workload) -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from jupyter_runai.client import Client, never_starts
 from jupyter_runai.functions.errors import RemoteError
+from jupyter_runai.functions.spreading import task_of
 from jupyter_runai.pickling.pickles import first_line
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.workload import RaisedError, TaskStatus, Workload
@@ -58,10 +59,12 @@ def _of_items(client: Client, workload: Workload) -> Outcome:
         if any(task.state == "completed" for task in tasks):
             raise InvalidRequest(f"{workload.name} is no call of a function: it has left no value of one.")
         return Outcome(error=RemoteError(f"{workload.name} {workload.state}{_because(tasks[0].reason)}"))
-    each = -(-count // workload.tasks)
-    found = [_kept(folders[item // each], str(item)) for item in range(count)]
+    owners = [task_of(item, count, workload.tasks) for item in range(count)]
+    found = [_kept(folders[task], str(item)) for item, task in enumerate(owners)]
     tasks = client.tasks(workload.id) if None in found else ()
-    return Outcome(value=[_in_place(kept, item // each, tasks, workload.name) for item, kept in enumerate(found)])
+    return Outcome(
+        value=[_in_place(kept, task, tasks, workload.name) for task, kept in zip(owners, found, strict=True)]
+    )
 
 
 def _count(folders: Sequence[Path]) -> int | None:

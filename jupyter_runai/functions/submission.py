@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
@@ -16,6 +17,7 @@ from jupyter_runai.functions.handle import Handle
 from jupyter_runai.functions.options import Options, plain, with_options
 from jupyter_runai.functions.packing import Call, pack_call
 from jupyter_runai.submission.automatic import with_amount_found
+from jupyter_runai.submission.handshake import shake_hands
 from jupyter_runai.submission.specification import Asked, specification
 from jupyter_runai.submission.surroundings import name_of
 from jupyter_runai.submission.templates import with_template
@@ -68,7 +70,14 @@ def key_of(asked: Asked, *values: object) -> str:
 
 
 def submitted(client: Client, spec: WorkloadSpec, folder: Path, anew: Collection[str]) -> Workload:
-    """The workload of this key; where that has come to an end from which one starts `anew`, one more."""
+    """The workload of this key; where that has come to an end from which one starts `anew`, one more.
+
+    Raises:
+        InvalidRequest: its Python cannot load what was pickled here.
+    """
+    python = spec.command[0]
+    if python != sys.executable and client.info().kind == "local":
+        shake_hands(python)
     while (workload := client.submit(spec, folder)).state in anew:
         following = hashlib.sha256(f"{spec.key} after {workload.id}".encode()).hexdigest()
         spec = replace(spec, key=following)

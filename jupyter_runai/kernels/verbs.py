@@ -19,7 +19,7 @@ from jupyter_runai.submission.specification import Asked
 from jupyter_runai.submission.templates import with_template
 from jupyter_runai.verbs.answer import Answer
 from jupyter_runai.verbs.parser import UsageError
-from jupyter_runai.words.figures import table
+from jupyter_runai.words.tables import Table
 from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE
 
@@ -54,7 +54,7 @@ def list_kernelspecs(client: Client, options: Namespace) -> Answer:
         rows.append((profile, spec.display_name, amount_words(config), config.get("project", DEFAULT_QUEUE)))
         data.append({"profile": profile, "name": spec.display_name, **config})
     header = ("profile", "name", "asks for", "project")
-    return Answer(table(header, rows) if rows else "No kernel asks for a device yet.", data)
+    return Answer.of(data, Table(header, tuple(rows)) if rows else "No kernel asks for a device yet.")
 
 
 def remove_kernelspec(client: Client, options: Namespace) -> Answer:

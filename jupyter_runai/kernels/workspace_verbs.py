@@ -13,7 +13,8 @@ from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import lifetime
 from jupyter_runai.kernels.workspaces import Environment, Workspace, all_workspaces
 from jupyter_runai.verbs.answer import Answer
-from jupyter_runai.words.figures import asked_for, duration, elapsed, state_with_idleness, table
+from jupyter_runai.words.figures import asked_for, duration, elapsed, state_with_idleness
+from jupyter_runai.words.tables import Table
 from jupyter_runai.words.waiting import waiting_words
 
 T = TypeVar("T")
@@ -29,12 +30,12 @@ def create_workspace(options: Namespace) -> Answer:
 def list_workspaces(options: Namespace) -> Answer:
     """All of them."""
     known, now = _run(all_workspaces(AsyncClient())), time.time()
-    rows = [
+    rows = tuple(
         (each.name, _id(each), asked_for(each.request, 1), _state(each, now), _time(each, now), each.folder)
         for each in known
-    ]
-    text = table(("name", "id", "gpu", "state", "time", "folder"), rows) if rows else "There is no workspace yet."
-    return Answer(text, known)
+    )
+    header = ("name", "id", "gpu", "state", "time", "folder")
+    return Answer.of(known, Table(header, rows) if rows else "There is no workspace yet.")
 
 
 def open_workspace(options: Namespace) -> Answer:

@@ -16,8 +16,9 @@ from jupyter_runai.magics.complete import Completer
 from jupyter_runai.magics.errors import shown, shown_syntax_error
 from jupyter_runai.magics.kept import SentValues
 from jupyter_runai.magics.modules import LocalModules
+from jupyter_runai.magics.tables import LiveTables
 from jupyter_runai.pickling.pickles import LARGEST_BYTES, WARN_BYTES
-from jupyter_runai.verbs.line import read_line, run_verb, verb_of
+from jupyter_runai.verbs.line import answered, read_line, verb_of
 from jupyter_runai.verbs.options import CELL_VERBS, cell_parser, verb_parsers
 from jupyter_runai.verbs.parser import asks_for_help
 from scheduler_core.errors import InvalidRequest, RunaiError
@@ -41,15 +42,19 @@ class RunaiMagics(Magics, Configurable):
         self.modules = LocalModules()
         self.sent = SentValues()
         self.completer = Completer(shell)
+        self.tables = LiveTables()
 
     def attach(self) -> None:
         """Take part in what the notebook does."""
         self.shell.events.register("post_run_cell", self.modules.note)
+        self.shell.events.register("pre_run_cell", self.tables.rest)
         self.completer.attach()
 
     def detach(self) -> None:
         """Undo `attach`."""
         self.shell.events.unregister("post_run_cell", self.modules.note)
+        self.shell.events.unregister("pre_run_cell", self.tables.rest)
+        self.tables.rest()
         self.completer.detach()
 
     @no_var_expand
@@ -72,8 +77,13 @@ class RunaiMagics(Magics, Configurable):
         verb, options = read_line(words, parsers, "%runai")
         if verb == "submit" and not options.detach and not options.dry_run:
             run_command(self.shell, shared_client(), options)
+            return
+        client = shared_client()
+        answer = answered(client, verb, options)
+        if options.json or not answer.html or not hasattr(self.shell, "kernel"):
+            print(answer.json() if options.json else answer.text)
         else:
-            print(run_verb(shared_client(), verb, options))
+            self.tables.show(client, verb, options, answer)
 
     def _cell(self, words: list[str], cell: str) -> None:
         verb = verb_of(words or [""], CELL_VERBS, "%%runai")

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from jupyter_runai.client import Client
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.follow import follow, has_run
-from jupyter_runai.magics.handshake import shake_hands
 from jupyter_runai.magics.inputs import captured, chosen, unknown
 from jupyter_runai.magics.kept import SentValues, Stay, check_keep, kept_process
 from jupyter_runai.magics.line import ProgressLine
@@ -25,6 +24,7 @@ from jupyter_runai.magics.preview import preview_text
 from jupyter_runai.magics.returned import returned_by
 from jupyter_runai.magics.values import Cell, write_cell, write_values
 from jupyter_runai.submission.automatic import with_amount_found
+from jupyter_runai.submission.handshake import shake_hands
 from jupyter_runai.submission.specification import Asked, specification
 from jupyter_runai.submission.surroundings import name_hint
 from jupyter_runai.submission.templates import with_template

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from jupyter_runai.words.figures import size, table
+from jupyter_runai.words.figures import size
 from jupyter_runai.words.preview import submission_text
+from jupyter_runai.words.tables import table
 from scheduler_core.model import Verdict
 from scheduler_core.workload import WorkloadSpec
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from jupyter_runai.reports.period import shown
-from jupyter_runai.words.figures import table
 from jupyter_runai.words.panel import cause
+from jupyter_runai.words.tables import table
 from scheduler_core.accounting.amounts import HOUR_MS
 from scheduler_core.accounting.past import QueueHistory, QueueStep, together
 from scheduler_core.accounting.usage import Usage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_runai.reports.period import shown
-from jupyter_runai.words.figures import table
+from jupyter_runai.words.tables import Table
 from scheduler_core.accounting.usage import Usage, UsageRow
 
 _MOST_ROWS = 40
@@ -61,13 +61,18 @@ def figures(usage: Usage) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def text(usage: Usage) -> str:
+    """The parts below one another."""
+    return "\n".join(part if isinstance(part, str) else part.text for part in parts(usage))
+
+
+def parts(usage: Usage) -> list[str | Table]:
     """A heading, a table in hours of devices, and notes."""
     if not usage.rows:
-        return "\n".join([f"{heading(usage)}: nothing.", *notes(usage)])
+        return [f"{heading(usage)}: nothing.", *notes(usage)]
     header, rows = figures(usage)
     left_out = len(rows) - _MOST_ROWS
     more = [f"{left_out} more: jupyter runai report --by {usage.by} --format csv"] if left_out > 0 else []
-    return "\n".join([f"{heading(usage)}, in GPU-hours", table(header, rows[:_MOST_ROWS]), *more, *notes(usage)])
+    return [f"{heading(usage)}, in GPU-hours", Table(header, tuple(rows[:_MOST_ROWS])), *more, *notes(usage)]
 
 
 def _of_allocated(row: UsageRow, hours: float) -> str:

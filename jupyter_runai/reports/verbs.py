@@ -9,7 +9,7 @@ from jupyter_runai.client import Client
 from jupyter_runai.reports import queues
 from jupyter_runai.reports.steps import steps_of
 from jupyter_runai.reports.table import UsageTable
-from jupyter_runai.reports.text import text
+from jupyter_runai.reports.text import parts, text
 from jupyter_runai.verbs.answer import Answer
 from scheduler_core.errors import InvalidRequest
 
@@ -17,7 +17,7 @@ from scheduler_core.errors import InvalidRequest
 def usage(client: Client, options: Namespace) -> Answer:
     """Who used what."""
     found = client.usage(options.by, options.since, options.until, options.step)
-    return Answer(text(found), found)
+    return Answer.of(found, *parts(found))
 
 
 def report(client: Client, options: Namespace) -> Answer:

@@ -13,6 +13,7 @@ from scheduler_core.workload import (
     EngineState,
     Event,
     Heartbeat,
+    PlannerTime,
     QueuesChanged,
     QueueStatus,
     State,
@@ -38,6 +39,7 @@ class Board:
         self.info: EngineInfo | None = None
         self.devices: tuple[Device, ...] = ()
         self.queues: tuple[QueueStatus, ...] = ()
+        self.planner: PlannerTime | None = None
         self._workloads: dict[str, Workload] = {}
 
     @property
@@ -59,10 +61,13 @@ class Board:
             devices=self.devices,
             queues=self.queues,
             workloads=tuple(self._workloads.values()),
+            planner=self.planner,
         )
 
     def apply(self, event: Event) -> list[Transition]:
         """Take over an event; which workloads have come into another state."""
+        if isinstance(event, EngineState | QueuesChanged | Heartbeat):
+            self.planner = event.planner
         if isinstance(event, EngineState):
             return self._restart(event)
         if isinstance(event, Heartbeat):

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
 from jupyter_runai.server.board import Board
 from jupyter_runai.server.relay import Relay
 from scheduler_core.model import MILLI, VerdictCode
-from scheduler_core.workload import Device, QueueStatus, State
+from scheduler_core.workload import Device, PlannerTime, QueueStatus, State
 
 _MIB = 1024 * 1024
 _DEVICE = ("device", "index", "model", "node", "simulated")
@@ -26,15 +26,16 @@ class RunaiCollector(Collector):
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         yield _gauge("stream_clients", "Browser tabs that are told of every change", self._relay.clients)
         yield _gauge("engine_up", "1 where the engine is seen, else 0", int(self._relay.is_live))
         if self._relay.is_live:
             yield from _devices(self._relay.board.devices)
             yield from _queues(self._relay.board.queues)
             yield from _workloads(self._relay.board)
+            yield from _planner(self._relay.board.planner)
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
+    def describe(self) -> Iterator[Metric]:
         """Nothing yet: registering asks what there is before anything is known."""
         return iter(())
 
@@ -91,3 +92,9 @@ def _workloads(board: Board) -> Iterator[GaugeMetricFamily]:
     for code in get_args(VerdictCode):
         waiting.add_metric((code,), codes[code])
     yield from (by_state, waiting)
+
+
+def _planner(spent: PlannerTime | None) -> Iterator[SummaryMetricFamily]:
+    if spent is not None:
+        about = "Time that the plans of this engine run have taken"
+        yield SummaryMetricFamily("jupyter_runai_planning_seconds", about, spent.plans, spent.seconds)

@@ -12,7 +12,7 @@ from jupyter_runai.reports.period import EXAMPLES
 from jupyter_runai.verbs.answer import Answer
 from jupyter_runai.verbs.option_types import past_moment
 from jupyter_runai.verbs.parser import Parser
-from jupyter_runai.words.figures import table
+from jupyter_runai.words.tables import Table
 from scheduler_core.audit import AuditAction, AuditEntry, AuditQuery
 
 _MOST_SHOWN = 100
@@ -45,18 +45,18 @@ def audit(client: Client, options: Namespace) -> Answer:
     if options.json:
         return Answer("", entries, as_lines=True)
     newest = [entry for entry, _ in zip(entries, range(_MOST_SHOWN + 1), strict=False)]
-    return Answer(_text(newest, options.prefix), newest)
+    return Answer.of(newest, *_parts(newest, options.prefix))
 
 
-def _text(newest: list[AuditEntry], prefix: str) -> str:
+def _parts(newest: list[AuditEntry], prefix: str) -> list[str | Table]:
     if not newest:
-        return "Nothing of that kind was done, as far as you may see."
+        return ["Nothing of that kind was done, as far as you may see."]
     shown = newest[:_MOST_SHOWN][::-1]
-    rows = [(_moment(entry.at), entry.user, entry.action, _object(entry), _told(entry)) for entry in shown]
-    lines = [table(("when", "who", "did", "to", ""), rows)]
+    rows = tuple((_moment(entry.at), entry.user, entry.action, _object(entry), _told(entry)) for entry in shown)
+    lines: list[str | Table] = [Table(("when", "who", "did", "to", ""), rows)]
     if len(newest) > _MOST_SHOWN:
         lines.insert(0, f"The newest {_MOST_SHOWN}; all of them: {prefix} audit --json, with the same options")
-    return "\n".join(lines)
+    return lines
 
 
 def _object(entry: AuditEntry) -> str:

@@ -11,7 +11,8 @@ from msgspec import Struct
 from jupyter_runai.client import Client
 from jupyter_runai.verbs.policies import notice_words
 from jupyter_runai.verbs.use import last_second, use_sentence
-from jupyter_runai.words.figures import asked_for, duration, elapsed, held, idle_time, moment, state_words, table
+from jupyter_runai.words.figures import asked_for, duration, elapsed, held, idle_time, moment, state_words
+from jupyter_runai.words.tables import Table
 from jupyter_runai.words.waiting import waiting_words
 from scheduler_core.errors import NotAllowed
 from scheduler_core.workload import Measurement, TaskStatus, Workload
@@ -41,15 +42,15 @@ def described(client: Client, workload: Workload) -> Description:
     return Description(workload=workload, tasks=client.tasks(workload.id), now=now, runs=_command(client, workload))
 
 
-def description_text(description: Description) -> str:
+def description_parts(description: Description) -> list[str | Table]:
     """A line for each thing that is known, and a table of its tasks where there are several."""
     workload = description.workload
     rows = [("name", workload.name), ("id", workload.id), *_figures(description)]
-    parts = [table(("", ""), [row for row in rows if row[1]])]
+    parts: list[str | Table] = [Table(("", ""), tuple(row for row in rows if row[1]))]
     if len(description.tasks) > 1:
         header = ("task", "state", "on", "exit code", "restarts", "reason")
-        parts.append(table(header, [_task(task, workload.simulated) for task in description.tasks]))
-    return "\n\n".join(parts)
+        parts += ["", Table(header, tuple(_task(task, workload.simulated) for task in description.tasks))]
+    return parts
 
 
 def _command(client: Client, workload: Workload) -> Command | None:

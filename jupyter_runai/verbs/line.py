@@ -12,15 +12,18 @@ from jupyter_runai.verbs.answer import Answer
 from jupyter_runai.verbs.audit import audit
 from jupyter_runai.verbs.options import CELL_VERBS, VERBS, cell_parser, verb_parsers
 from jupyter_runai.verbs.parser import Parser, UsageError, asks_for_help
-from jupyter_runai.words.figures import (
-    table,
-)
+from jupyter_runai.words.tables import table
 
 
 def run_verb(client: Client, verb: str, options: Namespace) -> str:
     """The answer to one verb: a text of one line or several, or one JSON document."""
-    answer = _VERBS[verb](client, options)
+    answer = answered(client, verb, options)
     return answer.json() if options.json else answer.text
+
+
+def answered(client: Client, verb: str, options: Namespace) -> Answer:
+    """The answer to one verb, to be shown in one way or another."""
+    return _VERBS[verb](client, options)
 
 
 def _kernelspec(answer: str) -> Callable[[Client, Namespace], Answer]:

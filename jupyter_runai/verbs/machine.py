@@ -9,11 +9,9 @@ from jupyter_runai.client import Client
 from jupyter_runai.client.chosen import ENGINE_VARIABLE, choose_engine, engine_name, engine_of
 from jupyter_runai.verbs.answer import Answer
 from jupyter_runai.verbs.use import in_use, use_table
-from jupyter_runai.words.figures import (
-    share,
-    table,
-)
+from jupyter_runai.words.figures import share
 from jupyter_runai.words.roles import roles_text
+from jupyter_runai.words.tables import Table
 from scheduler_core.model import MILLI
 from scheduler_core.workload import Device
 
@@ -21,7 +19,7 @@ from scheduler_core.workload import Device
 def top(client: Client, options: Namespace) -> Answer:
     """What is used now."""
     everything = in_use(client)
-    return Answer(use_table(everything) if everything else "Nothing runs.", everything)
+    return Answer.of(everything, use_table(everything) if everything else "Nothing runs.")
 
 
 def devices(client: Client, options: Namespace) -> Answer:
@@ -29,13 +27,13 @@ def devices(client: Client, options: Namespace) -> Answer:
     info, devices = client.info(), client.devices()
     nodes = {device.node for device in devices}
     rows = [_device_row(device, with_node=len(nodes) > 1) for device in devices]
-    lines = [table(("device", "held", "memory", "by"), rows)] if rows else []
+    lines: list[str | Table] = [Table(("device", "held", "memory", "by"), tuple(rows))] if rows else []
     if info.simulated:
         lines.insert(0, f"Simulated devices ({info.simulated}).")
     if info.notice:
         lines.append(info.notice)
     lines.append(f"What runs survives {', '.join(info.survives)}.")
-    return Answer("\n".join(lines), devices)
+    return Answer.of(devices, *lines)
 
 
 def queues(client: Client, options: Namespace) -> Answer:
@@ -55,7 +53,7 @@ def queues(client: Client, options: Namespace) -> Answer:
         for queue in queues
     ]
     header = ("project", "used", "asked", "quota", "fair share", *(("past use",) if counts_past else ()))
-    return Answer(table(header, rows), queues)
+    return Answer.of(queues, Table(header, tuple(rows)))
 
 
 def whoami(client: Client, options: Namespace) -> Answer:

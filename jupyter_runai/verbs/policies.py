@@ -11,7 +11,8 @@ from msgspec.structs import asdict
 
 from jupyter_runai.client import Client
 from jupyter_runai.verbs.answer import Answer
-from jupyter_runai.words.figures import elapsed, table
+from jupyter_runai.words.figures import elapsed
+from jupyter_runai.words.tables import Table
 from scheduler_core.errors import InvalidRequest, NotAllowed
 from scheduler_core.policies.clauses import Hit, PolicyClauses
 from scheduler_core.policies.templates import Template
@@ -59,7 +60,7 @@ def check(client: Client, options: Namespace) -> Answer:
     now = time.time()
     rows = [(hit.name, hit.owner, hit.project, hit.message, _then(hit, now)) for hit in found.hits]
     head = f"The file is valid. It hits {len(rows)} workload{'s' if len(rows) > 1 else ''}:"
-    return Answer(f"{head}\n{table(('name', 'owner', 'project', 'because', 'then'), rows)}", found)
+    return Answer.of(found, head, Table(("name", "owner", "project", "because", "then"), tuple(rows)))
 
 
 def snooze(client: Client, options: Namespace) -> Answer:
@@ -74,7 +75,7 @@ def templates(client: Client, options: Namespace) -> Answer:
     """The templates there are."""
     found = client.catalog().templates
     rows = [(one.name, _parts(one)) for one in found]
-    return Answer(table(("template", "stands for"), rows) if rows else "There is no template.", found)
+    return Answer.of(found, Table(("template", "stands for"), tuple(rows)) if rows else "There is no template.")
 
 
 def environments(client: Client, options: Namespace) -> Answer:
@@ -82,7 +83,7 @@ def environments(client: Client, options: Namespace) -> Answer:
     found = client.catalog().environments
     rows = [(one.name, one.python or "-", one.folder or "-", ", ".join(one.packages) or "-") for one in found]
     header = ("environment", "python", "folder", "packages")
-    return Answer(table(header, rows) if rows else "There is no environment.", found)
+    return Answer.of(found, Table(header, tuple(rows)) if rows else "There is no environment.")
 
 
 def notice_words(workload: Workload, now: float) -> str:

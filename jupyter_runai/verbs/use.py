@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from jupyter_runai.client import Client
-from jupyter_runai.words.figures import asked, held_share, idle_time, memory, table
+from jupyter_runai.words.figures import asked, held_share, idle_time, memory
+from jupyter_runai.words.tables import Table
 from scheduler_core.errors import NotAllowed
 from scheduler_core.workload import Measurement, Workload
 
@@ -39,13 +40,13 @@ def last_second(client: Client, workload: Workload) -> Measurement | None:
     return measured[-1] if measured else None
 
 
-def use_table(uses: Iterable[Use]) -> str:
+def use_table(uses: Iterable[Use]) -> Table:
     """A line for each workload; what nothing measures is a dash."""
     now = time.time()
-    rows = [
+    rows = tuple(
         (use.workload.name, asked(use.workload), *_figures(use), idle_time(use.workload, now) or "-") for use in uses
-    ]
-    return table(("name", "asks for", "holds", "GPU used", "GPU memory", "cores", "memory", "idle"), rows)
+    )
+    return Table(("name", "asks for", "holds", "GPU used", "GPU memory", "cores", "memory", "idle"), rows)
 
 
 def use_sentence(now: Measurement, simulated: bool) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from jupyter_runai.client import Client
 from jupyter_runai.verbs.answer import Answer
 from jupyter_runai.verbs.command import preview, submit
-from jupyter_runai.verbs.description import described, description_text
+from jupyter_runai.verbs.description import described, description_parts
 from jupyter_runai.verbs.export import exported
 from jupyter_runai.verbs.options import what_to_resize, with_amount
 from jupyter_runai.words.explanation import explanation_text
@@ -22,11 +22,11 @@ from jupyter_runai.words.figures import (
     size,
     state_with_idleness,
     state_word,
-    table,
     told_to_resume,
     told_to_stop,
     told_to_suspend,
 )
+from jupyter_runai.words.tables import Table
 from scheduler_core.workload import KEPT_DELETED_S, Scale
 
 _LONGEST_OUTPUT = 1_000_000
@@ -45,7 +45,7 @@ def submitted(client: Client, options: Namespace) -> Answer:
 def describe(client: Client, options: Namespace) -> Answer:
     """Everything that is known of a workload."""
     description = described(client, client.find(options.workload))
-    return Answer(description_text(description), description)
+    return Answer.of(description, *description_parts(description))
 
 
 def list_workloads(client: Client, options: Namespace) -> Answer:
@@ -68,8 +68,8 @@ def list_workloads(client: Client, options: Namespace) -> Answer:
     if client.info().shared:
         owners = [workload.owner for workload in reversed(chosen)]
         owned = [(*row, owner) for row, owner in zip(rows, owners, strict=True)]
-        return Answer(table((*header, "owner"), owned), chosen)
-    return Answer(table(header, rows), chosen)
+        return Answer.of(chosen, Table((*header, "owner"), tuple(owned)))
+    return Answer.of(chosen, Table(header, tuple(rows)))
 
 
 def logs(client: Client, options: Namespace) -> Answer:

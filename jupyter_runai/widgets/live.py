@@ -14,11 +14,11 @@ from anywidget import AnyWidget
 from msgspec import Struct
 from traitlets import Dict
 
+from jupyter_runai.client.pace import Pace
 from jupyter_runai.client.runtime import runtime
+from jupyter_runai.client.watch import shared_watch
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.messages import ROLL_CALL, Filled, Hidden, Message, Pressed, Seen
-from jupyter_runai.widgets.pace import Pace
-from jupyter_runai.widgets.watch import shared_watch
 from scheduler_core.errors import RunaiError
 
 _log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ import asyncio
 import time
 from abc import abstractmethod
 
+from jupyter_runai.client.watch import shared_watch
 from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.forecast import Row, forecast
 from jupyter_runai.widgets.live import LiveWidget
 from jupyter_runai.widgets.preview import Preview
-from jupyter_runai.widgets.watch import shared_watch
 from jupyter_runai.words import panel as words
 from jupyter_runai.words.figures import duration, elapsed, state_words
 from scheduler_core.workload import Workload, WorkloadSpec

@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from jupyter_runai.client.runtime import runtime
+from jupyter_runai.client.watch import shared_watch
 from jupyter_runai.functions.errors import door
 from jupyter_runai.functions.options import of_another_amount
 from jupyter_runai.verbs.options import scale_to
@@ -17,7 +18,6 @@ from jupyter_runai.widgets import strings
 from jupyter_runai.widgets.live import LiveWidget, Note, in_one_sentence, static
 from jupyter_runai.widgets.log_tail import LogTail
 from jupyter_runai.widgets.use import Use
-from jupyter_runai.widgets.watch import shared_watch
 from jupyter_runai.widgets.workload_view import WorkloadView, workload_view
 from jupyter_runai.words.figures import resized, told_to_resume, told_to_stop, told_to_suspend
 from scheduler_core.errors import InvalidRequest, RunaiError

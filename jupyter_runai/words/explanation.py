@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from jupyter_runai.words.figures import held, ordinal, share, state_words, table
+from jupyter_runai.words.figures import held, ordinal, share, state_words
+from jupyter_runai.words.tables import table
 from scheduler_core.model import MILLI, TaskRequest
 from scheduler_core.quantities import time_text
 from scheduler_core.workload import PRIORITIES, Explanation, QueueStatus, SpecChange, Workload

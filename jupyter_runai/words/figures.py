@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
 from msgspec.structs import replace
 
@@ -159,17 +158,6 @@ def ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 4th."""
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
-
-
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Columns aligned under their header, which is left out when it is empty."""
-    every = [header, *rows] if any(header) else list(rows)
-    if not every:
-        return ""
-    widths = [max(len(row[column]) for row in every) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in every
-    )
 
 
 def _device(device: HeldDevice) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jupyter_runai.words.figures import asked_for, ordinal, table
+from jupyter_runai.words.figures import asked_for, ordinal
+from jupyter_runai.words.tables import table
 from scheduler_core.model import Verdict
 from scheduler_core.workload import WorkloadSpec
 

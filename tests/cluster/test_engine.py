@@ -252,6 +252,7 @@ NOT_ON_A_CLUSTER = {
     ),
     "what happened is not recorded yet": (
         "test_who_used_what_is_added_up",
+        "test_what_queues_held_and_why_work_waited_is_kept",
         "test_an_eviction_is_counted_for_who_was_evicted",
         "test_who_did_what_is_told_in_its_order",
         "test_what_did_not_come_to_pass_is_not_told",

@@ -16,7 +16,7 @@ from scheduler_core.workload import WorkloadSpec
 from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.real_cluster import RealCluster
 from tests.engine_steps import asked, output, says, until
-from tests.notebook.cells import run_cells
+from tests.notebooks.cells import run_cells
 
 _numbers = count()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client, shared_client
-from tests.notebook.cells import Ran, run_cells
+from tests.notebooks.cells import Ran, run_cells
 
 Notebook = Callable[..., list[Ran]]
 

@@ -37,7 +37,12 @@ def peaks_at(mib: int, devices: float) -> Callable[[Measurement], bool]:
     ("gpu", "mib", "percent", "asked"),
     [
         ("0.5", 20 * GIB, 0, "0.3"),  # a quarter of the device, and a fifth of that
-        ("0.5", 21 * GIB, 0, "0.35"),  # rounded up to a twentieth of a device
+        (
+            "0.5",
+            20 * GIB + 1,
+            0,
+            "0.35",
+        ),  # with the fifth a little over 0.3: rounded up to a twentieth
         ("0.5", 512, 0, "0.05"),
         ("0.5", 20 * GIB, 40, "0.5"),  # its computing needs more than its memory
         ("0.9", 70 * GIB, 0, 1),  # with what is to spare it is more than the one device that it has ever used

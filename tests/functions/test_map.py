@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,21 +42,89 @@ def test_failures_stand_in_their_place(engine: Client) -> None:
     assert [type(result) for result in again] == [ZeroDivisionError, float, runai.RemoteError, float]
 
 
-def test_more_items_than_tasks_are_taken_several_at_a_time(engine: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jupyter_runai.functions.mapping.MOST_TASKS", 3)
-
-    def place(x: int) -> tuple[int, str]:
+def test_a_task_takes_several_items_one_after_another_in_one_process(engine: Client) -> None:
+    def place(x: int) -> tuple[int, str, int]:
         if x == 4:
             raise KeyError(x)
-        return x, os.environ["RUNAI_TASK_INDEX"]
+        return x, os.environ["RUNAI_TASK_INDEX"], os.getpid()
 
-    results = runai.map(place, iter(range(7)), name="many")
-    assert results[:4] == [(0, "0"), (1, "0"), (2, "0"), (3, "1")]
+    results = runai.map(place, iter(range(7)), name="many", chunksize=3)
     assert isinstance(results[4], KeyError)
-    assert results[5:] == [(5, "1"), (6, "2")]
+    placed = [result for result in results if not isinstance(result, Exception)]
+    assert [(x, task) for x, task, _ in placed] == [(0, "0"), (1, "0"), (2, "1"), (3, "1"), (5, "2"), (6, "2")]
+    assert len({pid for *_, pid in placed}) == 3
     (workload,) = engine.list()
     assert workload.tasks == 3
     assert [repr(result) for result in runai.get("many").result()] == [repr(result) for result in results]
+
+
+@pytest.mark.parametrize(("most", "tasks"), [({}, 2), ({"max_time": 60}, 5), ({"chunksize": 1}, 5)])
+def test_of_many_items_a_task_takes_as_many_as_keep_all_devices_busy(
+    engine: Client, monkeypatch: pytest.MonkeyPatch, most: dict[str, Any], tasks: int
+) -> None:
+    few(monkeypatch)
+    assert runai.map(abs, range(5), gpu=1, **most) == [0, 1, 2, 3, 4]
+    assert [workload.tasks for workload in engine.list()] == [tasks]
+
+
+def test_where_a_policy_limits_the_time_of_tasks_each_item_has_its_own(
+    engine: Client, simulated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch)
+    (simulated / "policies.yaml").write_text("cluster: {rules: {max_time: {max: 2h}}}")
+    assert runai.map(abs, range(5), gpu=1) == [0, 1, 2, 3, 4]
+    assert [workload.tasks for workload in engine.list()] == [5]
+
+
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three items are many, and a task for each place is enough."""
+    for module in ("mapping", "spreading"):
+        monkeypatch.setattr(f"jupyter_runai.functions.{module}.FEW", 2)
+    monkeypatch.setattr("jupyter_runai.functions.spreading._TASKS_A_PLACE", 1)
+
+
+def test_an_item_whose_process_dies_takes_no_other_along(engine: Client) -> None:
+    def ends(x: int) -> int:
+        if x == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if x == 3:
+            os._exit(7)
+        if x == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return x
+
+    results = runai.map(ends, range(6), name="deadly", chunksize=6)
+    assert [result for result in results if not isinstance(result, Exception)] == [0, 2, 5]
+    assert all(isinstance(results[item], runai.RemoteError) for item in (1, 3, 4))
+    assert [str(results[item]) for item in (1, 3, 4)] == [
+        "ProcessEnded: killed by SIGKILL",
+        "ProcessEnded: exit status 7",
+        "ProcessEnded: killed by SIGTERM",
+    ]
+    (workload,) = engine.list()
+    assert (workload.tasks, workload.state) == (1, "failed")
+
+
+def test_one_that_is_suspended_goes_on_with_the_item_that_it_was_at(engine: Client, tmp_path: Path) -> None:
+    def noted(x: int) -> int:
+        with (tmp_path / "called").open("a") as file:
+            file.write(f"{x}\n")
+        if x == 1 and os.environ["RUNAI_RESTARTS"] == "0":
+            # As one does that saves first.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+            os.kill(here, signal.SIGINT)
+            while True:
+                signal.pause()
+        return x * 10
+
+    here = os.getpid()
+    with pytest.raises(KeyboardInterrupt):
+        runai.map(noted, range(3), name="halted", chunksize=3)
+    handle = runai.get("halted")
+    engine.suspend(handle.id)
+    engine.resume(handle.id)
+    assert handle.result() == [0, 10, 20]
+    assert (tmp_path / "called").read_text().split() == ["0", "1", "1", "2"]
 
 
 def test_a_task_reads_its_own_items_alone(engine: Client, tmp_path: Path) -> None:
@@ -76,9 +146,7 @@ def test_a_task_reads_its_own_items_alone(engine: Client, tmp_path: Path) -> Non
     assert sorted((tmp_path / "loaded").read_text().splitlines()) == ["0 in 0", "1 in 1", "2 in 2"]
 
 
-def test_a_retry_takes_what_has_no_result_yet(engine: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jupyter_runai.functions.mapping.MOST_TASKS", 1)
-
+def test_a_retry_takes_what_has_no_result_yet(engine: Client, tmp_path: Path) -> None:
     def fails_once(x: int) -> int:
         with (tmp_path / "called").open("a") as file:
             file.write(f"{x}\n")
@@ -86,7 +154,7 @@ def test_a_retry_takes_what_has_no_result_yet(engine: Client, tmp_path: Path, mo
             raise OSError("not yet")
         return x
 
-    assert runai.map(fails_once, range(3), retries=1) == [0, 1, 2]
+    assert runai.map(fails_once, range(3), retries=1, chunksize=3) == [0, 1, 2]
     assert (tmp_path / "called").read_text().split() == ["0", "1", "2", "1"]
 
 

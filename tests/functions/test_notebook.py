@@ -12,7 +12,7 @@ from scheduler_core.errors import NotFound
 from scheduler_core.workload import Workload
 from tests.functions.conftest import Notebook
 from tests.helpers import until
-from tests.notebook.live import live_kernel
+from tests.notebooks.live import live_kernel
 
 OURS = ("jupyter_runai/", "site-packages", "runner.py")
 

@@ -65,6 +65,9 @@ def test_what_is_no_function_or_no_map_is_refused(engine: Client, simulated: Pat
         runai.submit(abs, -1, gpu="auto", name="mine")
     with pytest.raises(InvalidRequest, match="workers go with submit"):
         runai.map(abs, [1], workers=2)
+    for chunksize in (0, True, "2"):
+        with pytest.raises(InvalidRequest, match="chunksize: a whole number of items from 1 on, not "):
+            runai.map(abs, [1], chunksize=chunksize)  # type: ignore[arg-type]
     with pytest.raises(InvalidRequest, match="resize needs gpu or gpu_memory"):
         runai.submit(abs, -1).resize()
 
@@ -108,6 +111,41 @@ def test_the_item_that_cannot_travel_is_named(engine: Client, simulated: Path) -
     with pytest.raises(InvalidRequest, match=r"items\[2\]\.parts\['guard'\] cannot travel"):
         runai.map(print, [1, 2, Model()])
     assert nothing_half_made(engine, simulated)
+
+
+@pytest.mark.parametrize(
+    ("version", "pickles", "sentence"),
+    [
+        ("3 9", "echo 3", "its workload would run Python 3.9"),
+        ("{} {}".format(*sys.version_info), "exit 1", "has no cloudpickle, with which values travel. Install it there"),
+        ("3", "echo 3", "its workload would run Python 3"),
+    ],
+)
+def test_a_python_that_cannot_load_what_travels_is_refused(
+    engine: Client, simulated: Path, tmp_path: Path, version: str, pickles: str, sentence: str
+) -> None:
+    offer(simulated, tmp_path, version, pickles)
+    for call in (lambda: runai.submit(abs, -1, environment="other"), lambda: runai.map(abs, [1], environment="other")):
+        with pytest.raises(InvalidRequest) as caught:
+            call()
+        assert sentence in str(caught.value)
+    assert nothing_half_made(engine, simulated)
+
+
+def test_another_cloudpickle_is_told_of(
+    engine: Client, simulated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offer(simulated, tmp_path, "{} {}".format(*sys.version_info), "echo 0.1")
+    runai.submit(abs, -1, environment="other").cancel()
+    assert "and loaded by 0.1" in capsys.readouterr().err
+
+
+def offer(engine: Path, folder: Path, version: str, pickles: str) -> None:
+    """An environment with a Python that answers so."""
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *cloudpickle*) {pickles};; *) echo {version};; esac\n')
+    python.chmod(0o755)
+    (engine / "policies.yaml").write_text(f"environments: {{other: {{python: {python}}}}}")
 
 
 def test_the_options_are_in_the_signatures() -> None:

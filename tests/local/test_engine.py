@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.local.machine.identity import start_of
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, WorkloadChanged
-from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits
+from tests.helpers import UNTIL_STOPPED, kill_daemon, outcome, running, spec, until, waits
 
 
 def test_a_workload_runs_and_its_end_is_recorded(client: Client) -> None:
@@ -173,6 +174,31 @@ def test_inputs_are_taken_over_without_a_copy(client: Client) -> None:
         workload = client.submit(spec(code), folder)
     _, output = outcome(client, workload.id)
     assert output.split() == ["travelled", str(inode)]
+
+
+@pytest.mark.parametrize("gpu", [None, 64], ids=["after it ran", "where it never started"])
+def test_inputs_go_with_the_end_of_their_workload(client: Client, simulated: Path, gpu: int | None) -> None:
+    with client.staging() as folder:
+        (folder / "values.pickle").write_bytes(b"x" * 1000)
+        workload = client.submit(spec(UNTIL_STOPPED, gpu=gpu, grace_s=0), folder)
+    inputs = simulated / "simulated" / "workloads" / workload.id / "inputs"
+    until(client, workload.id, running if gpu is None else waits)
+    assert (inputs / "values.pickle").exists()
+    client.stop(workload.id)
+    outcome(client, workload.id)
+    until_gone(inputs)
+    # One that ended as its daemon did is seen to by the next.
+    inputs.mkdir()
+    kill_daemon(client)
+    assert client.get(workload.id).has_ended
+    until_gone(inputs)
+
+
+def until_gone(path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_events_number_every_change_and_resume_where_they_were(client: Client) -> None:

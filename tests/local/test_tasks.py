@@ -58,6 +58,11 @@ import os, time
 while os.environ['RUNAI_TASK_INDEX'] != '0' and not os.path.exists(os.environ['GO']):
     time.sleep(0.01)
 """
+WAITS_FOR_ITS_TURN = """
+import time
+while not os.path.exists(os.environ['GO'] + '/' + os.environ['RUNAI_TASK_INDEX']):
+    time.sleep(0.01)
+"""
 
 
 def said(client: Client, workload: Workload, index: int) -> Any:
@@ -86,6 +91,19 @@ def test_an_elastic_gang_meets_by_rendezvous(client: Client) -> None:
     world = said(client, workload, 0)
     assert (world["PET_NNODES"], world["PET_RDZV_BACKEND"]) == ("2:3", "c10d")
     assert "PET_NODE_RANK" not in world
+
+
+def test_a_late_task_of_an_elastic_gang_has_a_rank_in_the_world_that_is_there(client: Client, tmp_path: Path) -> None:
+    asked = spec(f"{SAYS_ITS_WORLD}\n{WAITS_FOR_ITS_TURN}", gpu=1, tasks=3, min_tasks=1, env={"GO": str(tmp_path)})
+    workload = client.submit(asked)
+    until(client, workload.id, lambda seen: seen.task_states == {"pending": 1, "running": 2})
+    (tmp_path / "1").touch()
+    until(client, workload.id, lambda seen: seen.task_states == {"completed": 1, "running": 2})
+    for index in (0, 2):
+        (tmp_path / str(index)).touch()
+    assert outcome(client, workload.id)[0].state == "completed"
+    worlds = [said(client, workload, index) for index in range(3)]
+    assert [(world["RANK"], world["WORLD_SIZE"]) for world in worlds] == [("0", "2"), ("1", "2"), ("1", "2")]
 
 
 def test_the_tasks_of_an_array_are_told_their_index_and_keep_apart(client: Client) -> None:

@@ -39,13 +39,14 @@ def asked(dashboard: dict[str, Any]) -> Iterator[tuple[str, set[str]]]:
 
 
 async def exported(jp_fetch: Any) -> dict[str, set[str]]:
-    """The labels of each of our metrics, none where it has no sample."""
+    """The labels of each of our series, none where it has no sample."""
     text = (await jp_fetch("metrics")).body.decode()
-    return {
-        family.name: {label for sample in family.samples for label in sample.labels}
-        for family in text_string_to_metric_families(text)
-        if family.name.startswith("jupyter_runai_") and family.samples
-    }
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if family.name.startswith("jupyter_runai_"):
+                found.setdefault(sample.name, set()).update(sample.labels)
+    return found
 
 
 async def test_every_metric_and_label_it_names_is_exported(jp_fetch: Any, jp_ws_fetch: Any, simulated: object) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 from tornado.httpclient import HTTPClientError
 
 from jupyter_runai.client import AsyncClient
@@ -25,15 +26,15 @@ async def scraped(jp_fetch: Any) -> dict[str, dict[tuple[str, ...], float]]:
     """Our metrics by name, their values by what tells them apart."""
     text = (await jp_fetch("metrics")).body.decode()
     return {
-        family.name.removeprefix(PREFIX): {
-            tuple(sample.labels[name] for name in ("index", "queue", "state", "code") if name in sample.labels): (
-                sample.value
-            )
-            for sample in family.samples
-        }
+        family.name.removeprefix(PREFIX): {_told_apart(family.name, sample): sample.value for sample in family.samples}
         for family in text_string_to_metric_families(text)
         if family.name.startswith(PREFIX)
     }
+
+
+def _told_apart(family: str, sample: Sample) -> tuple[str, ...]:
+    labels = [sample.labels[name] for name in ("index", "queue", "state", "code") if name in sample.labels]
+    return (*labels, *filter(None, [sample.name.removeprefix(family).removeprefix("_")]))
 
 
 async def until(stream: Any, workload: Workload, state: str) -> None:
@@ -66,6 +67,8 @@ async def test_devices_queues_and_workloads_are_measured(jp_fetch: Any, jp_ws_fe
     assert (found["workloads"][("running",)], found["workloads"][("completed",)]) == (2, 1)
     assert found["workloads"][("failed",)] == 0
     assert found["workloads_waiting"][("never_fits",)] == 1
+    plans, seconds = found["planning_seconds"][("count",)], found["planning_seconds"][("sum",)]
+    assert plans >= 3 and seconds > 0
     stream.close()
 
 

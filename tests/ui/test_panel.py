@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Response, expect
 
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
-from tests.notebook.cells import run_cells
+from tests.notebooks.cells import run_cells
 from tests.ui.conftest import Lab, turn_dark
 from tests.ui.shots import shoot
 

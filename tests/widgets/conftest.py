@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.cells import run_cells
-from tests.notebook.conftest import RunCells
+from tests.notebooks.cells import run_cells
+from tests.notebooks.conftest import RunCells
 from tests.widgets import kernel as kernels
 from tests.widgets.kernel import Kernel
 

@@ -11,8 +11,8 @@ import stamina
 from IPython.core.getipython import get_ipython
 
 from jupyter_runai.client.runtime import runtime
+from jupyter_runai.client.watch import shared_watch
 from jupyter_runai.widgets.live import LiveWidget
-from jupyter_runai.widgets.watch import shared_watch
 
 __all__ = ["connections", "is_watching", "until", "until_defined", "until_resting"]
 

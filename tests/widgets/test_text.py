@@ -7,8 +7,8 @@ import re
 from jupyter_runai.client import Client
 from scheduler_core.workload import Workload
 from tests.helpers import UNTIL_STOPPED, running, spec, until, until_said, waits
-from tests.notebook.cells import Ran
-from tests.notebook.conftest import RunCells
+from tests.notebooks.cells import Ran
+from tests.notebooks.conftest import RunCells
 
 IMPORT = "from jupyter_runai.widgets import *"
 

@@ -11,7 +11,8 @@ def world_variables(record: Record, index: int) -> dict[str, str]:
     """The variables of one task.
 
     Each task sees its own devices alone, so to itself it is a node of its own: LOCAL_RANK is 0, and torchrun (PET_*)
-    starts a process for each of its devices.
+    starts a process for each of its devices. Ranks count the tasks that are there: those of a gang that start together
+    have them without a gap, and one that comes later is told of no world that it is not part of.
     """
     workload, spec, count = record.workload, record.spec, record.spec.tasks
     variables = {
@@ -23,12 +24,12 @@ def world_variables(record: Record, index: int) -> dict[str, str]:
     }
     if count == 1 or not spec.gang:
         return variables
-    present = sum(task.is_alive for task in record.tasks)
+    present = [number for number, task in enumerate(record.tasks) if task.is_alive]
     devices = max(1, len(allocation.devices) if (allocation := record.tasks[index].allocation) else 1)
     variables |= {
-        "RANK": str(index),
+        "RANK": str(present.index(index)),
         "LOCAL_RANK": "0",
-        "WORLD_SIZE": str(present),
+        "WORLD_SIZE": str(len(present)),
         "LOCAL_WORLD_SIZE": "1",
         "MASTER_ADDR": _HOST,
         "MASTER_PORT": str(record.port),

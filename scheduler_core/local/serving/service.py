@@ -93,7 +93,7 @@ class Service:
         self._devices = open_devices(settings.simulate, engine_id)
         self._store = Store(self._folder / "store.sqlite")
         found_again = find_again(self._store, workloads)
-        self._feed = Feed(self._state)
+        self._feed = Feed(self._state, lambda: self._scheduling.spent)
         self._book = Book(self._store, self._feed)
         # An MPS server serves one user at a time: those of a shared engine would wait for each other.
         ladder = Ladder(None if shared else runtime_directory(directory) / "mps" / engine_id, simulated)
@@ -357,6 +357,7 @@ class Service:
             devices=self.devices(),
             queues=self.queues(),
             workloads=self.list(),
+            planner=self._scheduling.spent,
         )
 
     def _freed(self) -> None:
@@ -383,7 +384,8 @@ class Service:
             self._feed.publish(lambda epoch, seq: DevicesChanged(epoch=epoch, seq=seq, devices=devices))
         if queues != self._shown_queues:
             self._shown_queues = queues
-            self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues))
+            spent = self._scheduling.spent
+            self._feed.publish(lambda epoch, seq: QueuesChanged(epoch=epoch, seq=seq, queues=queues, planner=spent))
 
 
 @cache

@@ -13,7 +13,7 @@ from pathlib import Path
 from scheduler_core.errors import Conflict, RunaiError
 from scheduler_core.local.access.acts import Act
 from scheduler_core.local.record.records import TaskId
-from scheduler_core.local.record.runs import remove_tree
+from scheduler_core.local.record.runs import RunFolder, remove_tree
 from scheduler_core.local.work.book import Book
 from scheduler_core.local.work.following import Runs
 from scheduler_core.workload import KEPT_DELETED_S, Workload
@@ -65,6 +65,7 @@ class Clearing:
 
     async def run(self) -> None:
         """Delete what ended long ago, or has asked for it, and purge what was deleted long ago."""
+        await asyncio.to_thread(self._clear_inputs, [known.id for known in self._book.workloads() if known.has_ended])
         while True:
             for workload in self._book.workloads():
                 if _is_old(workload) and workload.id in self._book:
@@ -73,6 +74,13 @@ class Clearing:
                 if workload.deleted is not None and workload.deleted + KEPT_DELETED_S < time.time():
                     await _tried(self._purge(workload.id, Act(action="purge", detail="it was deleted long ago")))
             await asyncio.sleep(_INTERVAL_S)
+
+    def _clear_inputs(self, ended: list[str]) -> None:
+        """Remove what travelled to workloads whose end an earlier daemon saw, and no more."""
+        for workload_id in ended:
+            inputs = RunFolder(self._workloads / workload_id).inputs
+            if inputs.exists():
+                remove_tree(inputs)
 
     def clear_half_made(self) -> None:
         """Remove what a crash left half-made: folders of no workload, and inputs nobody submitted."""

@@ -18,7 +18,7 @@ from scheduler_core.local.machine.identity import Process, processes_of, signal_
 from scheduler_core.local.machine.ladder import Ladder
 from scheduler_core.local.machine.ledger import Ledger
 from scheduler_core.local.record.records import Record, TaskId, TaskRecord
-from scheduler_core.local.record.runs import Exit, Launch, RunFolder, ended
+from scheduler_core.local.record.runs import Exit, Launch, RunFolder, ended, remove_tree
 from scheduler_core.local.record.tasks import after_run, seen_running, some_told_to_go, told_to_go, waiting_again
 from scheduler_core.local.work.book import Book, Change
 from scheduler_core.local.work.copies import Copies
@@ -148,6 +148,7 @@ class Runs:
             now = self._book.get(task.workload)
             self._tell(now)
             self.copies.keep_in_time(now, [task.index])
+            self._let_go_of_inputs(now)
         await self.free(task, record.tasks[task.index].allocation)
 
     async def observe(self, task: TaskId, change: Change) -> None:
@@ -171,7 +172,14 @@ class Runs:
         finally:
             # Also where it could not be written down and yet stands, since a fact was noted on top of it meanwhile.
             if workload_id in self._book:
-                self._tell(self._book.get(workload_id))
+                record = self._book.get(workload_id)
+                self._tell(record)
+                self._let_go_of_inputs(record)
+
+    def _let_go_of_inputs(self, record: Record) -> None:
+        """Delete what travelled to a workload that has ended: nothing will read it any more."""
+        if record.workload.has_ended:
+            self.spawn(asyncio.to_thread(remove_tree, self.kept_of(record.workload, 0).inputs))
 
     def _tell(self, record: Record) -> None:
         """SIGTERM, once, for what runs and is to go; what still starts is told as soon as it runs."""

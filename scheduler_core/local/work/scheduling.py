@@ -29,7 +29,7 @@ from scheduler_core.planned import forecast, pending_workload, spec_change
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.planning.remedies import changes
-from scheduler_core.workload import QueueStatus, SpecChange, WorkloadSpec
+from scheduler_core.workload import PlannerTime, QueueStatus, SpecChange, WorkloadSpec
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 0.5
@@ -58,6 +58,7 @@ class Scheduling:
         self._applied = applied
         self._changed = asyncio.Event()
         self._planned_for_s = 0.0
+        self.spent = PlannerTime()
         self.queues: tuple[QueueStatus, ...] = ()
         self.waiting: Mapping[tuple[str, VerdictCode], int] = {}
         """How many workloads wait, by their project and the cause that the last plan saw."""
@@ -110,6 +111,7 @@ class Scheduling:
         started = time.monotonic()
         made, violations = await asyncio.to_thread(_plan_and_check, snapshot)
         self._planned_for_s = time.monotonic() - started
+        self.spent = PlannerTime(plans=self.spent.plans + 1, seconds=self.spent.seconds + self._planned_for_s)
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_runai.client import Client
 from tests.helpers import spec
-from tests.notebook.live import LiveKernel
+from tests.notebooks.live import LiveKernel
 
 
 def test_verbs_options_and_names_are_completed(kernel: LiveKernel) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runai.client import Client
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 
 OURS = ("jupyter_runai/", "scheduler_core/", "site-packages")
 

@@ -6,7 +6,7 @@ import re
 
 from jupyter_runai.client import Client
 from tests.helpers import UNTIL_STOPPED, outcome, spec, until_said
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 
 
 def test_every_verb_answers_in_a_notebook(run: RunCells, client: Client) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from jupyter_runai.client import Client
 from tests.helpers import outcome, until
-from tests.notebook.conftest import RunCells
-from tests.notebook.live import LiveKernel
+from tests.notebooks.conftest import RunCells
+from tests.notebooks.live import LiveKernel
 
 FIRST = "%%runai train --gpu 0.5 --name digits --keep 10m"
 

@@ -13,7 +13,7 @@ from jupyter_runai.client import Client
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import Workload
 from tests.helpers import outcome, spec
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 from tests.test_command_line import say
 
 HORSE = "correct-horse"

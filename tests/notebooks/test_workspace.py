@@ -8,9 +8,9 @@ import pytest
 
 from jupyter_runai.client import Client
 from tests.helpers import outcome
-from tests.notebook.cells import run_cells
-from tests.notebook.conftest import RunCells
-from tests.notebook.live import LiveKernel
+from tests.notebooks.cells import run_cells
+from tests.notebooks.conftest import RunCells
+from tests.notebooks.live import LiveKernel
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""How often a widget is drawn."""
+"""How often something is drawn."""
 
 from __future__ import annotations
 

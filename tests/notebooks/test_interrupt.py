@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_runai.client import Client
 from tests.helpers import outcome
-from tests.notebook.live import LiveKernel
+from tests.notebooks.live import LiveKernel
 
 UNTIL_STOPPED = "import signal\nprint('up')\nsignal.pause()"
 

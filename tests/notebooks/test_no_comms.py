@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nbclient import NotebookClient
 
-from tests.notebook.cells import run_cells
+from tests.notebooks.cells import run_cells
 
 NO_COMM_MANAGER = """
 import comm

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_runai.client import Client
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 
 VARIABLES = "import os\nprint(*(os.environ[name] for name in ({})))"
 

@@ -1,4 +1,4 @@
-"""One watch of the engine for all widgets of a process."""
+"""One watch of the engine for all that a process shows of it."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.cells import Ran, run_cells
-from tests.notebook.live import LiveKernel, live_kernel
+from tests.notebooks.cells import Ran, run_cells
+from tests.notebooks.live import LiveKernel, live_kernel
 
 RunCells = Callable[..., list[Ran]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 
 RICH = "class Rich:\n    def _repr_html_(self): return '<p>rich</p>'\n    def __repr__(self): return 'plainly rich'\n"
 

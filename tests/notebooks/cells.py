@@ -8,6 +8,7 @@ import nbformat
 from nbclient import NotebookClient
 
 _LINE = 'data-workload="'
+_ANSWER = 'class="runai-answer"'
 
 
 class Ran:
@@ -18,8 +19,12 @@ class Ran:
 
     @property
     def text(self) -> str:
-        """What it printed."""
-        return "".join(output.text for output in self._outputs if output.output_type == "stream")
+        """What it printed, and the plain text of answers that have tables."""
+        return "".join(
+            output.text if output.output_type == "stream" else f"{output.data['text/plain']}\n"
+            for output in self._outputs
+            if output.output_type == "stream" or _ANSWER in output.get("data", {}).get("text/html", "")
+        )
 
     @property
     def line(self) -> str:
@@ -31,7 +36,7 @@ class Ran:
     @property
     def displays(self) -> list[dict[str, str]]:
         """What else it displays, each by its MIME types."""
-        return [data for data in self._shown if _LINE not in data.get("text/html", "")]
+        return [data for data in self._shown if not any(mark in data.get("text/html", "") for mark in (_LINE, _ANSWER))]
 
     @property
     def order(self) -> list[str]:

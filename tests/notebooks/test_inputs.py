@@ -6,7 +6,7 @@ from ast import literal_eval
 from pathlib import Path
 
 from jupyter_runai.client import Client
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 
 NUMPY = "import numpy as np\nbig = np.arange(1_000_000.0)"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-from tests.notebook.cells import run_cells
+from tests.notebooks.cells import run_cells
 
 EXAMPLE = Path(__file__).parents[2] / "binder" / "distributed.ipynb"
 ROWS = re.compile(r"(?:\[(\d)\] )?449 of 1796 rows: (\S+) by itself, (\S+) with all")

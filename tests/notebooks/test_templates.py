@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 
 FILE = """
 cluster: {{rules: {{gpu: {{max: 0.5}}}}}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.notebook.conftest import RunCells
+from tests.notebooks.conftest import RunCells
 
 
 def test_a_command_runs_with_the_notebooks_python_and_shows_its_output(run: RunCells) -> None:

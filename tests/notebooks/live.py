@@ -30,7 +30,7 @@ class LiveKernel:
         return self.until_done()
 
     def until_said(self, text: str) -> str:
-        """Wait until the cell has printed, or raised, this."""
+        """Wait until the cell has printed, raised or shown this."""
         return self._until(lambda said, message: text in said)
 
     def until_done(self) -> str:
@@ -50,6 +50,8 @@ class LiveKernel:
             message = self._client.get_iopub_msg(timeout=_LONGEST_S)
             if message["msg_type"] == "stream":
                 said += message["content"]["text"]
+            elif message["msg_type"] in ("display_data", "update_display_data"):
+                said += message["content"]["data"].get("text/plain", "")
             elif message["msg_type"] == "error":
                 said += f"{message['content']['ename']}: {message['content']['traceback']}"
             if reached(said, message):

@@ -15,7 +15,7 @@ from jupyter_runai.verbs.options import with_amount
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.templates import Environment
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Kind, Mount, WorkloadSpec
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -39,6 +39,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     template: str | None = None
     environment: str | Environment | None = None
     image: str | None = None
+    mount: list[Mount] = []
 
 
 def specification(
@@ -58,7 +59,8 @@ def specification(
         command=(chosen.python or first if first == sys.executable else first, *rest),
         cwd=chosen.folder or working_folder(),
         env={**environment(), **chosen.variables},
-        image=asked.image,
+        image=asked.image or chosen.image,
+        mounts=tuple(asked.mount) or chosen.mounts,
         name=asked.name or "",
         name_hint=name_hint,
         kind=asked.kind,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scheduler_core.kubernetes.api.blobs import PORT
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.controlled import Controller, Team, controlled, set_up
+from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.logs import let_devices_speak
 from tests.cluster.real_cluster import RealCluster, obstacle
 
@@ -39,7 +41,9 @@ def real() -> Iterator[RealCluster]:
     try:
         made.start()
         set_up(made)
-        with controlled(made):
+        # Pods find it at the port that it has in a cluster.
+        with controlled(made, image=PYTHON_IMAGE, values_port=PORT):
+            made.serve_values(PORT)
             yield made
     finally:
         made.remove()

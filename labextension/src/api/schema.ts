@@ -1455,7 +1455,7 @@ export interface components {
          * @description What a workload runs in: null or empty leaves it as it is where the workload is submitted.
          *
          *     `python` is the path of an interpreter, `packages` is what it has, for people to read; `variables` are added to
-         *     those of the submission; `folder` is the working directory.
+         *     those of the submission; `folder` is the working directory. On a cluster it is an `image` with the volumes `mounts`.
          */
         readonly Environment: {
             readonly name: string;
@@ -1469,6 +1469,22 @@ export interface components {
             };
             /** @default null */
             readonly folder: string | null;
+            /** @default null */
+            readonly image: string | null;
+            /** @default [] */
+            readonly mounts: readonly components["schemas"]["Mount"][];
+        };
+        /**
+         * Mount
+         * @description A volume claim of a cluster, or the folder `sub_path` of it, as a workload sees it at `path`.
+         */
+        readonly Mount: {
+            readonly claim: string;
+            readonly path: string;
+            /** @default  */
+            readonly sub_path?: string;
+            /** @default false */
+            readonly read_only?: boolean;
         };
         /**
          * AuditPage
@@ -1534,7 +1550,7 @@ export interface components {
          *     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
          *     tried again by itself.
          *
-         *     On a cluster it runs in `image`, a container image.
+         *     On a cluster it runs in `image`, a container image, with the volumes of `mounts`.
          */
         readonly WorkloadSpec: {
             readonly command: readonly string[];
@@ -1545,6 +1561,8 @@ export interface components {
             };
             /** @default null */
             readonly image?: string | null;
+            /** @default [] */
+            readonly mounts?: readonly components["schemas"]["Mount"][];
             /** @default  */
             readonly name?: string;
             /** @default workload */

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from scheduler_core.kubernetes.api.objects import Started
 from scheduler_core.kubernetes.api.resources import ALLOCATION_ANNOTATION, RUN_LABEL, WORKLOAD_LABEL
-from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, COLLECTOR, TASK
+from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, COLLECTOR, FETCHER, TASK
 from scheduler_core.workload import Allocation, Report
 
 T = TypeVar("T")
@@ -23,6 +23,9 @@ _OVER = ("Succeeded", "Failed")
 _NEVER_STARTS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
 _LOST = ("NodeLost", "NodeShutdown", "Shutdown", "Evicted", "Terminated", "Preempting")
 """Why a pod ends that did not end by itself, as kubelets say it."""
+
+
+_CAMEL = {"container_statuses": "containerStatuses", "init_container_statuses": "initContainerStatuses"}
 
 
 class _Meta(Struct, frozen=True, rename="camel"):
@@ -74,8 +77,9 @@ class _PodSpec(Struct, frozen=True, rename="camel"):
     node_name: str = ""
 
 
-class _PodStatus(Struct, frozen=True, rename="camel"):
+class _PodStatus(Struct, frozen=True, rename={"pod_ip": "podIP", **_CAMEL}):
     phase: str = "Pending"
+    pod_ip: str = ""
     reason: str = ""
     message: str = ""
     conditions: list[_Condition] = []
@@ -104,6 +108,7 @@ class RunPod(Struct, frozen=True, kw_only=True, gc=False):
     created: float
     phase: str
     node: str
+    ip: str
     leaves: bool
     failures: int = 0
     started: float | None = None
@@ -165,6 +170,8 @@ def read_pod(content: bytes) -> RunPod:
     meta, status = pod.metadata, pod.status
     task = _state(status.container_statuses, TASK)
     done, waiting = task.terminated, task.waiting
+    fetched = _state(status.init_container_statuses, FETCHER).terminated
+    not_fetched = fetched.message.strip() if fetched is not None and fetched.exit_code else ""
     began = done.started_at if done else task.running.started_at if task.running else None
     return RunPod(
         workload=meta.labels[WORKLOAD_LABEL],
@@ -175,13 +182,14 @@ def read_pod(content: bytes) -> RunPod:
         created=_time(meta.creation_timestamp) or 0.0,
         phase=status.phase,
         node=pod.spec.node_name,
+        ip=status.pod_ip,
         leaves=meta.deletion_timestamp is not None,
         failures=_number(meta.annotations, _FAILURES),
         started=_time(began),
         ended=_time(done.finished_at) if done else None,
         exit_code=done.exit_code if done else None,
         taken=_taken(pod),
-        obstacle=f"{waiting.reason}: {waiting.message}".strip(": ") if waiting and waiting.message else "",
+        obstacle=f"{waiting.reason}: {waiting.message}".strip(": ") if waiting and waiting.message else not_fetched,
         out_of_memory=done is not None and done.reason == "OOMKilled",
         hopeless=waiting is not None and waiting.reason in _NEVER_STARTS,
         allocation=_said(meta.annotations.get(ALLOCATION_ANNOTATION, ""), Allocation),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
@@ -15,6 +16,7 @@ from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
 from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
     DEFAULT_QUEUE,
+    Activity,
     Device,
     EngineInfo,
     Event,
@@ -30,6 +32,19 @@ from scheduler_core.workload import (
     Workload,
     WorkloadSpec,
 )
+
+Ends: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+"""Both directions of a connection."""
+
+
+class Door(Protocol):
+    """Ports that lead elsewhere as long as it is open."""
+
+    def hang_up(self) -> None:
+        """End the connections that there are: whoever has them connects anew."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Engine(Protocol):
@@ -87,6 +102,25 @@ class Engine(Protocol):
 
     async def results(self, workload_id: str, task: int = 0) -> Path:
         """The local folder in which a task's results lie; those of a gang share one."""
+        ...
+
+    async def dial(self, workload_id: str, socket: str, task: int = 0) -> Ends:
+        """A connection to a task that runs and is talked to: it listens on the socket of this name in its results.
+
+        In a pod that is the port RUNAI_DOOR of its loopback instead; one that does not listen yet ends without a word.
+        Raises `OSError` where nobody listens, `Conflict` where it does not run.
+        """
+        ...
+
+    async def tell_activity(self, workload_id: str, activity: Activity) -> None:
+        """Write down what a workload in a pod does, as who talks to it knows; elsewhere it says so by itself."""
+        ...
+
+    async def forward(self, workload_id: str, host: str, ports: Mapping[int, int]) -> Door:
+        """Let ports of this host lead to ports of a workload's first task, wherever that is then, until it is closed.
+
+        `InvalidRequest` where it runs on this host anyway, `Conflict` for a port in use.
+        """
         ...
 
     async def suspend(self, workload_id: str) -> Workload:

@@ -85,6 +85,15 @@ class _Seen(Struct, frozen=True, kw_only=True, gc=False):
     """What goes out: a newer engine may add fields that an older client leaves aside."""
 
 
+class Mount(_Submitted, frozen=True, kw_only=True):
+    """A volume claim of a cluster, or the folder `sub_path` of it, as a workload sees it at `path`."""
+
+    claim: Annotated[str, Meta(min_length=1, max_length=253)]
+    path: Annotated[str, Meta(pattern="^/")]
+    sub_path: str = ""
+    read_only: bool = False
+
+
 class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     """A workload as it is submitted.
 
@@ -98,13 +107,15 @@ class WorkloadSpec(_Submitted, frozen=True, kw_only=True):
     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
     tried again by itself.
 
-    On a cluster it runs in `image`, a container image, and an object of `job_kind` makes its pods.
+    On a cluster it runs in `image`, a container image, with the volumes of `mounts`, and an object of `job_kind` makes
+    its pods.
     """
 
     command: Annotated[tuple[str, ...], Meta(min_length=1)]
     cwd: Annotated[str, Meta(min_length=1)]
     env: Mapping[str, str] = {}
     image: Annotated[str, Meta(min_length=1, max_length=512)] | None = None
+    mounts: tuple[Mount, ...] = ()
     name: WorkloadName = ""
     name_hint: WorkloadName = "workload"
     job_kind: JobKindName = "Job"

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from scheduler_core.accounting.past import QueueHistory, added
 from scheduler_core.accounting.timeline import intervals
 from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy, UsageStep, rows
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditPage, AuditQuery
+from scheduler_core.engine import Door, Ends
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.feed import Feed
 from scheduler_core.local.access.acts import Act, asked, counted, evictions
@@ -66,6 +67,7 @@ from scheduler_core.policies.standing import told
 from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
     DEFAULT_QUEUE,
+    Activity,
     Allocation,
     Device,
     EngineInfo,
@@ -183,6 +185,15 @@ class MemoryEngine:
 
     async def results(self, workload_id: str, task: int = 0) -> Path:
         return self._folder / self._task(workload_id, task).workload
+
+    async def dial(self, workload_id: str, socket: str, task: int = 0) -> Ends:
+        raise ConnectionRefusedError(f"Nobody listens in {self._task(workload_id, task).workload}.")
+
+    async def tell_activity(self, workload_id: str, activity: Activity) -> None:
+        self._find(workload_id)
+
+    async def forward(self, workload_id: str, host: str, ports: Mapping[int, int]) -> Door:
+        raise InvalidRequest(f"{workload_id} runs nowhere.")
 
     async def stop(self, workload_id: str) -> Workload:
         record = self._find(workload_id)

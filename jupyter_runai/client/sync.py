@@ -18,13 +18,14 @@ from jupyter_runai.client.runtime import runtime
 from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditEntry, AuditQuery
-from scheduler_core.engine import Engine
+from scheduler_core.engine import Ends, Engine
 from scheduler_core.local import ENGINE_DIRECTORY_VARIABLE
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
 from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
     DEFAULT_QUEUE,
+    Activity,
     Device,
     EngineInfo,
     Explanation,
@@ -124,6 +125,14 @@ class Client:
 
     def results(self, workload_id: str, task: int = 0) -> Path:
         return self._runtime.run(self._engine.results(workload_id, task))
+
+    def dial(self, workload_id: str, socket: str) -> Ends:
+        """A connection to what listens there; its ends belong to the runtime's event loop."""
+        return self._runtime.run(self._engine.dial(workload_id, socket))
+
+    def tell_activity(self, workload_id: str, activity: Activity) -> None:
+        """Say, beside what else is done, what a process in a pod cannot say itself."""
+        self._runtime.spawn(self._engine.tell_activity(workload_id, activity))
 
     def all_results(self, workload: Workload) -> Sequence[Path]:
         """The folder of each task's results, in their order."""

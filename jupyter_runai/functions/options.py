@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import Any, TypedDict, TypeVar
@@ -23,7 +23,8 @@ class Options(TypedDict, total=False):
     `gpu_memory` a share as device memory such as "20G";
     without either the function runs on the CPU. `gpu_limit` and `gpu_memory_limit`, in the same form, are up to what a
     share may use of what is free of its device. `max_time` is seconds, or a time such as "2h".
-    `template` and `environment` are names of the engine's: `%runai template list`, `%runai environment list`.
+    `template` and `environment` are names of the engine's: `%runai template list`, `%runai environment list`. On a
+    cluster `image` is the container image, `mount` a volume claim and its place such as "datasets:/data", or several.
     """
 
     gpu: float | str | None
@@ -40,6 +41,7 @@ class Options(TypedDict, total=False):
     environment: str | None
     image: str | None
     job_kind: JobKindName | None
+    mount: str | Sequence[str] | None
 
 
 class WithOptions:

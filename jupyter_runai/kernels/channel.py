@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from jupyter_runai.kernels.keeper import LAUNCH, SOCKET
-from scheduler_core.sockets import short_socket_path
+from jupyter_runai.kernels.keeper import SOCKET
+from scheduler_core.engine import Engine
 
 
 class KernelLaunch(Struct, frozen=True):
@@ -37,9 +36,9 @@ class KernelPlan(Struct, frozen=True):
 
 
 class KernelState(Struct, frozen=True):
-    """What a keeper says of its kernel: the launch it comes from, and its exit code once it has ended."""
+    """What a keeper says of its kernel: the launch as it was done, and its exit code once it has ended."""
 
-    launch: str
+    launch: KernelLaunch
     pid: int | None
     exit: int | None
     failure: str
@@ -84,16 +83,11 @@ class Channel:
             self._writer.write(json.dumps(order).encode() + b"\n")
 
 
-def last_launch(folder: Path) -> KernelLaunch:
-    """How the kernel was started of which its keeper has just spoken."""
-    return msgspec.json.decode((folder / LAUNCH).read_bytes(), type=KernelPlan).launch
-
-
-async def open_channel(folder: Path) -> Channel:
-    """Connect to the keeper of this workload.
+async def open_channel(engine: Engine, workload_id: str) -> Channel:
+    """Connect to the keeper of this workload; in a pod that does not listen yet it ends without a word.
 
     Raises:
         OSError: it does not listen, or not yet.
+        RunaiError: it does not run, or its engine does not answer.
     """
-    with short_socket_path(folder / SOCKET) as path:
-        return Channel(*await asyncio.open_unix_connection(path))
+    return Channel(*await engine.dial(workload_id, SOCKET))

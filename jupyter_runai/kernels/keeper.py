@@ -4,9 +4,10 @@ A script (`python -I -S -u keeper.py WATCHER`) of the standard library alone, an
 start lies in the way of every kernel.
 
 It starts the kernel as RUNAI_INPUTS/kernel.json says ({launch: {id, argv, cwd, env, connection}, without_server_s}) and
-listens on the private socket RUNAI_RESULTS/keeper.sock for the Jupyter servers beside it. Both sides speak JSON, one
-object a line. It says {launch, pid, exit, failure} of the kernel, at first and at each change; it is told
-{start: launch}, {signal: number}, {present: true} as somebody works on its notebook, and {end: true}.
+listens on the private socket RUNAI_RESULTS/keeper.sock for the Jupyter servers beside it, in a pod at the port
+RUNAI_DOOR of its loopback, where nobody comes but by the leave of the cluster. Both sides speak JSON, one object a
+line. It says {launch, pid, exit, failure} of the kernel, at first and at each change; it is told {start: launch},
+{signal: number}, {present: true} as somebody works on its notebook, and {end: true}.
 RUNAI_RESULTS/kernel.json is what was started last, and is started after an eviction.
 
 A connection that breaks off means that its server is gone. Without any server a kernel goes on for `without_server_s`
@@ -39,6 +40,10 @@ _FIRST_SERVER_S = 60.0
 _GRACE_S = 10.0
 _WATCHED_AFTER_S = 2.0
 _LONGEST_MESSAGE = 1024 * 1024
+_QUESTION = (
+    "import zmq; from importlib.metadata import version; "
+    "print(zmq.has('curve') and [int(part) for part in version('ipykernel').split('.')[:2]] >= [7, 3])"
+)
 
 
 class Kernel:
@@ -60,6 +65,8 @@ class Kernel:
         self.signal(signal.SIGKILL)
         self.wait()
         self.end_watching()
+        if launch["connection"].get("curve_publickey") and not _encrypts(launch["argv"]):
+            launch = {**launch, "connection": _plain(launch["connection"])}
         self.launch, self.exit, self.failure, self._process = launch, None, "", None
         self._connection = os.path.abspath(CONNECTION)
         write_privately(self._connection, launch["connection"])
@@ -128,7 +135,7 @@ class Kernel:
     def told(self) -> bytes:
         """What servers are told of it."""
         pid = None if self._process is None else self._process.pid
-        said = {"launch": self.launch["id"], "pid": pid, "exit": self.exit, "failure": self.failure}
+        said = {"launch": self.launch, "pid": pid, "exit": self.exit, "failure": self.failure}
         return json.dumps(said).encode() + b"\n"
 
 
@@ -165,13 +172,7 @@ class Keeper:
         return self._status
 
     def _listen(self) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(SOCKET)
-        listener = socket.socket(socket.AF_UNIX)
-        before = os.umask(0o177)
-        # By its relative name: the whole path may be longer than an address can be.
-        listener.bind(SOCKET)
-        os.umask(before)
+        listener = _door()
         listener.listen()
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ, self._meet)
@@ -188,8 +189,10 @@ class Keeper:
         self._selector.register(reader, selectors.EVENT_READ, lambda end: end.recv(4096))
 
     def _go(self, *_: object) -> None:
-        """The engine takes the workload off its devices, and has told the kernel as well."""
+        """The engine takes the workload off its devices, and has told the kernel as well; in a pod it tells only us."""
         self._told_to_go = True
+        if "RUNAI_DOOR" in os.environ:
+            self._kernel.signal(signal.SIGTERM)
 
     def _meet(self, listener: socket.socket) -> None:
         server, _ = listener.accept()
@@ -280,6 +283,46 @@ class Keeper:
             self._part(server)
 
 
+def _door() -> socket.socket:
+    """Where servers come to."""
+    port = os.environ.get("RUNAI_DOOR")
+    if port is not None:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", int(port)))
+        return listener
+    with suppress(FileNotFoundError):
+        os.unlink(SOCKET)
+    listener = socket.socket(socket.AF_UNIX)
+    before = os.umask(0o177)
+    # By its relative name: the whole path may be longer than an address can be.
+    listener.bind(SOCKET)
+    os.umask(before)
+    return listener
+
+
+def _encrypts(argv: list[str]) -> bool:
+    """Whether a kernel makes use of the keys it is given: the ipykernel of an image may be an older one."""
+    if "RUNAI_DOOR" not in os.environ or "ipykernel_launcher" not in argv:
+        return True
+    try:
+        asked = subprocess.run([argv[0], "-c", _QUESTION], capture_output=True, text=True, check=False)
+    except OSError:
+        # It will be said when it is started.
+        return True
+    return asked.stdout.strip() == "True"
+
+
+def _private_folder() -> str:
+    import tempfile  # noqa: PLC0415 (only in pods)
+
+    return tempfile.mkdtemp(prefix="runai-kernel-")
+
+
+def _plain(connection: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in connection.items() if not name.startswith("curve_")}
+
+
 def write_privately(path: str, content: object) -> None:
     """Write a file that nobody else can read, whole or not at all."""
     fresh = path + ".new"
@@ -291,7 +334,8 @@ def write_privately(path: str, content: object) -> None:
 
 def main(watcher: str = WATCHER) -> int:
     """Keep the kernel until its workload is to end."""
-    os.chdir(os.environ["RUNAI_RESULTS"])
+    # Of a pod all that lies in its results is told; keys are not to be.
+    os.chdir(os.environ["RUNAI_RESULTS"] if "RUNAI_DOOR" not in os.environ else _private_folder())
     has_met_a_server = os.path.exists(LAUNCH)
     with open(LAUNCH if has_met_a_server else f"{os.environ['RUNAI_INPUTS']}/{LAUNCH}", encoding="utf-8") as file:
         plan = json.load(file)

@@ -6,12 +6,11 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from msgspec.structs import replace
 
 from jupyter_runai.client import AsyncClient, never_starts
-from jupyter_runai.kernels.channel import Channel, KernelLaunch, KernelState, last_launch, open_channel
+from jupyter_runai.kernels.channel import Channel, KernelLaunch, KernelState, open_channel
 from jupyter_runai.words.waiting import waiting_words
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotFound, RunaiError
 from scheduler_core.workload import Workload
@@ -20,6 +19,8 @@ _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.2
 _MOST_TRIES = 200
 _KEEPER_TIMEOUT_S = 60.0
+_IMAGE_TIMEOUT_S = 600.0
+_RESTART_TIMEOUT_S = 10.0
 _END_TIMEOUT_S = 5.0
 _ENGINE_PAUSE_S = 30.0
 _LAST_WORDS = 2000
@@ -65,13 +66,26 @@ class Lease:
         with suppress(TimeoutError):
             await self._until(lambda: not _waits(self.workload) or never_starts(self.workload), queue_timeout_s)
         if _waits(self.workload):
-            raise _not_placed(self.workload, queue_timeout_s)
+            raise await self._not_placed(queue_timeout_s)
+        with suppress(TimeoutError):
+            # An image may have to be fetched first.
+            await self._until(lambda: self.workload.state != "initializing", _IMAGE_TIMEOUT_S)
         with suppress(TimeoutError):
             await self._until(lambda: self._state is not None or self.workload.has_ended, _KEEPER_TIMEOUT_S)
         if self._state is None:
             raise await self._lost()
         if self._state.failure:
             raise InvalidRequest(f"The kernel cannot be started: {self._state.failure}.", "Look at its kernelspec.")
+
+    @property
+    def process(self) -> tuple[int, int | None] | None:
+        """Which process the kernel is: the start of its workload, and its number there; null while it is none."""
+        return None if self._state is None else (self.workload.restarts, self._state.pid)
+
+    async def restarted(self) -> None:
+        """Wait until the kernel's process is another one, where it runs."""
+        with suppress(TimeoutError):
+            await self._until(lambda: self._state is not None or self._channel is None, _RESTART_TIMEOUT_S)
 
     def restart(self, launch: KernelLaunch) -> None:
         """Start the kernel anew on what the workload holds, or so that it starts once that holds something."""
@@ -110,9 +124,12 @@ class Lease:
     async def withdraw(self) -> None:
         """Undo a start that came to nothing."""
         await self.end()
-        if self.workload.has_ended:
-            with suppress(NotFound):
-                await self._client.engine.delete(self.workload.id, purge=True)
+        with suppress(NotFound, TimeoutError):
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                while not self.workload.has_ended:
+                    await asyncio.sleep(_LONGEST_PAUSE_S)
+                    self.workload = await self._client.engine.get(self.workload.id)
+            await self._client.engine.delete(self.workload.id, purge=True)
 
     async def _stop(self) -> None:
         with suppress(NotFound):
@@ -144,25 +161,28 @@ class Lease:
         tries, pause_s = 0, _FIRST_PAUSE_S
         while self.workload.state == "running" and tries < _MOST_TRIES:
             try:
-                folder = await self._client.engine.results(self.workload.id)
-                channel = await open_channel(folder)
+                channel = await open_channel(self._client.engine, self.workload.id)
+                has_spoken = await self._listen(channel)
             except (OSError, RunaiError):
+                has_spoken = False
+            if has_spoken:
+                tries, pause_s = 0, _FIRST_PAUSE_S
+            else:
                 # Its process runs before it listens.
                 await asyncio.sleep(pause_s)
                 tries, pause_s = tries + 1, min(_LONGEST_PAUSE_S, pause_s * 2)
-                continue
-            tries, pause_s = 0, _FIRST_PAUSE_S
-            await self._listen(channel, folder)
 
-    async def _listen(self, channel: Channel, folder: Path) -> None:
-        self._channel = channel
+    async def _listen(self, channel: Channel) -> bool:
+        """Stay connected to the end; whether the keeper said anything."""
         is_first = True
         try:
             async for state in channel:
+                self._channel = channel
                 if self._adopts and state.exit is None:
-                    self.launch = last_launch(folder)
+                    self.launch = state.launch
                 self._adopts = False
-                if state.launch == self.launch.id:
+                if state.launch.id == self.launch.id:
+                    self.launch = state.launch
                     await self._hear(state)
                 elif is_first:
                     # It was started anew while its workload waited.
@@ -171,7 +191,9 @@ class Lease:
         finally:
             self._channel, self._state, self.is_attached = None, None, False
             channel.close()
-            self._tell()
+            if not is_first:
+                self._tell()
+        return not is_first
 
     async def _hear(self, state: KernelState) -> None:
         self._state, self.is_attached = state, True
@@ -198,6 +220,14 @@ class Lease:
         self._news.set()
         self._news = asyncio.Event()
         self._changed(self)
+
+    async def _not_placed(self, queue_timeout_s: float | None) -> Conflict:
+        """Why it still waits, and behind whom, as far as the engine tells."""
+        workload = self.workload
+        with suppress(RunaiError):
+            explained = await self._client.engine.explain(workload.id)
+            workload = replace(workload, verdict=explained.verdict)
+        return _not_placed(workload, queue_timeout_s)
 
     async def _lost(self) -> RunaiError:
         """Why a workload that was placed has no kernel."""

@@ -8,17 +8,18 @@ import py_compile
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import msgspec
+import zmq
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from tornado import web
-from traitlets import Bool, Float, Int, Unicode
+from traitlets import Bool, Dict, Float, Int, List, Unicode
 
 from jupyter_runai.client import never_starts, shared_client
 from jupyter_runai.client.runtime import runtime
@@ -27,16 +28,20 @@ from jupyter_runai.kernels.channel import KernelLaunch, KernelPlan
 from jupyter_runai.kernels.lease import Lease
 from jupyter_runai.kernels.leaving import leave_running
 from jupyter_runai.kernels.notices import Notices
+from jupyter_runai.kernels.pods import PORTS, pod_launch, pod_specification, seen_from_here
 from jupyter_runai.kernels.workspaces import living_workload
 from jupyter_runai.submission.surroundings import name_hint, text_environment
+from scheduler_core.engine import Door
 from scheduler_core.errors import Conflict, InvalidRequest, RunaiError
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import DEFAULT_QUEUE, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, Mount, WorkloadSpec
 
 T = TypeVar("T")
 
 _POLL_S = 0.1
 _SESSION_NAME = "JPY_SESSION_NAME"
+_ENCRYPTION = "transport_encryption"
+_KEYS = ("curve_publickey", "curve_secretkey")
 
 
 class KernelRefused(Conflict, web.HTTPError):
@@ -57,6 +62,8 @@ class RunaiProvisioner(LocalProvisioner):
     gpu = Unicode("", config=True, help="A share of a device such as 0.5, or whole devices such as 2.")
     gpu_memory_mib = Int(0, min=0, config=True, help="Device memory instead, in MiB.")
     project = Unicode(DEFAULT_QUEUE, config=True, help="Whose quota it takes.")
+    image = Unicode("", config=True, help="On a cluster: the container image that it runs in.")
+    mounts = List(Dict(), config=True, help="On a cluster: volume claims, each {claim, path, sub_path, read_only}.")
     preemptible = Bool(False, config=True, help="It may be evicted for others; it then waits and starts again.")
     queue_timeout = Float(
         20.0,
@@ -73,6 +80,9 @@ class RunaiProvisioner(LocalProvisioner):
 
     _lease: Lease | None = None
     _is_launched = False
+    _is_in_pod = False
+    _door: Door | None = None
+    _process: tuple[int, int | None] | None = None
 
     @property
     def _manager(self) -> Any:
@@ -115,6 +125,16 @@ class RunaiProvisioner(LocalProvisioner):
         if self._lease is not None and not self._lease.is_attached:
             await self.send_signal(signal.SIGKILL)
 
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """What a pod's kernel and this server say to each other is encrypted where both can."""
+        try:
+            self._is_in_pod = await _there(_runs_in_pods())
+        except RunaiError as error:
+            raise KernelRefused(error) from None
+        if self._is_in_pod and zmq.has("curve") and getattr(self._manager, _ENCRYPTION, "disabled") == "disabled":
+            kwargs[_ENCRYPTION] = "auto"
+        return await super().pre_launch(**kwargs)
+
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Start the kernel: on its lease where it has one, else as a new workload.
 
@@ -122,8 +142,8 @@ class RunaiProvisioner(LocalProvisioner):
             KernelRefused: it got no device in time, or its process cannot be started.
         """
         self.cwd = self.folder or kwargs.get("cwd") or str(Path.cwd())
-        launch = self._launch(cmd, kwargs["env"])
         try:
+            launch = self._launch(cmd, kwargs["env"])
             if self._lease is None or self._lease.workload.has_ended:
                 await self._start(launch, kwargs["env"])
             else:
@@ -147,13 +167,14 @@ class RunaiProvisioner(LocalProvisioner):
     def _launch(self, cmd: list[str], env: dict[str, str]) -> KernelLaunch:
         file = str(Path(self._manager.connection_file).resolve())
         info = {name: value.decode() if isinstance(value, bytes) else value for name, value in self._connection()}
-        return KernelLaunch(
+        launch = KernelLaunch(
             id=secrets.token_hex(8),
             argv=tuple(word.replace(file, keeper.CONNECTION_FILE) for word in cmd),
             cwd=str(self.cwd),
             env={name: env[name] for name in (_SESSION_NAME,) if name in env},
             connection={**info, "kernel_name": self._manager.kernel_name},
         )
+        return pod_launch(launch) if self._is_in_pod else launch
 
     def _connection(self) -> list[tuple[str, Any]]:
         return [(name, value) for name, value in self.connection_info.items() if value is not None]
@@ -163,6 +184,7 @@ class RunaiProvisioner(LocalProvisioner):
         loop, notices = asyncio.get_running_loop(), Notices(self._manager)
 
         def changed(lease: Lease) -> None:
+            self._connect_anew(lease)
             # A loop that is closed has nobody left to be told.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(notices.tell, lease)
@@ -172,7 +194,7 @@ class RunaiProvisioner(LocalProvisioner):
             await self._started(lease, is_found=True)
             return
         plan = KernelPlan(launch=launch, without_server_s=None if self.workspace else self.without_server)
-        lease = await _there(_submitted(self._specification(launch, env), plan, changed))
+        lease = await _there(_submitted(self._specification(launch, env), plan, changed, self._is_in_pod))
         await self._started(lease, is_found=False)
 
     async def _started(self, lease: Lease, is_found: bool) -> None:
@@ -191,8 +213,34 @@ class RunaiProvisioner(LocalProvisioner):
             raise
         if self.workspace:
             leave_running(self._manager)
-            connection = lease.launch.connection
-            self.connection_info = cast(KernelConnectionInfo, {**connection, "key": connection["key"].encode()})
+        if self.workspace or self._is_in_pod:
+            try:
+                await self._connect(lease)
+            except RunaiError:
+                await self._let_go()
+                raise
+
+    def _connect_anew(self, lease: Lease) -> None:
+        """Let nobody go on to speak to a process in a pod that the kernel was before."""
+        if lease.process is not None and lease.process != self._process:
+            self._process = lease.process
+            if self._door is not None:
+                self._door.hang_up()
+
+    async def _connect(self, lease: Lease) -> None:
+        """Take the kernel's own connection over; where it is in a pod our ports lead to it."""
+        connection = lease.launch.connection
+        found = {**connection, "key": connection["key"].encode()}
+        if self._is_in_pod:
+            own = self.connection_info
+            found = seen_from_here(connection, dict(own))
+            ports = {cast(int, dict(own)[name]): port for name, port in PORTS.items()}
+            self._door = self._door or await _there(_forwarded(lease, own["ip"], ports))
+            if _KEYS[0] not in found:
+                # Its ipykernel does not know of keys.
+                for name in _KEYS:
+                    setattr(self._manager, name, None)
+        self.connection_info = cast(KernelConnectionInfo, found)
 
     def _specification(self, launch: KernelLaunch, env: dict[str, str]) -> WorkloadSpec:
         try:
@@ -204,6 +252,8 @@ class RunaiProvisioner(LocalProvisioner):
             ) from None
         return WorkloadSpec(
             command=(sys.executable, "-I", "-S", "-u", _compiled_keeper(), keeper.WATCHER),
+            image=self.image or None,
+            mounts=msgspec.convert(tuple(self.mounts), tuple[Mount, ...]),
             cwd=launch.cwd,
             env=text_environment(env),
             name=self.workspace,
@@ -221,6 +271,9 @@ class RunaiProvisioner(LocalProvisioner):
 
     async def _let_go(self) -> None:
         lease, self._lease = self._lease, None
+        door, self._door = self._door, None
+        if door is not None:
+            await _there(_closed(door))
         if lease is not None:
             await _there(_left(lease) if self.workspace else lease.end())
 
@@ -240,9 +293,23 @@ async def _there(coroutine: Coroutine[Any, Any, T]) -> T:
     return await asyncio.wrap_future(runtime().spawn(coroutine))
 
 
-async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Callable[[Lease], None]) -> Lease:
+async def _runs_in_pods() -> bool:
+    return (await shared_client().asynchronous.engine.info()).kind == "kubernetes"
+
+
+async def _forwarded(lease: Lease, host: str, ports: Mapping[int, int]) -> Door:
+    return await shared_client().asynchronous.engine.forward(lease.workload.id, host, ports)
+
+
+async def _closed(door: Door) -> None:
+    door.close()
+
+
+async def _submitted(spec: WorkloadSpec, plan: KernelPlan, changed: Callable[[Lease], None], in_pod: bool) -> Lease:
     client = shared_client().asynchronous
     with client.engine.staging() as folder:
+        if in_pod:
+            spec = pod_specification(spec, folder)
         keeper.write_privately(str(folder / keeper.LAUNCH), json.loads(msgspec.json.encode(plan)))
         return Lease(client, await client.engine.submit(spec, folder), plan.launch, changed)
 
@@ -268,6 +335,7 @@ async def _present(lease: Lease) -> None:
 
 async def _restart(lease: Lease, launch: KernelLaunch) -> None:
     lease.restart(launch)
+    await lease.restarted()
 
 
 async def _signal(lease: Lease, number: int) -> None:

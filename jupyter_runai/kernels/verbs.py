@@ -6,6 +6,8 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+import msgspec
+
 from jupyter_runai.client import Client
 from jupyter_runai.kernels.specs import (
     HERE,
@@ -37,6 +39,7 @@ def install_kernelspec(client: Client, options: Namespace) -> Answer:
     config: dict[str, Any] = {"gpu": str(asked.gpu)} if asked.gpu else {"gpu_memory_mib": asked.gpu_memory}
     if asked.project:
         config["project"] = asked.project
+    config |= placed(options)
     if options.preemptible:
         config["preemptible"] = True
     name = options.name or f"Python {sys.version_info.major} ({amount_words(config)})"
@@ -44,6 +47,12 @@ def install_kernelspec(client: Client, options: Namespace) -> Answer:
     folder = install_spec(options.profile, name, config, options.sys_prefix, chosen)
     data = {"profile": options.profile, "name": name, "folder": str(folder)}
     return Answer(f"The launcher offers {name!r} now. Its kernelspec: {folder}", data)
+
+
+def placed(options: Namespace) -> dict[str, Any]:
+    """What options say of where on a cluster a kernel runs, as a provisioner's `config`."""
+    said: dict[str, Any] = {"image": options.image} if options.image else {}
+    return said | ({"mounts": msgspec.to_builtins(options.mount)} if options.mount else {})
 
 
 def list_kernelspecs(client: Client, options: Namespace) -> Answer:

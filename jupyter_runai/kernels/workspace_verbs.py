@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import lifetime
+from jupyter_runai.kernels.verbs import placed
 from jupyter_runai.kernels.workspaces import Environment, Workspace, all_workspaces
 from jupyter_runai.verbs.answer import Answer
 from jupyter_runai.words.figures import asked_for, duration, elapsed, state_with_idleness
@@ -77,9 +78,9 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _changes(options: Namespace) -> dict[str, Any]:
     """What the options say of a provisioner's `config`; an amount takes the place of that of the other kind."""
-    changes: dict[str, Any] = {}
+    changes = placed(options)
     if options.gpu or options.gpu_memory:
-        changes = {"gpu": str(options.gpu or ""), "gpu_memory_mib": options.gpu_memory or 0}
+        changes |= {"gpu": str(options.gpu or ""), "gpu_memory_mib": options.gpu_memory or 0}
     if options.project:
         changes["project"] = options.project
     if options.preemptible:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,11 @@ def run_cell(
         workload = submit_cell(shell, client, options, cell, limits)
     else:
         workload = kept.workload
-        changed = replace(cell, values=sent.changed(workload, cell.values))
-        kept.hand_over(lambda folder: _write(shell, folder, changed, limits))
+
+        def write(folder: Path, values: Mapping[str, Any]) -> None:
+            _write(shell, folder, replace(cell, values=dict(values)), limits)
+
+        kept.hand_over(client, cell.values, sent, write)
     if cell.keep is not None:
         sent.note(workload, cell.values)
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
@@ -140,7 +143,7 @@ def submit_cell(
 
 def _write(shell: InteractiveShell, folder: Path, cell: Cell, limits: CellLimits) -> None:
     written = write_values(folder, cell.values, limits.refuse, shell.user_global_ns, cell.modules)
-    write_cell(folder, cell, written.sources, limits.refuse)
+    write_cell(folder, cell, written, limits.refuse)
     total = sum(written.sizes.values())
     if total > limits.warn:
         print(f"{size(total)} of values travel with this cell; a path to a file would be faster.", file=sys.stderr)

@@ -71,7 +71,7 @@ def _show(
     """Show what comes; the last of `seen` is the workload as it is now."""
     if len(outputs) < seen[-1].tasks:
         print(f"The output of the first {len(outputs)} tasks; of others: %runai logs {seen[-1].name} --task N")
-    results, received = client.results(seen[-1].id), stay.start
+    received = stay.start
     for update in client.follow_tasks(seen[-1].id, range(len(outputs)), stay.tick_s, stay.start):
         if isinstance(update, tuple):
             task, data = update
@@ -84,7 +84,7 @@ def _show(
         else:
             seen.append(update)
         workload = seen[-1]
-        if stay.is_over(results, received):
+        if stay.is_over(client, workload, received):
             return
         line.show(stay.seen(workload))
         if workload.state == "pending" and never_starts(workload):

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from msgspec import Struct, convert
 from msgspec.structs import replace
 
 from jupyter_runai.client import Client
 from jupyter_runai.functions.fingerprint import fingerprint
+from jupyter_runai.magics.kept_connection import Connection, Told
 from jupyter_runai.magics.values import Cell
 from jupyter_runai.running.displays import display_file
-from jupyter_runai.running.keeping import SOCKET
 from jupyter_runai.submission.specification import Asked
 from jupyter_runai.verbs.option_types import AUTO
 from jupyter_runai.verbs.options import with_amount
 from jupyter_runai.words.figures import asked, asked_for, elapsed
-from scheduler_core.errors import Conflict, InvalidRequest, NotFound
+from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
 from scheduler_core.model import TaskRequest
-from scheduler_core.sockets import short_socket_path
-from scheduler_core.workload import PRIORITIES, Report, Workload
+from scheduler_core.workload import PRIORITIES, Activity, Workload
 
 _TICK_S = 0.25
 _KEPT_TICK_S = 0.05
@@ -51,16 +48,6 @@ class Keeping(Protocol):
     def detach(self) -> bool: ...
 
 
-class Told(Struct, frozen=True):
-    """What a kept process says of the cell that it ran last; `seconds` is for how long it waits for the next."""
-
-    id: str
-    report: Report
-    end: int
-    names: list[str]
-    seconds: float
-
-
 def check_keep(options: Keeping) -> None:
     """Refuse what does not go with `--keep`.
 
@@ -77,52 +64,11 @@ def check_keep(options: Keeping) -> None:
             raise InvalidRequest(f"--{word}: not allowed with argument --keep.")
 
 
-class Connection:
-    """A connection to a kept process.
-
-    Raises:
-        OSError: nothing is kept there, or not yet.
-    """
-
-    def __init__(self, results: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._heard = bytearray()
-        with short_socket_path(results / SOCKET) as path:
-            try:
-                self._socket.connect(path)
-            except OSError:
-                self._socket.close()
-                raise
-
-    def told(self, wait_s: float) -> Told | None:
-        """The next that it says; null where it says nothing in this time.
-
-        Raises:
-            ConnectionError: it has ended.
-        """
-        self._socket.settimeout(wait_s)
-        while b"\n" not in self._heard:
-            try:
-                piece = self._socket.recv(1 << 20)
-            except (TimeoutError, BlockingIOError):
-                return None
-            if not piece:
-                raise ConnectionResetError
-            self._heard += piece
-        line, _, rest = bytes(self._heard).partition(b"\n")
-        self._heard[:] = rest
-        return convert(json.loads(line), Told)
-
-    def order(self, folder: str) -> None:
-        self._socket.settimeout(_TICK_S)
-        self._socket.sendall(json.dumps({"folder": folder}).encode() + b"\n")
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 class KeptProcess:
-    """A workload that waits for the next cell of its name."""
+    """A workload that waits for the next cell of its name.
+
+    On this host its process goes on, and has the variables `names`; in a pod a fresh one runs each cell.
+    """
 
     def __init__(self, workload: Workload, results: Path, connection: Connection, last: Told) -> None:
         self.workload = workload
@@ -132,23 +78,37 @@ class KeptProcess:
         displays = Path(display_file(str(results)))
         self.shown = displays.stat().st_size if displays.exists() else 0
         self._results = results
+        self._is_elsewhere = last.files
 
-    def hand_over(self, write: Callable[[Path], None]) -> None:
-        """Let it run the cell that `write` puts into a folder.
+    def hand_over(
+        self,
+        client: Client,
+        values: Mapping[str, Any],
+        sent: SentValues,
+        write: Callable[[Path, Mapping[str, Any]], None],
+    ) -> None:
+        """Let it run the cell that `write` puts into a folder with those values that have to be in it.
 
         Raises:
             Conflict: it has just ended.
         """
-        folder = self._results / f".next-{secrets.token_hex(8)}"
-        folder.mkdir(mode=0o700)
         try:
-            write(folder)
-            self.connection.order(folder.name)
-        except BaseException as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, BrokenPipeError | ConnectionResetError):
-                raise Conflict(f"{self.workload.name} has just ended.", "Run the cell again.") from None
-            raise
+            if self._is_elsewhere:
+                with TemporaryDirectory(prefix="runai-inputs-") as inputs:
+                    write(Path(inputs), values)
+                    self.connection.send(Path(inputs))
+                client.tell_activity(self.workload.id, Activity(executing=True, since=time.time()))
+                return
+            folder = self._results / f".next-{secrets.token_hex(8)}"
+            folder.mkdir(mode=0o700)
+            try:
+                write(folder, sent.changed(self.workload, values))
+                self.connection.order(folder.name)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+        except (BrokenPipeError, ConnectionResetError):
+            raise Conflict(f"{self.workload.name} has just ended.", "Run the cell again.") from None
 
 
 def kept_process(client: Client, options: Asked) -> KeptProcess | None:
@@ -165,22 +125,21 @@ def kept_process(client: Client, options: Asked) -> KeptProcess | None:
         return None
     if workload.state != "running" or workload.is_leaving:
         return None
-    results = client.results(workload.id)
     try:
-        connection = Connection(results)
-    except OSError:
+        connection = Connection(client, workload.id)
+        first = connection.told(_TICK_S)
+    except (OSError, Conflict):
         return None
     _check_same(options, workload)
-    last = _once_free(connection, workload)
-    return None if last is None else KeptProcess(workload, results, connection, last)
+    last = first or _once_free(connection, workload)
+    return None if last is None else KeptProcess(workload, client.results(workload.id), connection, last)
 
 
 def _once_free(connection: Connection, workload: Workload) -> Told | None:
     """What it says when it is free for the next cell; null when it ends instead."""
+    last = None
     try:
-        last = connection.told(_TICK_S)
-        if last is None:
-            print(f"{workload.name} runs another cell; this one is next.", file=sys.stderr)
+        print(f"{workload.name} runs another cell; this one is next.", file=sys.stderr)
         while last is None:
             last = connection.told(_TICK_S)
     except ConnectionError:
@@ -227,20 +186,30 @@ class Stay:
         self._began = None if kept is None else time.time()
         self._told: Told | None = None
 
-    def is_over(self, results: Path, received: int) -> bool:
+    def is_over(self, client: Client, workload: Workload, received: int) -> bool:
         """Whether its process says that it has ended, and so much of the log is all of its output."""
-        if not self.is_kept:
+        if not self.is_kept or workload.state != "running":
             return False
         try:
             if self._connection is None:
-                self._connection = Connection(results)
+                self._connection = Connection(client, workload.id)
             while self._told is None and (told := self._connection.told(0)) is not None:
                 if told.id == self._id:
                     self._told = told
-        except OSError:
+            if self._told is None or received < self._told.end:
+                return False
+            if self._told.files:
+                names = [result.name for result in self._told.report.results]
+                self._connection.bring(names, client.results(workload.id))
+                now = time.time()
+                kept = Activity(executing=False, since=now, kept_until=now + self._told.seconds)
+                client.tell_activity(workload.id, kept)
+            return True
+        except (OSError, RunaiError):
             # It does not listen yet, or has ended: then the engine says how.
+            self.close()
             self._connection = None
-        return self._told is not None and received >= self._told.end
+            return False
 
     def seen(self, workload: Workload) -> Workload:
         """The workload as this cell alone: since when it runs, and how it ended."""

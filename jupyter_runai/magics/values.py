@@ -43,10 +43,14 @@ class Cell(Struct, frozen=True, kw_only=True):
 
 
 class Written(Struct, frozen=True):
-    """What was written down: bytes by the names of values, and sources by the names of their files."""
+    """What was written down: bytes by the names of values, and sources by the names of their files.
+
+    `cuts` are where in `values.pickle` each of them ends.
+    """
 
     sizes: dict[str, int]
     sources: dict[str, str]
+    cuts: list[int]
 
 
 class _Namespace:
@@ -104,7 +108,7 @@ def write_values(
         InvalidRequest: a value cannot be pickled; the message names its variable and the place in it.
         TooLarge: together they are over `limit` bytes; the message names the one that went over.
     """
-    written = Written(sizes={}, sources={})
+    written = Written(sizes={}, sources={}, cuts=[])
     with ValueFiles(str(folder / "values"), limit) as files, by_value(modules):
         # One pickler for all, so that values which share an object still share it over there.
         pickler = _Pickler(files, written.sources, namespace, modules)
@@ -123,6 +127,7 @@ def write_values(
             except Exception as error:
                 raise _refusal(name, value, error, changed=name in modules) from None
             written.sizes[name] = written.sizes.get(name, 0) + files.size - before
+            written.cuts.append(files.pickled)
     return written
 
 
@@ -137,7 +142,7 @@ def _refusal(name: str, value: Any, error: Exception, changed: bool) -> InvalidR
     )
 
 
-def write_cell(folder: Path, cell: Cell, sources: Mapping[str, str], largest: int) -> None:
+def write_cell(folder: Path, cell: Cell, written: Written, largest: int) -> None:
     """Describe the cell in `cell.json`, as the runner reads it; `largest` bytes may come back."""
     description = {
         "source": cell.python,
@@ -148,7 +153,8 @@ def write_cell(folder: Path, cell: Cell, sources: Mapping[str, str], largest: in
         "path": module_path(),
         "ipython": "get_ipython()" in cell.python,
         "modules": list(cell.modules),
-        "sources": sources,
+        "sources": written.sources,
+        "cuts": written.cuts,
         "versions": {"python": sys.version_info[:2], "cloudpickle": cloudpickle.__version__},
         "id": cell.id,
         "keep": cell.keep,

@@ -1,7 +1,8 @@
 """Runs one cell: loads the values that travelled, and saves those that are to come back.
 
-`cell.json` in the inputs is {source, filename, names, outputs, largest, path, ipython, modules, sources, versions, id,
-keep}. The values are as `values.py` writes them: the namespaces of `modules`, then the values in the order of `names`.
+`cell.json` in the inputs is {source, filename, names, outputs, largest, path, ipython, modules, sources, cuts,
+versions, id, keep}. The values are as `values.py` writes them: the namespaces of `modules`, then the values in the
+order of `names`, of which `cuts` are the ends in the pickle.
 Without a `path` modules are looked for where this Python has them.
 """
 

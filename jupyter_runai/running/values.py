@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, BinaryIO
 
-_ALIGNMENT = 64
+ALIGNMENT = 64
 _SMALLEST_APART = 65_536
 """In bytes; a smaller buffer stays in the pickle."""
 
@@ -39,6 +39,8 @@ class ValueFiles:
         self._pickle = self._opened(".pickle")
         self._buffers: BinaryIO | None = None
         self.size = 0
+        self.pickled = 0
+        """Of which so much is in the pickle."""
 
     def __enter__(self) -> ValueFiles:
         return self
@@ -47,7 +49,9 @@ class ValueFiles:
         self._open.close()
 
     def write(self, data: Any) -> int:
-        self._grow(memoryview(data).nbytes)
+        count = memoryview(data).nbytes
+        self._grow(count)
+        self.pickled += count
         return self._pickle.write(data)
 
     def apart(self, buffer: pickle.PickleBuffer) -> bool:
@@ -61,9 +65,9 @@ class ValueFiles:
         self._grow(raw.nbytes)
         if self._buffers is None:
             self._buffers = self._opened(".buffers")
-        self._buffers.write(raw.nbytes.to_bytes(_ALIGNMENT, "little"))
+        self._buffers.write(raw.nbytes.to_bytes(ALIGNMENT, "little"))
         self._buffers.write(raw)
-        self._buffers.write(bytes(-raw.nbytes % _ALIGNMENT))
+        self._buffers.write(bytes(-raw.nbytes % ALIGNMENT))
         return False
 
     def _grow(self, count: int) -> None:
@@ -94,7 +98,7 @@ def _mapped(path: str) -> Iterator[memoryview]:
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
     start = 0
     while start < len(whole):
-        length = int.from_bytes(whole[start : start + _ALIGNMENT], "little")
-        start += _ALIGNMENT
+        length = int.from_bytes(whole[start : start + ALIGNMENT], "little")
+        start += ALIGNMENT
         yield whole[start : start + length]
-        start += length + -length % _ALIGNMENT
+        start += length + -length % ALIGNMENT

@@ -15,7 +15,7 @@ from jupyter_runai.verbs.options import with_amount
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.templates import Environment
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, JobKindName, Kind, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, JobKindName, Kind, Mount, WorkloadSpec
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -40,6 +40,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     environment: str | Environment | None = None
     image: str | None = None
     job_kind: JobKindName = "Job"
+    mount: list[Mount] = []
 
 
 def specification(
@@ -64,8 +65,9 @@ def specification(
         command=(chosen.python or first if first == sys.executable else first, *rest),
         cwd=chosen.folder or working_folder(),
         env={**environment(), **chosen.variables},
-        image=asked.image,
         job_kind=asked.job_kind,
+        image=asked.image or chosen.image,
+        mounts=tuple(asked.mount) or chosen.mounts,
         name=asked.name or "",
         name_hint=name_hint,
         kind=asked.kind,

@@ -9,7 +9,7 @@ import time
 from jupyter_runai.reports.period import moment
 from scheduler_core.model import gpu_amount
 from scheduler_core.quantities import mib_of, seconds_of
-from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, Scale
+from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, Mount, Scale
 
 AUTO = "auto"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -47,6 +47,16 @@ def memory(text: str) -> int:
         return mib_of(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def mount(text: str) -> Mount:
+    """A volume claim, or a folder of one, and where it is to be seen: datasets:/data, home/alice:/home/me, a:/b:ro."""
+    claim, _, rest = text.partition(":")
+    path, _, way = rest.partition(":")
+    name, _, folder = claim.partition("/")
+    if not name or not path.startswith("/") or way not in ("", "ro", "rw"):
+        raise argparse.ArgumentTypeError(f"a claim and a path, such as datasets:/data or datasets:/data:ro, not {text}")
+    return Mount(claim=name, path=path, sub_path=folder, read_only=way == "ro")
 
 
 def retries(text: str) -> int:

@@ -121,12 +121,25 @@ def _add_request(parser: Parser) -> None:
     parser.add_argument("--retries", type=types.retries, default=0, metavar="N", help="runs after one that fails")
     parser.add_argument("--template", metavar="NAME", help="for what is not said here")
     parser.add_argument("--environment", metavar="NAME", help="what it runs in: interpreter, variables, folder")
-    parser.add_argument("--image", metavar="IMAGE", help="on a cluster: the container image it runs in")
     parser.add_argument(
         "--job-kind", choices=get_args(JobKindName), default="Job", help="on a cluster: what makes its pods"
     )
+    _add_image(parser)
     longest = "stop it after so long, such as 90m or 2h"
     parser.add_argument("--max-time", type=types.seconds, metavar="TIME", help=longest)
+
+
+def _add_image(parser: Parser) -> None:
+    """Where on a cluster something runs, and with which of its volumes."""
+    parser.add_argument("--image", metavar="IMAGE", help="on a cluster: the container image it runs in")
+    parser.add_argument(
+        "--mount",
+        type=types.mount,
+        action="append",
+        default=[],
+        metavar="CLAIM:PATH",
+        help="on a cluster: a volume claim, and where it is to be seen; may be repeated",
+    )
 
 
 def what_to_resize(options: argparse.Namespace, own: str | None) -> tuple[str, argparse.Namespace]:
@@ -172,6 +185,7 @@ def _add_kernelspec(parser: Parser) -> None:
     _add_amount(parser)
     parser.add_argument("--template", metavar="NAME", help="for the amount and the project where they are not said")
     parser.add_argument("--environment", metavar="NAME", help="its interpreter and variables")
+    _add_image(parser)
     parser.add_argument("-p", "--project", help="whose quota it takes")
     parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
     parser.add_argument("--name", metavar="TEXT", help="what the launcher shows")
@@ -192,6 +206,7 @@ def _add_workspaces(parsers: Mapping[str, Parser]) -> None:
     environment.add_argument("--python", metavar="PATH", help="the interpreter of its kernel; this one")
     environment.add_argument("--kernel", metavar="NAME", help="a kernel that is installed, of any language")
     for parser in (create, copied):
+        _add_image(parser)
         parser.add_argument("-p", "--project", help="whose quota it takes")
         parser.add_argument("--preemptible", action="store_true", help="it may be evicted for others, and starts again")
 
@@ -202,7 +217,12 @@ def checked_options(given: Mapping[str, object]) -> dict[str, Any]:
     Raises:
         InvalidRequest: one sentence that names the option as Python does.
     """
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+    words = [
+        f"--{name.replace('_', '-')}={one}"
+        for name, value in given.items()
+        for one in (value if isinstance(value, list | tuple) else (value,))
+        if one is not None
+    ]
     try:
         return vars(cell_parser("train").parse(words))
     except InvalidRequest as error:

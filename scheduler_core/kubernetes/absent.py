@@ -7,12 +7,11 @@ from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageSt
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
-from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import DEFAULT_QUEUE, EngineInfo, Kind, Workload
 
 
 class Absent:
-    """No policies, templates or warnings, and no records of the past."""
+    """No policies or warnings, and no records of the past."""
 
     async def snooze(self, workload_id: str) -> Workload:
         """No rule warns anybody."""
@@ -42,10 +41,6 @@ class Absent:
     async def check_policies(self, text: str) -> PolicyCheck:
         """There is nothing to check them for."""
         raise InvalidRequest("Policies are not for clusters yet.")
-
-    async def catalog(self) -> Catalog:
-        """Empty."""
-        return Catalog()
 
     async def audit(self, query: AuditQuery = EVERYTHING) -> AuditPage:
         """The API server keeps it."""

@@ -8,11 +8,18 @@ import logging
 import os
 import signal
 import sys
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from msgspec import Struct
 
 from scheduler_core.errors import RunaiError
+from scheduler_core.kubernetes.api.blobs import PORT
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.lease import Lease
 from scheduler_core.kubernetes.api.resources import SYSTEM_NAMESPACE
+from scheduler_core.kubernetes.running.blob_service import BlobService
 from scheduler_core.kubernetes.running.reconciler import Reconciler
 from scheduler_core.kubernetes.scheduling.kai import handed_to_kai, has_kai
 from scheduler_core.kubernetes.scheduling.kai_verdicts import KaiVerdicts
@@ -38,21 +45,34 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--kubeconfig", help="a file (default: KUBECONFIG, ~/.kube/config, or this pod's account)")
     parser.add_argument("--context", help="a context of the kubeconfig (default: the current one)")
     parser.add_argument("--image", default=os.environ.get(IMAGE_VARIABLE), help="what pods that hold devices run")
+    parser.add_argument("--values", help="a folder for large values of workloads (default: one that goes with it)")
+    parser.add_argument("--values-port", type=int, default=PORT, help="where they are served (default: %(default)s)")
     parser.add_argument("--namespace", default=SYSTEM_NAMESPACE, help="where its lease is (default: %(default)s)")
     options = parser.parse_args(words)
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = options.kubeconfig
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        asyncio.run(_until_told(options.context, options.namespace, options.image))
+        with ExitStack() as own:
+            # In its pod there is no other folder that it may write to.
+            folder = options.values or own.enter_context(TemporaryDirectory(prefix="runai-values-"))
+            values = Values(Path(folder), options.values_port)
+            asyncio.run(_until_told(options.context, options.namespace, options.image, values))
     except RunaiError as error:
         print(error, file=sys.stderr)  # noqa: T201 (this is a command)
         return _FAILED
     return 0
 
 
-async def _until_told(context: str | None, namespace: str, image: str | None) -> None:
-    running, loop = asyncio.ensure_future(control(context, namespace, image)), asyncio.get_running_loop()
+class Values(Struct, frozen=True):
+    """Where large values of workloads are kept, and at which port they are served."""
+
+    folder: Path
+    port: int
+
+
+async def _until_told(context: str | None, namespace: str, image: str | None, values: Values) -> None:
+    running, loop = asyncio.ensure_future(control(context, namespace, image, values)), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     await asyncio.wait((running,))
@@ -60,7 +80,7 @@ async def _until_told(context: str | None, namespace: str, image: str | None) ->
         running.result()
 
 
-async def control(context: str | None, namespace: str, image: str | None) -> None:
+async def control(context: str | None, namespace: str, image: str | None, values: Values) -> None:
     """Wait for the lease and, while it is held, do what there is to do.
 
     Raises:
@@ -69,9 +89,15 @@ async def control(context: str | None, namespace: str, image: str | None) -> Non
     connection = await Connection.open(context)
     lease = Lease(connection, namespace, CONTROLLER)
     try:
-        await lease.lead(lambda: _place(connection, image))
+        await lease.lead(lambda: _lead(connection, image, values))
     finally:
         await connection.close()
+
+
+async def _lead(connection: Connection, image: str | None, values: Values) -> None:
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(BlobService(connection, values.folder, values.port).run())
+        parts.create_task(_place(connection, image))
 
 
 async def _place(connection: Connection, image: str | None) -> None:

@@ -13,24 +13,29 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from scheduler_core.engine import Door, Ends
 from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.api.connection import Connection, Json
 from scheduler_core.kubernetes.api.objects import GpuWorkload, read_workload, scaling_obstacle
 from scheduler_core.kubernetes.api.reflector import Reflector
+from scheduler_core.kubernetes.api.tunnels import Tunnels
 from scheduler_core.kubernetes.running.followed_jobs import has_kind, not_there
-from scheduler_core.kubernetes.running.images import image_for
 from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS, WITHOUT_INPUTS, no_inputs
 from scheduler_core.kubernetes.running.outputs import Outputs
+from scheduler_core.kubernetes.running.surroundings import surrounded
 from scheduler_core.kubernetes.running.workloads import Workloads
+from scheduler_core.kubernetes.running.world import DOOR
 from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.state.live import Live
 from scheduler_core.kubernetes.state.others import Others, is_others
 from scheduler_core.kubernetes.state.outlook import Outlook, Reason
 from scheduler_core.kubernetes.state.queues import Queues
 from scheduler_core.model import TaskRequest, Verdict
+from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
+    Activity,
     Device,
     DevicesChanged,
     EngineInfo,
@@ -68,6 +73,7 @@ class KubernetesEngine(Absent):
         self._image = image
         self._workloads = Workloads(connection, connection.namespace)
         self._outputs = Outputs(connection, connection.namespace, self._workloads)
+        self._tunnels = Tunnels(connection)
         self._queues = Queues(connection)
         self._outlook = Outlook(connection)
         self._live = Live(connection, self._machines_changed)
@@ -109,8 +115,8 @@ class KubernetesEngine(Absent):
         if spec.job_kind != "Job":
             await self._check_kind(spec.job_kind, inputs)
         queues = await self._queues.admit(spec.queue, self._connection.namespace)
-        image = spec.image or self._image or await image_for(self._connection, spec.queue, queues)
-        return (await self._workloads.create(replace(spec, image=image), self._user, inputs)).workload()
+        found = await surrounded(self._connection, replace(spec, image=spec.image or self._image), queues)
+        return (await self._workloads.create(found, self._user, inputs)).workload()
 
     async def list(self, deleted: bool = False) -> tuple[Workload, ...]:
         """All of the namespace; work with devices that was not submitted here is among them."""
@@ -136,6 +142,16 @@ class KubernetesEngine(Absent):
     async def results(self, workload_id: str, task: int = 0) -> Path:
         """Brought here once its task has ended; `TooLarge` where that is more than is brought back."""
         return await self._outputs.results(workload_id, task)
+
+    async def dial(self, workload_id: str, socket: str, task: int = 0) -> Ends:
+        return await self._tunnels.dial(await self._outputs.place(workload_id, task), DOOR)
+
+    async def tell_activity(self, workload_id: str, activity: Activity) -> None:
+        await self._workloads.note(workload_id, activity)
+
+    async def forward(self, workload_id: str, host: str, ports: Mapping[int, int]) -> Door:
+        """By the pod's own address where this process is in the cluster, else through the API server."""
+        return await self._tunnels.open(lambda: self._outputs.place(workload_id), host, ports)
 
     async def measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0
@@ -227,6 +243,10 @@ class KubernetesEngine(Absent):
     async def queues(self) -> tuple[QueueStatus, ...]:
         return await self._queues.statuses()
 
+    async def catalog(self) -> Catalog:
+        """The environments of the queues that this namespace may use; there are no templates."""
+        return Catalog(environments=await self._queues.environments(self._connection.namespace))
+
     async def watch(self, since: tuple[str, int] | None = None) -> AsyncGenerator[Event, None]:
         """Events after `since` where this engine object still has them, else from a full state on."""
         following = await self._follow()
@@ -247,6 +267,7 @@ class KubernetesEngine(Absent):
         for following in filter(None, (self._following, self._following_others)):
             following.cancel()
             await asyncio.wait((following,))
+        await self._tunnels.close()
         self._outputs.close()
         await self._connection.close()
 

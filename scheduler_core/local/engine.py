@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import math
 import secrets
 import shutil
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -16,6 +17,7 @@ from msgspec import structs
 from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
+from scheduler_core.engine import Door, Ends
 from scheduler_core.errors import InvalidRequest, StorageFull
 from scheduler_core.local.client.asking import Daemon, gone
 from scheduler_core.local.client.finding import OwnEngine, find_engine
@@ -24,8 +26,10 @@ from scheduler_core.local.wire.protocol import OFFSET_SIZE, PolicyText, Simulate
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
 from scheduler_core.policies.templates import Catalog
+from scheduler_core.sockets import short_socket_path
 from scheduler_core.workload import (
     DEFAULT_QUEUE,
+    Activity,
     Device,
     EngineInfo,
     Event,
@@ -41,6 +45,8 @@ from scheduler_core.workload import (
     Workload,
     WorkloadSpec,
 )
+
+_LONGEST_LINE = 16 * 1024 * 1024
 
 
 class LocalEngine:
@@ -114,6 +120,17 @@ class LocalEngine:
 
     async def results(self, workload_id: str, task: int = 0) -> Path:
         return Path(await self._daemon.ask("GET", f"workloads/{quote(workload_id, safe='')}/results?task={task}", str))
+
+    async def dial(self, workload_id: str, socket: str, task: int = 0) -> Ends:
+        with short_socket_path(await self.results(workload_id, task) / socket) as path:
+            return await asyncio.open_unix_connection(path, limit=_LONGEST_LINE)
+
+    async def tell_activity(self, workload_id: str, activity: Activity) -> None:
+        """Its own process does."""
+
+    async def forward(self, workload_id: str, host: str, ports: Mapping[int, int]) -> Door:
+        """Nothing has to lead there."""
+        raise InvalidRequest(f"{workload_id} runs on this host: its ports are reached as they are.")
 
     async def suspend(self, workload_id: str) -> Workload:
         return await self._daemon.ask("POST", f"workloads/{quote(workload_id, safe='')}/suspend", Workload)

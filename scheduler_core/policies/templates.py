@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from scheduler_core.policies.fields import NUMBER, PRIORITY, TIME, Unit
 from scheduler_core.quantities import mib_of, milli_of
-from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, Kind
+from scheduler_core.workload import MOST_RETRIES, MOST_TASKS, Kind, Mount
 from scheduler_core.written import Written
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -20,7 +20,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     """What a workload runs in: null or empty leaves it as it is where the workload is submitted.
 
     `python` is the path of an interpreter, `packages` is what it has, for people to read; `variables` are added to
-    those of the submission; `folder` is the working directory.
+    those of the submission; `folder` is the working directory. On a cluster it is an `image` with the volumes `mounts`.
     """
 
     name: str
@@ -28,6 +28,8 @@ class Environment(Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
     variables: Mapping[str, str] = {}
     folder: str | None = None
+    image: str | None = None
+    mounts: tuple[Mount, ...] = ()
 
 
 class Template(Struct, frozen=True, kw_only=True):

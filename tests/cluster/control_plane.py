@@ -55,7 +55,7 @@ class ControlPlane:
         self._programs = binaries(CONTROL_PLANE)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tokens = {user: secrets.token_hex(16) for user in _USERS}
-        self._port = _free_port()
+        self._port = free_port()
 
     @property
     def kubeconfig(self) -> Path:
@@ -126,6 +126,18 @@ class ControlPlane:
         rules.create_namespaced_role_binding(namespace, binding)
         return self.account(namespace, name)
 
+    def let_see_all(self, namespace: str, role: str = "edit") -> None:
+        """Let that user see devices, positions and what would let work start."""
+        rules = client.RbacAuthorizationV1Api(self.api())
+        subject = {"kind": "ServiceAccount", "name": f"{namespace}-{role}", "namespace": namespace}
+        reference = {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "jupyter-runai-cluster-view",
+        }
+        binding = {"metadata": {"name": f"{namespace}-sees-all"}, "roleRef": reference, "subjects": [subject]}
+        rules.create_cluster_role_binding(binding)
+
     def account(self, namespace: str, name: str) -> Path:
         """The kubeconfig of a service account."""
         asked = {"spec": {"audiences": [_ISSUER], "expirationSeconds": 86_400}}
@@ -193,7 +205,7 @@ class ControlPlane:
         extensions = client.ApiextensionsV1Api(self.api())
         made = extensions.create_custom_resource_definition(_LOGS).metadata.name
         wait_until("logs can be written", lambda: _is_served(extensions, made), self._check)
-        port = _free_port()
+        port = free_port()
         self._run(
             "kwok",
             "--kubeconfig=kwok.kubeconfig",
@@ -260,7 +272,8 @@ def wait_until(what: str, reached: Callable[[], object], check: Callable[[], Non
         time.sleep(0.05)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -17,7 +17,7 @@ from kubernetes import client
 
 from scheduler_core.kubernetes.sharing.shares import sees_share
 from scheduler_core.workload import Allocation
-from tests.cluster.control_plane import ControlPlane, wait_until
+from tests.cluster.control_plane import ControlPlane, free_port, wait_until
 
 GROUP, VERSION = "jupyter-runai.io", "v1alpha1"
 SCHEDULER = "jupyter-runai"
@@ -40,10 +40,17 @@ def set_up(cluster: ControlPlane) -> None:
 class Controller:
     """The controller as a process of its own, outside the cluster, with the rights that it has inside."""
 
-    def __init__(self, cluster: ControlPlane, kubeconfig: Path | None = None) -> None:
+    def __init__(
+        self,
+        cluster: ControlPlane,
+        kubeconfig: Path | None = None,
+        image: str = "localhost/runai:1",
+        values_port: int | None = None,
+    ) -> None:
         account = kubeconfig or cluster.account(SYSTEM, "jupyter-runai-controller")
         self._command = [sys.executable, "-m", "scheduler_core.kubernetes.controller"]
-        self._command += ["--image", "localhost/runai:1", "--kubeconfig", str(account)]
+        self.values_port = values_port or free_port()
+        self._command += ["--image", image, "--kubeconfig", str(account), "--values-port", str(self.values_port)]
         self._log = cluster.folder / f"controller-{next(_numbers)}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -74,9 +81,14 @@ class Controller:
 
 
 @contextmanager
-def controlled(cluster: ControlPlane, kubeconfig: Path | None = None) -> Iterator[Controller]:
-    """A controller at work, with its own account's rights unless told otherwise."""
-    controller = Controller(cluster, kubeconfig)
+def controlled(
+    cluster: ControlPlane,
+    kubeconfig: Path | None = None,
+    image: str = "localhost/runai:1",
+    values_port: int | None = None,
+) -> Iterator[Controller]:
+    """A controller at work, with its own account's rights unless told otherwise, and its own pods of this image."""
+    controller = Controller(cluster, kubeconfig, image, values_port)
     controller.start()
     try:
         yield controller

@@ -10,12 +10,29 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 PYTHON_IMAGE = "localhost/python:3"
 _TOOLS = ("sh", "echo", "sleep", "true", "false", "cat")
-_PACKAGES = ("cloudpickle", "numpy", "jax")
+_PACKAGES = ("cloudpickle", "numpy", "jax", "ipykernel", "scikit-learn", "msgspec", "nvidia-ml-py")
+_ROOT = Path(__file__).parents[2]
+_READER = (
+    "scheduler_core/__init__.py",
+    "scheduler_core/model.py",
+    "scheduler_core/nvml.py",
+    "scheduler_core/kubernetes/__init__.py",
+    "scheduler_core/kubernetes/sharing/__init__.py",
+    "scheduler_core/kubernetes/sharing/device_reader.py",
+)
+"""What runs in pods that hold a device for others."""
+_NVML = _ROOT / "tests" / "fake_nvml" / "nvml.c"
+_LIBRARY = "usr/lib/libnvidia-ml.so.1"
+_DEVICE = "device GPU-HOSTNAME 81920 0 ok NVIDIA A100-SXM4-80GB\n"
+"""Each pod sees one device, which is called as the pod is."""
 _NO_NEED = ("site-packages", "test", "idlelib", "tkinter", "ensurepip", "lib2to3", "turtledemo", "__pycache__")
 _MEMBERS = "/usr/local/bin"
 
@@ -36,7 +53,8 @@ def make_image(target: Path) -> Path:
 
 def _digest() -> str:
     versions = [f"{name} {importlib.metadata.version(name)}" for name in sorted(_requirements())]
-    said = "\n".join([sys.version, sys.base_prefix, Path(__file__).read_text(), *versions])
+    texts = [path.read_text() for path in (Path(__file__), _NVML, *(_ROOT / name for name in _READER))]
+    said = "\n".join([sys.version, sys.base_prefix, *texts, *versions])
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
@@ -48,8 +66,8 @@ def _requirements() -> set[str]:
         name = waiting.pop().lower().replace("_", "-")
         if name not in found:
             found.add(name)
-            needed = importlib.metadata.requires(name) or ()
-            waiting += [re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in needed if "extra ==" not in one]
+            needed = map(Requirement, importlib.metadata.requires(name) or ())
+            waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     return found
 
 
@@ -60,6 +78,7 @@ def _write(path: Path) -> None:
     with layer.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     variables = [f"PATH={_MEMBERS}:/usr/bin:/bin", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"]
+    variables.append("FAKE_NVML_STATE=/etc/devices")
     # Pods are held by a container of their own, which does nothing: it is of this image too.
     config = {"Entrypoint": ["/bin/sleep", "infinity"], "Env": variables}
     layers = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
@@ -93,9 +112,22 @@ def _fill(archive: tarfile.TarFile) -> None:
     files = list(_files_of_packages())
     for file in files:
         archive.add(file, f"{standard}/site-packages/{file.relative_to(_site_of(file))}"[1:])
+    for name in _READER:
+        archive.add(_ROOT / name, f"{standard}/site-packages/{name}"[1:])
+    _add_devices(archive)
     extensions = [*(standard / "lib-dynload").glob("*.so"), *(file for file in files if ".so" in file.suffixes)]
     for library in _libraries([program, *(tool.resolve() for tool in tools), *extensions]):
         archive.add(library.resolve(), str(library)[1:])
+
+
+def _add_devices(archive: tarfile.TarFile) -> None:
+    """A library of NVIDIA's in which each pod sees one device."""
+    with tempfile.TemporaryDirectory() as folder:
+        library, state = Path(folder) / "library", Path(folder) / "state"
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, _NVML], check=True)
+        state.write_text(_DEVICE)
+        archive.add(library, _LIBRARY)
+        archive.add(state, "etc/devices")
 
 
 def _needed(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from scheduler_core.errors import InvalidRequest
+from scheduler_core.kubernetes.api.blobs import Blob
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.objects import GpuWorkload, GpuWorkloadSpec, Metadata
 from scheduler_core.kubernetes.running.jobs import job, service
 from scheduler_core.model import TaskRequest
+from scheduler_core.workload import Mount
 from tests.cluster.control_plane import ControlPlane
 
 STRICT = {"fieldValidation": "Strict", "dryRun": "All"}
@@ -26,6 +28,8 @@ FORMS: dict[str, dict[str, Any]] = {
     "elastic": {"tasks": 4, "min_tasks": 2},
     "array": {"tasks": 5, "gang": False, "retries": 3, "max_run_s": 90.5},
     "inputs": {"inputs": ("cell.json", "runner/runner.py"), "grace_s": 0.5},
+    "mounts": {"mounts": (Mount(claim="a", path="/a", sub_path="b"), Mount(claim="a", path="/c", read_only=True))},
+    "blobs": {"inputs": ("cell.json",), "blobs": (Blob("values.pickle", "00", 5),), "blobs_key": "11"},
     "digits": {"tasks": 2},
 }
 

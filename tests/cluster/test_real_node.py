@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+from kubernetes import client
+from tornado.httpclient import AsyncHTTPClient
 
-from scheduler_core.errors import TooLarge
+from scheduler_core.errors import NotAllowed, TooLarge
+from scheduler_core.kubernetes.api.blobs import PORT
+from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.engine import KubernetesEngine
-from scheduler_core.workload import WorkloadSpec
+from scheduler_core.workload import Mount, WorkloadSpec
 from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.real_cluster import RealCluster
 from tests.engine_steps import asked, output, says, until
@@ -80,10 +86,93 @@ Path(os.environ["RUNAI_REPORT"]).write_text(json.dumps(report))
 
 async def test_what_is_too_large_to_travel_is_refused(engine: KubernetesEngine) -> None:
     with engine.staging() as folder:
-        (folder / "large").write_bytes(bytes(900_001))
-        with pytest.raises(TooLarge, match=r"0\.9 MB would travel"):
+        with (folder / "large").open("wb") as file:
+            file.truncate(100_000_001)
+        with pytest.raises(TooLarge, match=r"100\.0 MB would travel"):
             await engine.submit(asked(says("x")), folder)
     assert await engine.list() == ()
+
+
+async def test_values_too_large_for_a_secret_travel_by_way_of_the_controller(
+    engine: KubernetesEngine, real: RealCluster, namespace: str
+) -> None:
+    code = """
+import hashlib, os
+from pathlib import Path
+for path in sorted(Path(os.environ["RUNAI_INPUTS"]).rglob("*")):
+    if path.is_file():
+        print(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+"""
+    large, small = os.urandom(5_000_000), b"abc"
+    with engine.staging() as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "large").write_bytes(large)
+        (folder / "small").write_bytes(small)
+        workload = await engine.submit(asked(("python3", "-c", code)), folder)
+    said = await output(engine, workload.id, follow=True)
+    wanted = [f"{name} {hashlib.sha256(content).hexdigest()}" for name, content in (("large", large), ("small", small))]
+    assert said.decode().splitlines() == wanted
+    # Nobody has it who does not have its token.
+    connection = await Connection.open()
+    path = "/api/v1/namespaces/jupyter-runai/services/http:jupyter-runai-blobs:blobs/proxy/blobs"
+    digest = hashlib.sha256(large).hexdigest()
+    try:
+        for headers in ({}, {"X-Runai-Token": "guessed"}):
+            with pytest.raises(NotAllowed):
+                await connection.upload(f"{path}/{namespace}/{workload.id}/{digest}", b"x", headers)
+    finally:
+        await connection.close()
+    answer = await AsyncHTTPClient().fetch(
+        f"http://{real.address}:{PORT}/blobs/{namespace}/{workload.id}/{digest}", raise_error=False
+    )
+    assert answer.code == 403
+
+
+async def test_two_halves_are_of_one_device_which_both_see(engine: KubernetesEngine) -> None:
+    command = ("/bin/sh", "-c", "echo $RUNAI_GPU_IDS $NVIDIA_VISIBLE_DEVICES $RUNAI_GPU_PORTION; sleep 1000")
+    halves = [await engine.submit(asked(command, "0.5")) for _ in range(2)]
+    running = [await until(engine, half.id, "running", "failed") for half in halves]
+    (first,), (second,) = [half.allocation.devices for half in running if half.allocation is not None]
+    assert (first.id, first.portion_milli) == (second.id, second.portion_milli) == (first.id, 500)
+    said = {await first_line(engine, half.id) for half in halves}
+    # As the pod says that holds the device for them.
+    (line,) = said
+    device, seen, portion = line.split()
+    assert device == seen and device.startswith("GPU-") and portion == "0.5"
+    for half in halves:
+        await engine.stop(half.id)
+        await until(engine, half.id, "stopped")
+
+
+async def first_line(engine: KubernetesEngine, workload_id: str) -> str:
+    said = b""
+    async for piece in engine.logs(workload_id, follow=True):
+        said += piece.data
+        if b"\n" in said:
+            break
+    return said.decode().splitlines()[0]
+
+
+async def test_a_volume_claim_is_where_it_is_to_be(
+    engine: KubernetesEngine, real: RealCluster, namespace: str, tmp_path: Path
+) -> None:
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "words").write_text("in the volume")
+    core = client.CoreV1Api(real.api())
+    room = {"storage": "1Mi"}
+    spec = {"capacity": room, "accessModes": ["ReadWriteMany"], "storageClassName": ""}
+    core.create_persistent_volume(
+        {"metadata": {"name": namespace}, "spec": {**spec, "hostPath": {"path": str(tmp_path)}}}
+    )
+    claim = {"accessModes": ["ReadWriteMany"], "storageClassName": "", "volumeName": namespace}
+    core.create_namespaced_persistent_volume_claim(
+        namespace, {"metadata": {"name": "homes"}, "spec": {**claim, "resources": {"requests": room}}}
+    )
+    command = ("/bin/sh", "-c", "cat /home/ada/words; echo x > /home/ada/other ")
+    mount = Mount(claim="homes", path="/home/ada", sub_path="ada", read_only=True)
+    workload = await engine.submit(asked(command, mounts=(mount,)))
+    assert b"in the volume" in await output(engine, workload.id, follow=True)
+    assert not (tmp_path / "ada" / "other").exists()
 
 
 async def test_an_image_that_is_nowhere_is_said(engine: KubernetesEngine) -> None:

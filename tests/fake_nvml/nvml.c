@@ -1,6 +1,6 @@
 /* A libnvidia-ml.so.1 for tests: it answers from the text file that FAKE_NVML_STATE names, read anew at each call.
  *
- *   device UUID MEMORY_MIB UTILIZATION_PERCENT STATE NAME...     STATE is ok, lost or mig
+ *   device UUID MEMORY_MIB UTILIZATION_PERCENT STATE NAME...     STATE is ok, lost or mig; for GPU-HOSTNAME it is this host's
  *   slice DEVICE_INDEX UUID MEMORY_MIB PROFILE                   of a device in state mig; slice N is device 64 + N
  *   process DEVICE_INDEX PID MEMORY_MIB
  *   busy DEVICE_INDEX PID PERCENT
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SUCCESS = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
 enum { MOST_DEVICES = 64 };
@@ -57,6 +58,7 @@ static int read_device(unsigned wanted, Device *device) {
       found = index++ == wanted;
   }
   fclose(file);
+  if (!strcmp(device->uuid, "GPU-HOSTNAME")) gethostname(device->uuid + 4, sizeof device->uuid - 4);
   return found;
 }
 

@@ -773,8 +773,6 @@ export interface components {
         /**
          * EngineState
          * @description Everything at once: the first event of a stream, and the first after a gap.
-         *
-         *     `planner` is null where another process than the engine's plans, as on a cluster.
          */
         readonly EngineState: {
             /** @enum {unknown} */
@@ -785,8 +783,6 @@ export interface components {
             readonly devices: readonly components["schemas"]["Device"][];
             readonly queues: readonly components["schemas"]["QueueStatus"][];
             readonly workloads: readonly components["schemas"]["Workload"][];
-            /** @default null */
-            readonly planner: components["schemas"]["PlannerTime"] | null;
         };
         /**
          * EngineInfo
@@ -1149,16 +1145,6 @@ export interface components {
             readonly actions: readonly ("resume" | "stop" | "suspend")[];
         };
         /**
-         * PlannerTime
-         * @description What the plans of one engine run have taken so far, in seconds; it plans whenever something has changed.
-         */
-        readonly PlannerTime: {
-            /** @default 0 */
-            readonly plans: number;
-            /** @default 0 */
-            readonly seconds: number;
-        };
-        /**
          * WorkloadChanged
          * @description A workload as it is now; one that was not known before is new.
          */
@@ -1193,7 +1179,7 @@ export interface components {
         };
         /**
          * QueuesChanged
-         * @description All queues as they are now; `planner` as that of `EngineState`.
+         * @description All queues as they are now.
          */
         readonly QueuesChanged: {
             /** @enum {unknown} */
@@ -1201,20 +1187,16 @@ export interface components {
             readonly epoch: string;
             readonly seq: number;
             readonly queues: readonly components["schemas"]["QueueStatus"][];
-            /** @default null */
-            readonly planner: components["schemas"]["PlannerTime"] | null;
         };
         /**
          * Heartbeat
-         * @description Nothing happened, the stream is alive; `planner` as that of `EngineState`.
+         * @description Nothing happened, the stream is alive.
          */
         readonly Heartbeat: {
             /** @enum {unknown} */
             readonly type: "heartbeat";
             readonly epoch: string;
             readonly seq: number;
-            /** @default null */
-            readonly planner: components["schemas"]["PlannerTime"] | null;
         };
         /**
          * LogChunk
@@ -1473,7 +1455,7 @@ export interface components {
          * @description What a workload runs in: null or empty leaves it as it is where the workload is submitted.
          *
          *     `python` is the path of an interpreter, `packages` is what it has, for people to read; `variables` are added to
-         *     those of the submission; `folder` is the working directory.
+         *     those of the submission; `folder` is the working directory. On a cluster it is an `image` with the volumes `mounts`.
          */
         readonly Environment: {
             readonly name: string;
@@ -1487,6 +1469,22 @@ export interface components {
             };
             /** @default null */
             readonly folder: string | null;
+            /** @default null */
+            readonly image: string | null;
+            /** @default [] */
+            readonly mounts: readonly components["schemas"]["Mount"][];
+        };
+        /**
+         * Mount
+         * @description A volume claim of a cluster, or the folder `sub_path` of it, as a workload sees it at `path`.
+         */
+        readonly Mount: {
+            readonly claim: string;
+            readonly path: string;
+            /** @default  */
+            readonly sub_path?: string;
+            /** @default false */
+            readonly read_only?: boolean;
         };
         /**
          * AuditPage
@@ -1552,7 +1550,7 @@ export interface components {
          *     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
          *     tried again by itself.
          *
-         *     On a cluster it runs in `image`, a container image, and an object of `job_kind` makes its pods.
+         *     On a cluster it runs in `image`, a container image, with the volumes of `mounts`.
          */
         readonly WorkloadSpec: {
             readonly command: readonly string[];
@@ -1563,15 +1561,12 @@ export interface components {
             };
             /** @default null */
             readonly image?: string | null;
+            /** @default [] */
+            readonly mounts?: readonly components["schemas"]["Mount"][];
             /** @default  */
             readonly name?: string;
             /** @default workload */
             readonly name_hint?: string;
-            /**
-             * @default Job
-             * @enum {unknown}
-             */
-            readonly job_kind?: "Job" | "JobSet" | "MPIJob" | "PyTorchJob" | "RayJob" | "TrainJob";
             /**
              * @default training
              * @enum {unknown}

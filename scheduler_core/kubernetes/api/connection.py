@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -41,6 +41,8 @@ APPLY = "application/apply-patch+yaml"
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _CONNECT_S = 5.0
 _ANSWER_S = 60.0
+_HEARTBEAT_S = 20.0
+_LARGEST_FRAME = 4 * 1024 * 1024
 _TOO_MANY = 429
 _TRIES = 5
 _LONGEST_RETRY_S = 5.0
@@ -69,6 +71,21 @@ class _Status(Struct, frozen=True):
     message: str = ""
 
 
+class Frames:
+    """An open WebSocket of which each message is bytes; iterate over it for those that come, until it is closed."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+
+    async def send(self, data: bytes) -> None:
+        await self._socket.send_bytes(data)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for message in self._socket:
+            if message.type == aiohttp.WSMsgType.BINARY:
+                yield message.data
+
+
 class Connection:
     """One user of one cluster; `namespace` is theirs where they name none.
 
@@ -82,6 +99,7 @@ class Connection:
         # Proxies and a file of passwords are else looked up for each request, in a thread.
         configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         self._client = ApiClient(configuration)
+        self._sockets: aiohttp.ClientSession | None = None
 
     @classmethod
     async def open(cls, context: str | None = None) -> Connection:
@@ -118,6 +136,11 @@ class Connection:
         async with self._answer(method, path, query, body, content) as response:
             return _decoded(await response.read())
 
+    async def upload(self, path: str, content: bytes, headers: Mapping[str, str]) -> None:
+        """Put bytes to a service of the cluster."""
+        async with self._answer("PUT", path, {}, content, "application/octet-stream", headers=headers) as response:
+            await response.read()
+
     async def raw(self, path: str, **query: str) -> bytes:
         async with self._answer("GET", path, query) as response:
             return await response.read()
@@ -138,7 +161,41 @@ class Connection:
             async for piece in response.content.iter_any():
                 yield piece
 
+    @asynccontextmanager
+    async def frames(self, path: str, protocol: str, **query: str) -> AsyncGenerator[Frames, None]:
+        """A connection that stays open both ways, as a WebSocket of this protocol.
+
+        Raises:
+            EngineUnavailable: it breaks off, be it while it is used.
+        """
+        headers: dict[str, str] = {}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
+        rest = self._client.rest_client
+        if self._sockets is None:
+            # Each of them is a connection of its own for as long as it is open: they take none of those of requests.
+            connector = aiohttp.TCPConnector(limit=0, ssl=rest.ssl_context)
+            self._sockets = aiohttp.ClientSession(connector=connector, trust_env=bool(getproxies()))
+        url = f"{self.server}{path}?{urlencode(query)}"
+        try:
+            async with self._sockets.ws_connect(
+                url,
+                headers=headers,
+                protocols=(protocol,),
+                heartbeat=_HEARTBEAT_S,
+                max_msg_size=_LARGEST_FRAME,
+                proxy=rest.proxy,
+                proxy_headers=rest.proxy_headers,
+            ) as socket:
+                yield Frames(socket)
+        except aiohttp.WSServerHandshakeError as error:
+            raise _refusal(error.status, error.message.encode()) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            said = str(error) or type(error).__name__
+            raise EngineUnavailable(f"The cluster at {self.server} does not answer: {said}.") from error
+
     async def close(self) -> None:
+        if self._sockets is not None:
+            await self._sockets.close()
         await self._client.close()
 
     @asynccontextmanager
@@ -147,12 +204,13 @@ class Connection:
         method: str,
         path: str,
         query: Mapping[str, str],
-        body: Body | None = None,
+        body: Body | bytes | None = None,
         content: str = "application/json",
         silent_s: float = _ANSWER_S,
+        headers: Mapping[str, str] = {},
     ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
         try:
-            async with await self._asked(method, path, query, body, content, silent_s) as response:
+            async with await self._asked(method, path, query, body, content, silent_s, headers) as response:
                 if response.status >= 400:
                     raise _refusal(response.status, await response.read())
                 yield response
@@ -161,13 +219,20 @@ class Connection:
             raise EngineUnavailable(f"The cluster at {self.server} does not answer: {said}.") from error
 
     async def _asked(
-        self, method: str, path: str, query: Mapping[str, str], body: Body | None, content: str, silent_s: float
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Body | bytes | None,
+        content: str,
+        silent_s: float,
+        more: Mapping[str, str],
     ) -> aiohttp.ClientResponse:
         """The answer, asked for again where the API server has too much to do and says when it may be."""
         url = f"{self.server}{path}" + (f"?{urlencode(query)}" if query else "")
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=silent_s)
         for tries_left in range(_TRIES - 1, -1, -1):
-            headers = {"Accept": "application/json", "Content-Type": content}
+            headers = {"Accept": "application/json", "Content-Type": content, **more}
             await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
             answer = await self._client.rest_client.request(method, url, headers, body, _request_timeout=timeout)
             response: aiohttp.ClientResponse = answer.response

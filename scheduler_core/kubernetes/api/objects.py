@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal
 
@@ -11,8 +12,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from scheduler_core.kubernetes.api.blobs import Blob
 from scheduler_core.kubernetes.api.connection import Json
 from scheduler_core.kubernetes.api.resources import (
+    ACTIVITY_ANNOTATION,
     API_VERSION,
     DELETED_AT_ANNOTATION,
     DELETED_LABEL,
@@ -24,6 +27,7 @@ from scheduler_core.kubernetes.api.resources import (
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.workload import (
     ENDED,
+    Activity,
     Allocation,
     HeldDevice,
     Scale,
@@ -40,12 +44,14 @@ NOT_IN_OBJECT = ("env", "key")
 class GpuWorkloadSpec(WorkloadSpec, frozen=True, kw_only=True):
     """A workload as it was submitted, and what is wanted of it now.
 
-    `wanted` is `running`,
-    `suspended` or `stopped`, since `wanted_since` in seconds since the epoch. Its environment is in the Secret of its
-    name; its `inputs`, paths in a folder, are in another one.
+    `wanted` is `running`, `suspended` or `stopped`, since `wanted_since` in seconds since the epoch. Its environment is
+    in the Secret of its name; its `inputs`, paths in a folder, are in another one, and of its `blobs` the controller
+    keeps the content, for who shows a token of which `blobs_key` is the SHA-256.
     """
 
     inputs: tuple[str, ...] = ()
+    blobs: tuple[Blob, ...] = ()
+    blobs_key: str = ""
     wanted: Literal["running", "suspended", "stopped"] = "running"
     wanted_since: float | None = None
 
@@ -170,7 +176,15 @@ class GpuWorkload(Struct, frozen=True, kw_only=True):
             deleted=meta.time(DELETED_AT_ANNOTATION) if self.is_deleted else None,
             restored=meta.time(RESTORED_AT_ANNOTATION),
             delete_after_s=spec.delete_after_s,
+            activity=self._activity() if status.state == "running" else None,
         )
+
+    def _activity(self) -> Activity | None:
+        """What who talks to it says that it does; null where nobody does."""
+        said = self.metadata.annotations.get(ACTIVITY_ANNOTATION)
+        with suppress(msgspec.MsgspecError):
+            return None if said is None else msgspec.json.decode(said, type=Activity)
+        return None
 
     def task_statuses(self) -> tuple[TaskStatus, ...]:
         """Each task, in order; those that the controller has not seen yet wait."""
@@ -190,8 +204,16 @@ read_workload = msgspec.json.Decoder(GpuWorkload).decode
 """A GpuWorkload from JSON. Raises msgspec.MsgspecError where it is none that we understand."""
 
 
-def new_object(spec: WorkloadSpec, name: str, namespace: str, owner: str, inputs: tuple[str, ...]) -> Json:
-    """The object of a submission, for the API to create."""
+def new_object(
+    spec: WorkloadSpec,
+    name: str,
+    namespace: str,
+    owner: str,
+    inputs: tuple[str, ...],
+    blobs: tuple[Blob, ...] = (),
+    blobs_key: str = "",
+) -> Json:
+    """The object of a submission, for the API to create; with blobs it does not start before it is wanted to."""
     fields = {field: value for field, value in asdict(spec).items() if field not in NOT_IN_OBJECT}
     metadata: Json = {"name": name, "namespace": namespace, "annotations": {OWNER_ANNOTATION: owner}}
     if spec.key is not None:
@@ -200,6 +222,8 @@ def new_object(spec: WorkloadSpec, name: str, namespace: str, owner: str, inputs
     content["request"] = written_request(spec.request)
     if inputs:
         content["inputs"] = list(inputs)
+    if blobs:
+        content |= {"blobs": msgspec.to_builtins(blobs), "blobs_key": blobs_key, "wanted": "suspended"}
     return {"apiVersion": API_VERSION, "kind": WORKLOADS.kind, "metadata": metadata, "spec": content}
 
 

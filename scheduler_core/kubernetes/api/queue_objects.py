@@ -9,18 +9,20 @@ from msgspec import Struct
 
 from scheduler_core.kubernetes.api.objects import Metadata
 from scheduler_core.model import GpuQuota, HostQuota, PoolQuota, Queue, Seconds
+from scheduler_core.policies.templates import Environment
 
 
 class GpuQueueSpec(Struct, frozen=True, kw_only=True):
     """A node of the quota tree; only leaves run workloads, of the `namespaces` that it lists, else of any.
 
-    `image` is what those run in that name none.
+    `image` is what those run in that name none, `environments` are those that they can name.
     """
 
     parent: str | None = None
     priority: int = 100
     namespaces: tuple[str, ...] | None = None
     image: str | None = None
+    environments: tuple[Environment, ...] = ()
     gpu: GpuQuota = GpuQuota()
     cpu_milli: HostQuota = HostQuota()
     memory_mib: HostQuota = HostQuota()
@@ -46,7 +48,7 @@ class GpuQueue(Struct, frozen=True, kw_only=True):
 
     def queue(self) -> Queue:
         """As the planner sees it."""
-        ours = ("namespaces", "image")
+        ours = ("namespaces", "image", "environments")
         fields = {name: getattr(self.spec, name) for name in GpuQueueSpec.__struct_fields__ if name not in ours}
         return Queue(name=self.metadata.name, created=self.metadata.creation_timestamp.timestamp(), **fields)
 

@@ -170,7 +170,8 @@ def _settled(workload: GpuWorkload, status: GpuWorkloadStatus, job: RunJob | Non
     if then in ("stopped", "failed"):
         return _ended(workload, _none_waits(status, now), then, now)
     completed = sum(task.state == "completed" for task in status.tasks)
-    is_tried_again = spec.gang and then == "pending"
+    # What was done by the time it was taken off its devices is not done again.
+    is_tried_again = spec.gang and then == "pending" and completed < spec.fewest_tasks
     is_through = all(map(has_ended, status.tasks)) and not is_tried_again
     if is_through or (spec.gang and then is None and completed >= spec.fewest_tasks):
         return _done(workload, _none_waits(status, now), now)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from scheduler_core.errors import InvalidRequest
+from scheduler_core.kubernetes.api.blobs import url_in_cluster
 from scheduler_core.kubernetes.api.connection import Json
 from scheduler_core.kubernetes.api.objects import GpuWorkload, Started
 from scheduler_core.kubernetes.api.resources import (
@@ -30,14 +31,19 @@ from scheduler_core.kubernetes.api.resources import (
     WORKLOADS,
 )
 from scheduler_core.kubernetes.running.asking import device_limits, share_annotations
-from scheduler_core.kubernetes.running.world import CHECKPOINT, INPUTS, RESULTS, world_variables
+from scheduler_core.kubernetes.running.world import CHECKPOINT, INPUTS, RESULTS, SENT, world_variables
 from scheduler_core.kubernetes.sharing.shares import HOOKS_FOLDER, take_share
 from scheduler_core.model import TaskRequest
+from scheduler_core.workload import Mount
 
 TASK = "task"
 """The container that runs a workload's command."""
 COLLECTOR = "collector"
 """The container that says, at the end of a task with inputs, what it has left."""
+
+TOKEN_KEY = "token"  # noqa: S105 (its name)
+FETCHER = "inputs"
+"""The container that fetches what is too large for a Secret."""
 
 ASKED_ANNOTATION = f"{GROUP}/asked"
 """JSON of what a Job's tasks ask for and how many they are."""
@@ -60,6 +66,7 @@ HandOver: TypeAlias = Callable[[Json, str], Json]
 # The status is what an Indexed Job takes for granted; a JobSet wants it said.
 _DISRUPTED = {"type": "DisruptionTarget", "status": "True"}
 _COLLECTOR_SOURCE = Path(__file__).with_name("collector.py")
+_FETCHER_SOURCE = Path(__file__).with_name("fetcher.py")
 _MODEL = "nvidia.com/gpu.product"
 
 
@@ -179,6 +186,11 @@ def inputs_name(workload: str) -> str:
     return f"{workload}-inputs"
 
 
+def token_name(workload: str) -> str:
+    """The Secret that holds the token for a workload's blobs."""
+    return f"{workload}-blobs"
+
+
 def _labels(workload: GpuWorkload, run: int) -> dict[str, str]:
     return {WORKLOAD_LABEL: workload.metadata.name, RUN_LABEL: str(run), QUEUE_LABEL: workload.spec.queue}
 
@@ -213,9 +225,9 @@ def _pod(workload: GpuWorkload, name: str, restarts: int, role: Role) -> Json:
     ]
     if spec.inputs:
         items = [{"key": str(number), "path": path} for number, path in enumerate(spec.inputs)]
-        volumes.append(
-            {"name": "inputs", "secret": {"secretName": inputs_name(workload.metadata.name), "items": items}}
-        )
+        sent = {"secret": {"secretName": inputs_name(workload.metadata.name), "items": items}}
+        volumes += [{"name": "sent" if spec.blobs else "inputs", **sent}]
+        volumes += [{"name": "inputs", "emptyDir": {}}] if spec.blobs else []
     content: Json = {
         "schedulerName": SCHEDULER,
         "restartPolicy": "Never",
@@ -225,11 +237,13 @@ def _pod(workload: GpuWorkload, name: str, restarts: int, role: Role) -> Json:
         "volumes": volumes,
         "containers": [_task(workload, name, restarts, role)],
     }
+    for volume, mount in _claims(workload):
+        volumes.append({"name": volume, "persistentVolumeClaim": {"claimName": mount.claim}})
     if spec.max_run_s is not None and not spec.gang:
         # Of a gang the controller ends all tasks when the time of one is up.
         content["activeDeadlineSeconds"] = math.ceil(spec.max_run_s)
     if spec.inputs:
-        content["initContainers"] = [_collector(workload)]
+        content["initContainers"] = [*([_fetcher(workload)] if spec.blobs else []), _collector(workload)]
     if spec.request.models is not None:
         content["affinity"] = _on_models(spec.request.models)
     return content
@@ -241,6 +255,16 @@ def _task(workload: GpuWorkload, name: str, restarts: int, role: Role) -> Json:
     if spec.inputs:
         mounts["inputs"] = INPUTS
     program = {"command": [_literal(word) for word in spec.command]} if role.command else {}
+    ours = [{"name": volume, "mountPath": path} for volume, path in mounts.items()]
+    claimed = [
+        {
+            "name": name,
+            "mountPath": mount.path,
+            "readOnly": mount.read_only,
+            **({"subPath": mount.sub_path} if mount.sub_path else {}),
+        }
+        for name, mount in _claims(workload)
+    ]
     return {
         "name": role.container,
         "image": _image(workload),
@@ -249,7 +273,7 @@ def _task(workload: GpuWorkload, name: str, restarts: int, role: Role) -> Json:
         "envFrom": [{"secretRef": {"name": workload.metadata.name, "optional": True}}],
         "env": world_variables(workload, restarts, _first_host(workload, name), role.index),
         "resources": _resources(spec.request),
-        "volumeMounts": [{"name": volume, "mountPath": path} for volume, path in mounts.items()],
+        "volumeMounts": [*ours, *claimed],
     }
 
 
@@ -261,20 +285,42 @@ def _first_host(workload: GpuWorkload, name: str) -> str | None:
     return f"{name}-0.{meeting}" if workload.spec.job_kind == "Job" else meeting
 
 
+def _claims(workload: GpuWorkload) -> list[tuple[str, Mount]]:
+    """What is mounted of volume claims, each under a name of its own."""
+    return [(f"claim-{number}", mount) for number, mount in enumerate(workload.spec.mounts)]
+
+
 def _collector(workload: GpuWorkload) -> Json:
     """A sidecar: it is told to end when the task has, and only then does the pod."""
     return {
         "name": COLLECTOR,
         "image": _image(workload),
         "restartPolicy": "Always",
-        "command": ["python3", "-I", "-S", "-c", _literal(_source())],
+        "command": ["python3", "-I", "-S", "-c", _literal(_source(_COLLECTOR_SOURCE))],
         "volumeMounts": [{"name": "results", "mountPath": RESULTS}],
     }
 
 
+def _fetcher(workload: GpuWorkload) -> Json:
+    meta = workload.metadata
+    token = {"secretKeyRef": {"name": token_name(meta.name), "key": TOKEN_KEY}}
+    return {
+        "name": FETCHER,
+        "image": _image(workload),
+        "command": ["python3", "-I", "-S", "-c", _literal(_source(_FETCHER_SOURCE))],
+        "env": [
+            {"name": "RUNAI_BLOBS", "value": msgspec.json.encode(workload.spec.blobs).decode()},
+            {"name": "RUNAI_BLOBS_URL", "value": url_in_cluster(meta.namespace, meta.name)},
+            {"name": "RUNAI_BLOBS_TOKEN", "valueFrom": token},
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "sent", "mountPath": SENT}, {"name": "inputs", "mountPath": INPUTS}],
+    }
+
+
 @cache
-def _source() -> str:
-    return _COLLECTOR_SOURCE.read_text()
+def _source(file: Path) -> str:
+    return file.read_text()
 
 
 def _image(workload: GpuWorkload) -> str:

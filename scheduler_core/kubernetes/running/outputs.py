@@ -18,10 +18,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw, Struct
 
-from scheduler_core.errors import EngineDefect, EngineUnavailable, InvalidRequest, NotFound, TooLarge
+from scheduler_core.errors import Conflict, EngineDefect, EngineUnavailable, InvalidRequest, NotFound, TooLarge
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.objects import GpuWorkload
 from scheduler_core.kubernetes.api.resources import RUN_LABEL, WORKLOAD_LABEL
+from scheduler_core.kubernetes.api.tunnels import Place
 from scheduler_core.kubernetes.running.jobs import COLLECTOR
 from scheduler_core.kubernetes.running.runs import RunPod, newest, read_pod
 from scheduler_core.kubernetes.running.workloads import Workloads
@@ -96,6 +97,17 @@ class Outputs:
             await asyncio.to_thread(_unpack, said, folder)
             self._brought.add(pod.uid)
         return folder
+
+    async def place(self, workload_id: str, task: int = 0) -> Place:
+        """Where a task is now.
+
+        Raises:
+            Conflict: it is in no pod that runs.
+        """
+        pod, _ = await self._pod(await self._of(workload_id, task), task)
+        if pod is None or pod.phase != "Running":
+            raise Conflict(f"{workload_id} does not run.")
+        return Place(f"{self._pods}/{pod.name}", pod.ip)
 
     def close(self) -> None:
         if self._folder is not None:

@@ -18,6 +18,7 @@ from scheduler_core.kubernetes.running.jobs import (
     COLLECTOR,
     COMPLETION_INDEX,
     CONTAINER_ANNOTATION,
+    FETCHER,
     REPLICA_INDEX,
     TASK,
 )
@@ -31,6 +32,9 @@ _RAY_IS_OVER = ("Complete", "Failed", "ValidationFailed")
 _NEVER_STARTS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
 _LOST = ("NodeLost", "NodeShutdown", "Shutdown", "Evicted", "Terminated", "Preempting")
 """Why a pod ends that did not end by itself, as kubelets say it."""
+
+
+_CAMEL = {"container_statuses": "containerStatuses", "init_container_statuses": "initContainerStatuses"}
 
 
 class _Meta(Struct, frozen=True, rename="camel"):
@@ -82,8 +86,9 @@ class _PodSpec(Struct, frozen=True, rename="camel"):
     node_name: str = ""
 
 
-class _PodStatus(Struct, frozen=True, rename="camel"):
+class _PodStatus(Struct, frozen=True, rename={"pod_ip": "podIP", **_CAMEL}):
     phase: str = "Pending"
+    pod_ip: str = ""
     reason: str = ""
     message: str = ""
     conditions: list[_Condition] = []
@@ -113,6 +118,7 @@ class RunPod(Struct, frozen=True, kw_only=True, gc=False):
     created: float
     phase: str
     node: str
+    ip: str
     leaves: bool
     failures: int = 0
     started: float | None = None
@@ -187,6 +193,8 @@ def read_pod(content: bytes) -> RunPod:
     container = meta.annotations.get(CONTAINER_ANNOTATION, TASK)
     task = _state(status.container_statuses, container)
     done, waiting = task.terminated, task.waiting
+    fetched = _state(status.init_container_statuses, FETCHER).terminated
+    not_fetched = fetched.message.strip() if fetched is not None and fetched.exit_code else ""
     began = done.started_at if done else task.running.started_at if task.running else None
     return RunPod(
         workload=meta.labels[WORKLOAD_LABEL],
@@ -197,6 +205,7 @@ def read_pod(content: bytes) -> RunPod:
         created=_time(meta.creation_timestamp) or 0.0,
         phase=status.phase,
         node=pod.spec.node_name,
+        ip=status.pod_ip,
         leaves=meta.deletion_timestamp is not None,
         failures=_number(meta.annotations, _FAILURES),
         started=_time(began),
@@ -205,7 +214,7 @@ def read_pod(content: bytes) -> RunPod:
         taken=_taken(pod),
         disrupted=_disruption(pod) is not None,
         container=container,
-        obstacle=f"{waiting.reason}: {waiting.message}".strip(": ") if waiting and waiting.message else "",
+        obstacle=f"{waiting.reason}: {waiting.message}".strip(": ") if waiting and waiting.message else not_fetched,
         out_of_memory=done is not None and done.reason == "OOMKilled",
         hopeless=waiting is not None and waiting.reason in _NEVER_STARTS,
         allocation=_said(meta.annotations.get(ALLOCATION_ANNOTATION, ""), Allocation),

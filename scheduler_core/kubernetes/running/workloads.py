@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
-from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError
+from scheduler_core.errors import Conflict, InvalidRequest, NotFound, RunaiError, TooLarge
 from scheduler_core.kubernetes.api.attached import AttachedSecrets
+from scheduler_core.kubernetes.api.blobs import Blob, send_blob, token_digest
 from scheduler_core.kubernetes.api.connection import MERGE_PATCH, Connection, Json
 from scheduler_core.kubernetes.api.listing import listed
 from scheduler_core.kubernetes.api.objects import (
@@ -27,6 +28,7 @@ from scheduler_core.kubernetes.api.objects import (
     written_request,
 )
 from scheduler_core.kubernetes.api.resources import (
+    ACTIVITY_ANNOTATION,
     DELETED_AT_ANNOTATION,
     DELETED_LABEL,
     KEY_LABEL,
@@ -34,10 +36,10 @@ from scheduler_core.kubernetes.api.resources import (
     WORKLOADS,
 )
 from scheduler_core.kubernetes.running.environment import read_environment, written_environment
-from scheduler_core.kubernetes.running.inputs import written_inputs
-from scheduler_core.kubernetes.running.jobs import inputs_name
+from scheduler_core.kubernetes.running.inputs import WrittenInputs, written_inputs
+from scheduler_core.kubernetes.running.jobs import TOKEN_KEY, inputs_name, token_name
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import Scale, WorkloadSpec
+from scheduler_core.workload import Activity, Scale, WorkloadSpec
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Workloads:
     async def create(self, spec: WorkloadSpec, owner: str, inputs: Path | None) -> GpuWorkload:
         """Make a workload with what lies in a folder, or find the one that was made with the same key."""
         if spec.key is not None and (known := await self._with_key(spec.key)) is not None:
-            return known
+            return await self._completed(known, inputs)
         try:
             return await self._make(await self._free_name(spec), spec, owner, inputs)
         except Conflict:
@@ -99,6 +101,11 @@ class Workloads:
 
     async def scale(self, name: str, scale: Scale) -> GpuWorkload:
         return await self._patch(name, {"spec": {"tasks": scale.tasks, "min_tasks": scale.min_tasks}})
+
+    async def note(self, name: str, activity: Activity) -> None:
+        """Write down what it does."""
+        said = msgspec.json.encode(activity).decode()
+        await self._patch(name, {"metadata": {"annotations": {ACTIVITY_ANNOTATION: said}}})
 
     async def discard(self, name: str) -> None:
         """Put it out of sight; its key is free again."""
@@ -152,11 +159,14 @@ class Workloads:
         return f"{slug}-{secrets.token_hex(4)}"
 
     async def _make(self, name: str, spec: WorkloadSpec, owner: str, inputs: Path | None) -> GpuWorkload:
-        paths, content = ((), {}) if inputs is None else await asyncio.to_thread(written_inputs, inputs)
-        kept = {name: written_environment(spec.env)} | ({inputs_name(name): content} if content else {})
+        found = WrittenInputs((), {}, ()) if inputs is None else await asyncio.to_thread(written_inputs, inputs)
+        token = secrets.token_hex(32)
+        kept = {name: written_environment(spec.env)} | ({inputs_name(name): found.content} if found.content else {})
+        if found.blobs:
+            kept[token_name(name)] = {TOKEN_KEY: token.encode()}
         for secret, data in kept.items():
             await self._secrets.keep(secret, data)
-        written = new_object(spec, name, self._namespace, owner, paths)
+        written = new_object(spec, name, self._namespace, owner, found.paths, found.blobs, token_digest(token))
         try:
             made: Json = await self._connection.send("POST", self.path, written, fieldValidation="Strict")
         except Conflict:
@@ -167,7 +177,30 @@ class Workloads:
             raise
         for secret in kept:
             await self._secrets.belongs(secret, name, made["metadata"]["uid"])
-        return msgspec.convert(made, GpuWorkload)
+        if inputs is None or not found.blobs:
+            return msgspec.convert(made, GpuWorkload)
+        return await self._with_blobs(name, token, found.blobs, inputs)
+
+    async def _completed(self, known: GpuWorkload, inputs: Path | None) -> GpuWorkload:
+        """Bring what was to be brought, should whoever submitted it have gone in the middle of that."""
+        if inputs is None or not known.spec.blobs or known.spec.wanted_since is not None:
+            return known
+        name = known.metadata.name
+        token = (await self._secrets.read(token_name(name)))[TOKEN_KEY].decode()
+        return await self._with_blobs(name, token, known.spec.blobs, inputs)
+
+    async def _with_blobs(self, name: str, token: str, blobs: Iterable[Blob], inputs: Path) -> GpuWorkload:
+        """Bring to the controller what is too large for a Secret, and only then let the workload start."""
+        try:
+            for blob in blobs:
+                await send_blob(self._connection, self._namespace, name, token, blob, inputs / blob.path)
+        except RunaiError as error:
+            await self.purge(name)
+            raise TooLarge(
+                f"Values of this size cannot be sent to this cluster: {error.message}",
+                "Its controller takes them; else leave them in a file that its tasks can read (--mount).",
+            ) from error
+        return await self.want(name, "running")
 
     async def _patch(self, name: str, change: Json) -> GpuWorkload:
         path = WORKLOADS.path(self._namespace, name)

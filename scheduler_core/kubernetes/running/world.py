@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from scheduler_core.kubernetes.api.connection import Json
 from scheduler_core.kubernetes.api.objects import GpuWorkload
+from scheduler_core.kubernetes.api.resources import ACTIVITY_ANNOTATION
 from scheduler_core.model import MILLI, TaskRequest
 
 INPUTS = "/runai/inputs"
+SENT = "/runai/sent"
+"""What travelled in a Secret, where more is put to it."""
 RESULTS = "/runai/results"
 CHECKPOINT = "/runai/checkpoint"
 REPORT = f"{RESULTS}/.report.json"
 ACTIVITY = f"{RESULTS}/.activity.json"
+
+DOOR = 52316
+"""The port on a pod's loopback at which a task that is talked to while it runs listens."""
 
 _PORT = 29500
 _FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
@@ -35,6 +41,7 @@ def world_variables(workload: GpuWorkload, restarts: int, first_host: str | None
                 "RUNAI_CHECKPOINT_DIR": CHECKPOINT,
                 "RUNAI_REPORT": REPORT,
                 "RUNAI_ACTIVITY": ACTIVITY,
+                "RUNAI_DOOR": str(DOOR),
                 "RUNAI_SIMULATED": "0",
                 "RUNAI_GPU_PORTION": _portion(spec.request),
             }
@@ -47,6 +54,9 @@ def world_variables(workload: GpuWorkload, restarts: int, first_host: str | None
             *variables,
             {"name": "RUNAI_TASK_ID", "value": f"{name}-$(RUNAI_TASK_INDEX)"},
         ]
+    if ACTIVITY_ANNOTATION in workload.metadata.annotations:
+        # A cell has ended there, and others may have come after it.
+        variables += _plain({"RUNAI_KEPT": "1"})
     if spec.gang:
         variables += _plain({"RUNAI_RESTARTS": str(restarts)})
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from scheduler_core.kubernetes.api.blobs import PORT, PORT_NAME, PROXIED, SERVICE
 from scheduler_core.kubernetes.api.connection import Json
 from scheduler_core.kubernetes.api.resources import GROUP, QUEUES, RESERVATIONS, SYSTEM_NAMESPACE, WORKLOADS
 from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS
@@ -19,6 +20,9 @@ _READ = ["get", "list", "watch"]
 _RBAC = "rbac.authorization.k8s.io"
 _ACCOUNT = {"kind": "ServiceAccount", "name": CONTROLLER, "namespace": SYSTEM_NAMESPACE}
 _NOBODY = 65534
+_LABELS = {"app.kubernetes.io/name": CONTROLLER}
+_VALUES = "/var/lib/runai/values"
+_ROLE = {"kind": "Role", "apiGroup": _RBAC}
 
 
 def controller_account() -> tuple[Json, ...]:
@@ -65,6 +69,29 @@ def controller_account() -> tuple[Json, ...]:
             ],
         },
         _bound("Role", _reserving()),
+        *_values(),
+    )
+
+
+def _values() -> tuple[Json, ...]:
+    """By what everybody sends large values to the controller; what is there is for who has its token."""
+    everyone = {"kind": "Group", "apiGroup": _RBAC, "name": "system:authenticated"}
+    metadata = {"name": SERVICE, "namespace": SYSTEM_NAMESPACE}
+    rule = {"apiGroups": [""], "resources": ["services/proxy"], "resourceNames": [PROXIED], "verbs": ["update"]}
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {
+                # Of a controller outside of the cluster whoever runs it says where that is.
+                "clusterIP": "None",
+                "selector": _LABELS,
+                "ports": [{"name": PORT_NAME, "port": PORT, "targetPort": PORT}],
+            },
+        },
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]},
+        {**_bound("Role", metadata), "subjects": [everyone], "roleRef": {**_ROLE, "name": SERVICE}},
     )
 
 
@@ -75,6 +102,9 @@ def controller_deployment(image: str) -> Json:
         "image": image,
         "command": ["python", "-m", "scheduler_core.kubernetes.controller"],
         "env": [{"name": IMAGE_VARIABLE, "value": image}],
+        "args": ["--values", _VALUES],
+        "ports": [{"name": PORT_NAME, "containerPort": PORT}],
+        "volumeMounts": [{"name": "values", "mountPath": _VALUES}],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -82,12 +112,13 @@ def controller_deployment(image: str) -> Json:
             "capabilities": {"drop": ["ALL"]},
         },
     }
-    labels = {"app.kubernetes.io/name": CONTROLLER}
     pod = {
+        "volumes": [{"name": "values", "emptyDir": {}}],
         "serviceAccountName": CONTROLLER,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": _NOBODY,
+            "fsGroup": _NOBODY,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
@@ -98,8 +129,8 @@ def controller_deployment(image: str) -> Json:
         "metadata": _metadata(),
         "spec": {
             "replicas": 1,
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
+            "selector": {"matchLabels": _LABELS},
+            "template": {"metadata": {"labels": _LABELS}, "spec": pod},
         },
     }
 

@@ -21,6 +21,7 @@ _PLURALS = {
     "ClusterRoleBinding": "clusterrolebindings",
     "Namespace": "namespaces",
     "PriorityClass": "priorityclasses",
+    "Service": "services",
     "ServiceAccount": "serviceaccounts",
     "Role": "roles",
     "RoleBinding": "rolebindings",

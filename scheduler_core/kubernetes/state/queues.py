@@ -11,6 +11,7 @@ from scheduler_core.errors import InvalidRequest, NotFound
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.queue_objects import GpuQueue
 from scheduler_core.kubernetes.api.resources import QUEUES
+from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE, QueueStatus
 
 
@@ -43,6 +44,18 @@ class Queues:
 
     async def statuses(self) -> tuple[QueueStatus, ...]:
         return queue_statuses(await self._list())
+
+    async def environments(self, namespace: str) -> tuple[Environment, ...]:
+        """Those that work of a namespace can name, each once: a project's own go before those of its department."""
+        queues = {queue.metadata.name: queue for queue in await self._list()}
+        found: dict[str, Environment] = {}
+        nearest = [queue for queue in queues.values() if queue.admits(namespace)]
+        while nearest:
+            for queue in nearest:
+                found = {environment.name: environment for environment in queue.spec.environments} | found
+            parents = {queue.spec.parent for queue in nearest if queue.spec.parent}
+            nearest = [queues.pop(parent) for parent in sorted(parents) if parent in queues]
+        return tuple(found[name] for name in sorted(found))
 
     async def _list(self) -> list[GpuQueue]:
         try:

@@ -773,6 +773,8 @@ export interface components {
         /**
          * EngineState
          * @description Everything at once: the first event of a stream, and the first after a gap.
+         *
+         *     `planner` is null where another process than the engine's plans, as on a cluster.
          */
         readonly EngineState: {
             /** @enum {unknown} */
@@ -783,6 +785,8 @@ export interface components {
             readonly devices: readonly components["schemas"]["Device"][];
             readonly queues: readonly components["schemas"]["QueueStatus"][];
             readonly workloads: readonly components["schemas"]["Workload"][];
+            /** @default null */
+            readonly planner: components["schemas"]["PlannerTime"] | null;
         };
         /**
          * EngineInfo
@@ -1145,6 +1149,16 @@ export interface components {
             readonly actions: readonly ("resume" | "stop" | "suspend")[];
         };
         /**
+         * PlannerTime
+         * @description What the plans of one engine run have taken so far, in seconds; it plans whenever something has changed.
+         */
+        readonly PlannerTime: {
+            /** @default 0 */
+            readonly plans: number;
+            /** @default 0 */
+            readonly seconds: number;
+        };
+        /**
          * WorkloadChanged
          * @description A workload as it is now; one that was not known before is new.
          */
@@ -1179,7 +1193,7 @@ export interface components {
         };
         /**
          * QueuesChanged
-         * @description All queues as they are now.
+         * @description All queues as they are now; `planner` as that of `EngineState`.
          */
         readonly QueuesChanged: {
             /** @enum {unknown} */
@@ -1187,16 +1201,20 @@ export interface components {
             readonly epoch: string;
             readonly seq: number;
             readonly queues: readonly components["schemas"]["QueueStatus"][];
+            /** @default null */
+            readonly planner: components["schemas"]["PlannerTime"] | null;
         };
         /**
          * Heartbeat
-         * @description Nothing happened, the stream is alive.
+         * @description Nothing happened, the stream is alive; `planner` as that of `EngineState`.
          */
         readonly Heartbeat: {
             /** @enum {unknown} */
             readonly type: "heartbeat";
             readonly epoch: string;
             readonly seq: number;
+            /** @default null */
+            readonly planner: components["schemas"]["PlannerTime"] | null;
         };
         /**
          * LogChunk
@@ -1550,7 +1568,8 @@ export interface components {
          *     and when one of its tasks fails all start over or end; otherwise the tasks are an array: each comes, fails and is
          *     tried again by itself.
          *
-         *     On a cluster it runs in `image`, a container image, with the volumes of `mounts`.
+         *     On a cluster it runs in `image`, a container image, with the volumes of `mounts`, and an object of `job_kind` makes
+         *     its pods.
          */
         readonly WorkloadSpec: {
             readonly command: readonly string[];
@@ -1567,6 +1586,11 @@ export interface components {
             readonly name?: string;
             /** @default workload */
             readonly name_hint?: string;
+            /**
+             * @default Job
+             * @enum {unknown}
+             */
+            readonly job_kind?: "Job" | "JobSet" | "MPIJob" | "PyTorchJob" | "RayJob" | "TrainJob";
             /**
              * @default training
              * @enum {unknown}

@@ -116,8 +116,10 @@ describe('the stream', () => {
       await pass(60_000);
     }
     const before = FakeSocket.all.length;
+    FakeSocket.last.accept();
+    FakeSocket.last.say({ type: 'error', workload: null, ...problem });
     FakeSocket.last.break();
-    await pass(1000);
+    await pass(2000);
     expect(FakeSocket.all).toHaveLength(before);
   });
 

@@ -47,6 +47,7 @@ const ALL: readonly IWorkload[] = [
   ...CODES.map(code =>
     workload({ state: 'pending', verdict: verdict({ code }) })
   ),
+  ...[25, 40, 65, 80, 90, 125, 150].map(priority => workload({ priority })),
   workload({ allocation: allocation() }),
   workload({ allocation: allocation(), simulated: true }),
   workload({ stop_requested: 1 }),

@@ -64,7 +64,7 @@ export function showForm(
   const advanceTimers = (delay: number): void => {
     jest.advanceTimersByTime(delay);
   };
-  return { change, user: userEvent.setup({ advanceTimers }) };
+  return { change, user: userEvent.setup({ advanceTimers, delay: 100 }) };
 }
 
 /** Let what was typed settle, and what was asked be answered. */

@@ -240,7 +240,7 @@ async def test_ended_it_is_started_anew_when_it_is_opened(server: Jupyter, clien
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["create", "vision"], 2, "One of the arguments --gpu --gpu-memory is required."),
+        (["create", "vision"], 2, "workspace create needs an amount. Say it: --gpu 0.5"),
         (["create", "Vision!", "--gpu", "0.5"], 2, "name: a name has lower-case letters"),
         (["create", "vision", "--gpu", "0.5", "--folder", "nowhere"], 1, "There is no folder "),
         (["create", "vision", "--gpu", "0.5", "--python", "/nowhere"], 1, "/nowhere is no Python that can be run"),

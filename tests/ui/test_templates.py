@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from jupyter_runai.client import Client
 from tests.helpers import running, until
-from tests.ui.conftest import Lab, until_projects, until_ready
+from tests.ui.conftest import Lab, turn_dark, until_projects, until_ready
 from tests.ui.shots import shoot
 from tests.ui.test_accessible import AXE, serious
 from tests.ui.test_keyboard import tab_to
@@ -104,6 +104,8 @@ def test_a_template_fills_in_what_a_submission_asks_for(lab: Lab, client: Client
 
 
 def test_what_a_policy_forbids_is_said_before_it_is_submitted(lab: Lab, client: Client, page: Page) -> None:
+    page.evaluate(AXE.read_text())
+    turn_dark(page)
     panel = page.get_by_role("region", name="GPU", exact=True)
     panel.get_by_role("button", name="New workload").click()
     dialog = page.get_by_role("dialog")
@@ -113,6 +115,7 @@ def test_what_a_policy_forbids_is_said_before_it_is_submitted(lab: Lab, client: 
     outlook = dialog.get_by_role("status")
     expect(outlook).to_contain_text("gpu is 1 and project vision says at most 0.5. Ask for 0.5 or less")
     shoot(page, "forbidden")
+    assert serious(page, ".jp-Runai-submit") == []
     dialog.get_by_role("button", name="Submit", exact=True).click()
     expect(dialog.get_by_label("GPU", exact=True)).to_have_value("1")
     expect(dialog.get_by_role("status")).to_contain_text("project vision says at most 0.5")

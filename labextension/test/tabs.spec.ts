@@ -186,9 +186,13 @@ describe('tabs', () => {
       );
       expect(page.choice.by).toBe('workload');
       expect(told).toHaveBeenCalledTimes(1);
-      page.dispose();
-      page.dispose();
-      page.choose({ ...page.choice, by: 'user' });
+      await drawn(() => {
+        page.dispose();
+        page.dispose();
+      });
+      await drawn(() => {
+        page.choose({ ...page.choice, by: 'user' });
+      });
       expect(told).toHaveBeenCalledTimes(1);
     });
   });

@@ -1,3 +1,6 @@
+// Where clocks are put forward and back: a day has 23, 24 or 25 hours.
+process.env.TZ = 'Europe/Berlin';
+
 /** Jupyter's packages are ES modules; Jest runs them after a transform. */
 const esModules = [
   '@codemirror',

@@ -7,8 +7,17 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 
-from jupyter_runai.kernels.specs import PREFIX, amount_words, leased, provisioner_config, write_spec
+from jupyter_runai.kernels.specs import (
+    HERE,
+    PREFIX,
+    amount_words,
+    in_environment,
+    leased,
+    provisioner_config,
+    write_spec,
+)
 from scheduler_core.errors import InvalidRequest, NotFound
+from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE
 
 _BASE = "runai_base"
@@ -16,13 +25,17 @@ _NOT_IN_A_NAME = re.compile(r"[^a-z0-9._-]+")
 _WHAT_IT_IS = re.compile(r" \([^()]*\)$")
 
 
-def derived_spec(manager: KernelSpecManager, base: str, config: dict[str, Any]) -> tuple[str, str]:
+def derived_spec(
+    manager: KernelSpecManager, base: str, config: dict[str, Any], environment: Environment = HERE
+) -> tuple[str, str]:
     """Offer the kernel of `base` on what `config` asks for; the name of its kernelspec, and what people see of it.
+
+    In an `environment` it has its variables and, where that names an interpreter, is one of that instead.
 
     The same request has the same kernelspec, so that a notebook finds it again.
 
     Raises:
-        InvalidRequest: it asks for no device.
+        InvalidRequest: it asks for no device, or there is no such interpreter.
         NotFound: there is no kernelspec `base`.
         NotAllowed: the folder of the user's kernelspecs cannot be written.
     """
@@ -30,13 +43,15 @@ def derived_spec(manager: KernelSpecManager, base: str, config: dict[str, Any]) 
         raise InvalidRequest("The kernel asks for no GPU.", "Ask for a share such as 0.5, or for memory.")
     origin, spec = _origin(manager, base)
     project = config.get("project", DEFAULT_QUEUE)
-    words = [amount_words(config), *([project] if project != DEFAULT_QUEUE else [])]
+    inside = [environment.name] if environment.name else []
+    words = [*inside, amount_words(config), *([project] if project != DEFAULT_QUEUE else [])]
     preemptible = ["preemptible"] if config.get("preemptible") else []
     name = PREFIX + _NOT_IN_A_NAME.sub("-", "-".join([origin, *words, *preemptible]).lower())
-    fresh = leased(spec.to_dict(), f"{_plain_name(spec)} ({', '.join(words + preemptible)})", config)
+    inner = in_environment(spec, environment)
+    fresh = leased(inner.to_dict(), f"{_plain_name(inner)} ({', '.join(words + preemptible)})", config)
     fresh["metadata"][_BASE] = origin
     if name not in manager.find_kernel_specs() or manager.get_kernel_spec(name).to_dict() != fresh:
-        write_spec(manager, name, fresh, spec.resource_dir)
+        write_spec(manager, name, fresh, inner.resource_dir)
     return name, fresh["display_name"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,6 @@ from traitlets.config import Config
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.kernels.specs import WORKSPACE_PREFIX, remove_spec
 from jupyter_runai.kernels.workspaces import (
-    Environment,
     Workspace,
     define,
     define_copy,
@@ -20,19 +20,23 @@ from jupyter_runai.kernels.workspaces import (
     workspace,
 )
 from scheduler_core.errors import Conflict, RunaiError
+from scheduler_core.policies.templates import Environment
 
 _PLACED_WITHIN_S = 2.0
 """What gets no device in so long is said to wait."""
 
 
-async def create(client: AsyncClient, name: str, environment: Environment, config: Mapping[str, Any]) -> Workspace:
-    """A new workspace that runs, or waits for its device.
+async def create(
+    client: AsyncClient, name: str, kernel: str | None, environment: Environment, config: Mapping[str, Any]
+) -> Workspace:
+    """A new workspace that runs, or waits for its device: the kernel of a kernelspec, else of this Python.
 
     Raises:
         RunaiError: it cannot be as asked for, or never starts; nothing is left of it.
     """
     await _check_is_free(client, name)
-    define(name, environment, config)
+    # An interpreter is run to see what it has.
+    await asyncio.to_thread(define, name, kernel, environment, config)
     return await _first_started(client, name)
 
 

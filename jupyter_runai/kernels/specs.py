@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ PREFIX = "runai-"
 WORKSPACE_PREFIX = "workspace-"
 HERE = Environment(name="")
 _PROVISIONER = "runai"
+_LONGEST_LOOK_S = 60
 
 
 def install_spec(
@@ -61,6 +63,19 @@ def own_spec(environment: Environment = HERE) -> dict[str, Any]:
     if environment.variables:
         spec["env"] = {**spec.get("env", {}), **environment.variables}
     return spec
+
+
+def in_environment(spec: KernelSpec, environment: Environment) -> KernelSpec:
+    """A kernelspec with the variables of an environment; where that names an interpreter, one of it instead.
+
+    Raises:
+        InvalidRequest: the interpreter cannot be run, or has no ipykernel.
+    """
+    if environment.python is not None:
+        _check_interpreter(environment.python)
+        return KernelSpec(resource_dir=own_logos(), **own_spec(environment))
+    given = {**spec.to_dict(), "env": {**spec.env, **environment.variables}}
+    return KernelSpec(resource_dir=spec.resource_dir, **given)
 
 
 def leased(spec: Mapping[str, Any], display_name: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -152,3 +167,14 @@ def amount_words(config: dict[str, Any]) -> str:
         return f"{config['gpu_memory_mib'] / 1024:g} GB of a GPU"
     gpu = config.get("gpu", "0")
     return f"{gpu} GPU" if gpu in ("0", "1") or not str(gpu).isdecimal() else f"{gpu} GPUs"
+
+
+def _check_interpreter(python: str) -> None:
+    try:
+        looked = subprocess.run(
+            [python, "-c", "import ipykernel"], capture_output=True, check=False, timeout=_LONGEST_LOOK_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InvalidRequest(f"{python} is no Python that can be run: {error}.") from None
+    if looked.returncode:
+        raise InvalidRequest(f"{python} has no ipykernel.", f"Install it: {python} -m pip install ipykernel")

@@ -8,24 +8,39 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jupyter_runai.client import AsyncClient
+from jupyter_runai.client import AsyncClient, shared_client
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import lifetime
+from jupyter_runai.kernels.specs import HERE
 from jupyter_runai.kernels.verbs import placed
-from jupyter_runai.kernels.workspaces import Environment, Workspace, all_workspaces
+from jupyter_runai.kernels.workspaces import Workspace, all_workspaces, with_kernel
+from jupyter_runai.submission.specification import Asked
+from jupyter_runai.submission.templates import with_template
 from jupyter_runai.verbs.answer import Answer
+from jupyter_runai.verbs.parser import UsageError
 from jupyter_runai.words.figures import asked_for, duration, elapsed, state_with_idleness
 from jupyter_runai.words.tables import Table
 from jupyter_runai.words.waiting import waiting_words
+from scheduler_core.policies.templates import Environment
 
 T = TypeVar("T")
 
 
 def create_workspace(options: Namespace) -> Answer:
-    """Make one, and start it."""
-    config = {"folder": str(Path(options.folder).absolute()), **_changes(options)}
-    environment = Environment(kernel=options.kernel, python=options.python)
-    return _opened(_run(lifetime.create(AsyncClient(), options.name, environment, config)))
+    """Make one, and start it.
+
+    Raises:
+        UsageError: neither the line nor a template says how much.
+    """
+    given = {name: getattr(options, name) for name in ("gpu", "gpu_memory", "project", "template", "environment")}
+    asked = with_template(shared_client(), Asked(**given))
+    if not asked.gpu and not asked.gpu_memory:
+        raise UsageError("workspace create needs an amount.", "Say it: --gpu 0.5, or a --template that has one.")
+    chosen = asked.environment if isinstance(asked.environment, Environment) else HERE
+    folder = options.folder or chosen.folder or "."
+    config = {"folder": str(Path(folder).absolute()), **placed(options), **_changes(asked, options.preemptible)}
+    inside = with_kernel(chosen, options.kernel, options.python)
+    return _opened(_run(lifetime.create(AsyncClient(), options.name, options.kernel, inside, config)))
 
 
 def list_workspaces(options: Namespace) -> Answer:
@@ -60,7 +75,7 @@ def resume_workspace(options: Namespace) -> Answer:
 
 def copy_workspace(options: Namespace) -> Answer:
     """Make another like it."""
-    changes = _changes(options)
+    changes = placed(options) | _changes(options, options.preemptible)
     if options.folder is not None:
         changes["folder"] = str(Path(options.folder).absolute())
     return _opened(_run(lifetime.copy(AsyncClient(), options.workspace, options.name, changes)))
@@ -76,14 +91,14 @@ def _run(coroutine: Coroutine[Any, Any, T]) -> T:
     return runtime().run(coroutine)
 
 
-def _changes(options: Namespace) -> dict[str, Any]:
-    """What the options say of a provisioner's `config`; an amount takes the place of that of the other kind."""
-    changes = placed(options)
-    if options.gpu or options.gpu_memory:
-        changes |= {"gpu": str(options.gpu or ""), "gpu_memory_mib": options.gpu_memory or 0}
-    if options.project:
-        changes["project"] = options.project
-    if options.preemptible:
+def _changes(asked: Asked | Namespace, preemptible: bool) -> dict[str, Any]:
+    """What is asked for as a provisioner's `config`; an amount takes the place of that of the other kind."""
+    changes: dict[str, Any] = {}
+    if asked.gpu or asked.gpu_memory:
+        changes = {"gpu": str(asked.gpu or ""), "gpu_memory_mib": asked.gpu_memory or 0}
+    if asked.project:
+        changes["project"] = asked.project
+    if preemptible:
         changes["preemptible"] = True
     return changes
 

@@ -6,7 +6,6 @@ it lives, waits or is suspended.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,10 +13,12 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.kernels.specs import (
     WORKSPACE_PREFIX,
+    in_environment,
     leased,
     own_logos,
     own_spec,
@@ -28,9 +29,8 @@ from jupyter_runai.kernels.specs import (
 from jupyter_runai.words.figures import asked_for
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.model import TaskRequest
+from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE, Workload
-
-_LONGEST_LOOK_S = 60
 
 
 class Workspace(Struct, frozen=True, kw_only=True):
@@ -50,15 +50,10 @@ class Workspace(Struct, frozen=True, kw_only=True):
     workload: Workload | None
 
 
-class Environment(Struct, frozen=True, kw_only=True):
-    """What runs as a workspace's kernel: that of a kernelspec or of an interpreter, else that of this Python."""
+def define(name: str, kernel: str | None, environment: Environment, config: Mapping[str, Any]) -> None:
+    """Write down what a workspace is: the kernel of a kernelspec, else of this Python, in an environment.
 
-    kernel: str | None = None
-    python: str | None = None
-
-
-def define(name: str, environment: Environment, config: Mapping[str, Any]) -> None:
-    """Write down what a workspace is; `config` is that of its provisioner.
+    `config` is that of its provisioner.
 
     Raises:
         Conflict: there is one of this name.
@@ -66,7 +61,12 @@ def define(name: str, environment: Environment, config: Mapping[str, Any]) -> No
         InvalidRequest: no such amount, folder or interpreter, or that has no ipykernel.
         NotAllowed: the kernelspec cannot be written.
     """
-    _write(name, _spec_of(environment), config)
+    _write(name, _spec_of(kernel, environment), config)
+
+
+def with_kernel(environment: Environment, kernel: str | None, python: str | None) -> Environment:
+    """The environment as far as neither a kernelspec nor an interpreter takes the place of its own interpreter."""
+    return environment if kernel is None and python is None else replace(environment, python=python)
 
 
 def define_copy(name: str, other: str, changes: Mapping[str, Any]) -> None:
@@ -157,26 +157,12 @@ def _write(name: str, spec: KernelSpec, config: Mapping[str, Any]) -> None:
     write_spec(KernelSpecManager(), WORKSPACE_PREFIX + name, fresh, spec.resource_dir)
 
 
-def _spec_of(environment: Environment) -> KernelSpec:
-    if environment.kernel is not None:
-        try:
-            return KernelSpecManager().get_kernel_spec(environment.kernel)
-        except NoSuchKernel:
-            known = ", ".join(KernelSpecManager().find_kernel_specs())
-            raise NotFound(f"There is no kernel {environment.kernel!r}.", f"There is: {known}.") from None
-    spec = own_spec()
-    if environment.python is not None:
-        _check_interpreter(environment.python)
-        spec["argv"][0] = environment.python
-    return KernelSpec(resource_dir=own_logos(), **spec)
-
-
-def _check_interpreter(python: str) -> None:
+def _spec_of(kernel: str | None, environment: Environment) -> KernelSpec:
+    if kernel is None:
+        own = KernelSpec(resource_dir=own_logos(), **own_spec())
+        return in_environment(own, environment)
     try:
-        looked = subprocess.run(
-            [python, "-c", "import ipykernel"], capture_output=True, check=False, timeout=_LONGEST_LOOK_S
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise InvalidRequest(f"{python} is no Python that can be run: {error}.") from None
-    if looked.returncode:
-        raise InvalidRequest(f"{python} has no ipykernel.", f"Install it: {python} -m pip install ipykernel")
+        return in_environment(KernelSpecManager().get_kernel_spec(kernel), environment)
+    except NoSuchKernel:
+        known = ", ".join(KernelSpecManager().find_kernel_specs())
+        raise NotFound(f"There is no kernel {kernel!r}.", f"There is: {known}.") from None

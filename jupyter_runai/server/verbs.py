@@ -5,6 +5,7 @@ A verb's signature is its interface: what of the path, the `query` and the `body
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,8 +17,10 @@ from msgspec.structs import replace
 
 from jupyter_runai.client.aio import joined
 from jupyter_runai.kernels.derived import derived_spec
+from jupyter_runai.kernels.specs import HERE
 from jupyter_runai.server import wire
 from jupyter_runai.submission.surroundings import text_environment
+from jupyter_runai.submission.templates import named
 from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage
 from scheduler_core.audit import AuditPage, AuditQuery
@@ -25,7 +28,7 @@ from scheduler_core.engine import Engine
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
-from scheduler_core.policies.templates import Catalog
+from scheduler_core.policies.templates import Catalog, Environment
 from scheduler_core.workload import DEFAULT_QUEUE, EngineInfo, Explanation, Resized, Scale, Workload, WorkloadSpec
 
 
@@ -207,7 +210,21 @@ async def lease_kernel(context: Context, body: wire.LeasedKernel) -> wire.Kernel
         "preemptible": body.preemptible,
     }
     config = {name: value for name, value in asked.items() if value}
-    return wire.KernelSpecName(*derived_spec(context.kernelspecs, body.base, config))
+    environment = await environment_named(context, body.environment)
+    # An interpreter is run to see what it has.
+    found = await asyncio.to_thread(derived_spec, context.kernelspecs, body.base, config, environment)
+    return wire.KernelSpecName(*found)
+
+
+async def environment_named(context: Context, name: str | None) -> Environment:
+    """The environment of this name in the catalog; without a name one that changes nothing.
+
+    Raises:
+        NotFound: there is none; the hint names the nearest, or those there are.
+    """
+    if name is None:
+        return HERE
+    return named((await context.engine.catalog()).environments, name, "environment")
 
 
 async def submission_schema(context: Context) -> dict[str, Any]:

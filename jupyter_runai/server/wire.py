@@ -23,13 +23,17 @@ class Simulate(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LeasedKernel(Struct, frozen=True, forbid_unknown_fields=True):
-    """A kernel on a share of a device: that of the kernelspec `base`, with what it asks for and of whose quota."""
+    """A kernel on a share of a device: that of the kernelspec `base`, with what it asks for and of whose quota.
+
+    An `environment` of the catalog gives it variables and, where it has one, another interpreter.
+    """
 
     base: Text
     gpu: int | str = 0
     gpu_memory_mib: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     project: Text = DEFAULT_QUEUE
     preemptible: bool = False
+    environment: Text | None = None
 
 
 class KernelSpecName(Struct, frozen=True):

@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from jupyter_runai.client import AsyncClient
 from jupyter_runai.kernels import lifetime
-from jupyter_runai.kernels.workspaces import Environment, Workspace, all_workspaces
-from jupyter_runai.server.verbs import Context
+from jupyter_runai.kernels.workspaces import Workspace, all_workspaces, with_kernel
+from jupyter_runai.server.verbs import Context, environment_named
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 
@@ -36,10 +36,14 @@ class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class NewWorkspace(Share, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A workspace to be made, of the kernel of this name or with this interpreter, else the server's own."""
+    """A workspace to be made, of the kernel of this name or with this interpreter, else the server's own.
+
+    An `environment` of the catalog gives it variables and, where nothing else is said, an interpreter and a folder.
+    """
 
     kernel: str | None = None
     python: str | None = None
+    environment: str | None = None
 
 
 async def workspaces(context: Context) -> WorkspaceList:
@@ -49,9 +53,10 @@ async def workspaces(context: Context) -> WorkspaceList:
 
 async def create_workspace(context: Context, body: NewWorkspace) -> Workspace:
     """Make a workspace; it runs, or waits for its device."""
-    config = {"folder": str(context.root), **_config(context, body)}
-    environment = Environment(kernel=body.kernel, python=body.python)
-    return await lifetime.create(_client(context), body.name, environment, config)
+    environment = await environment_named(context, body.environment)
+    config = {"folder": environment.folder or str(context.root), **_config(context, body)}
+    inside = with_kernel(environment, body.kernel, body.python)
+    return await lifetime.create(_client(context), body.name, body.kernel, inside, config)
 
 
 async def copy_workspace(context: Context, name: str, body: Share) -> Workspace:

@@ -33,9 +33,9 @@ def with_template(client: Client, asked: A) -> A:
         return asked
     catalog = client.catalog()
     if asked.template is not None:
-        asked = _filled(asked, _find(catalog.templates, asked.template, "template"))
+        asked = _filled(asked, named(catalog.templates, asked.template, "template"))
     if isinstance(asked.environment, str):
-        asked = replace(asked, environment=_find(catalog.environments, asked.environment, "environment"))
+        asked = replace(asked, environment=named(catalog.environments, asked.environment, "environment"))
     return asked
 
 
@@ -60,7 +60,12 @@ def _filled(asked: A, template: Template) -> A:
     )
 
 
-def _find(known: Iterable[N], name: str, what: str) -> N:
+def named(known: Iterable[N], name: str, what: str) -> N:
+    """The one of this name; `what` says what they are.
+
+    Raises:
+        NotFound: there is none; the hint names the nearest, or those there are.
+    """
     by_name = {one.name: one for one in known}
     if name not in by_name:
         nearest = get_close_matches(name, by_name, 1)

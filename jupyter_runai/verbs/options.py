@@ -198,9 +198,11 @@ def _add_workspaces(parsers: Mapping[str, Parser]) -> None:
         parsers[f"workspace {verb}"].add_argument("workspace", help="its name")
     create.add_argument("name", type=types.name, help="what to call it")
     copied.add_argument("name", type=types.name, help="what to call the copy")
-    _add_amount(create, required=True)
+    _add_amount(create)
     _add_amount(copied)
-    create.add_argument("--folder", metavar="DIR", default=".", help="where its kernel works; here")
+    create.add_argument("--template", metavar="NAME", help="for the amount and the project where they are not said")
+    create.add_argument("--environment", metavar="NAME", help="its interpreter, variables and folder")
+    create.add_argument("--folder", metavar="DIR", help="where its kernel works; here")
     copied.add_argument("--folder", metavar="DIR", help="where its kernel works")
     environment = create.add_mutually_exclusive_group()
     environment.add_argument("--python", metavar="PATH", help="the interpreter of its kernel; this one")
@@ -233,8 +235,8 @@ def _python_name(option: re.Match[str]) -> str:
     return option[1].replace("-", "_")
 
 
-def _add_amount(parser: Parser, required: bool = False, devices: bool = False) -> None:
-    amount = parser.add_mutually_exclusive_group(required=required)
+def _add_amount(parser: Parser, devices: bool = False) -> None:
+    amount = parser.add_mutually_exclusive_group()
     of_gpu, gpu = types.gpu, "a share such as 0.5, or whole devices such as 2"
     if devices:
         of_gpu, gpu = types.gpu_or_auto, f"{gpu}, or auto for what its last runs peaked at"

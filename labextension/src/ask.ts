@@ -1,7 +1,12 @@
 import { Dialog } from '@jupyterlab/apputils';
 
-import type { IAskFormProps, Values } from './components/submit/AskForm';
+import type { IAskFormProps } from './components/submit/AskForm';
+import type { Values } from './submission/filling';
 import { AskWidget } from './widgets/ask';
+
+/** The field to begin at: the one that was refused, else the first that is typed in. */
+const TO_FILL_IN =
+  '[aria-invalid="true"], form:not(:has([aria-invalid="true"])) input';
 
 /** A question: its form, and the words of its dialog. */
 export interface IQuestion extends Omit<IAskFormProps, 'change'> {
@@ -17,7 +22,7 @@ export async function ask(question: IQuestion): Promise<Values | null> {
   const dialog = new Dialog<Values>({
     title,
     body: new AskWidget(form),
-    focusNodeSelector: 'form input, form select',
+    focusNodeSelector: TO_FILL_IN,
     buttons: [
       Dialog.cancelButton({ label: form.trans.__('Cancel') }),
       Dialog.okButton({ label: accept })

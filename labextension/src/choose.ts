@@ -12,8 +12,14 @@ export async function chooseWorkload(
   trans: TranslationBundle
 ): Promise<string | null> {
   const ordered = inOrder(workloads);
-  const items = ordered.map(workload =>
+  const labels = ordered.map(workload =>
     trans.__('%1 (%2)', workload.name, stateWord(workload, trans))
+  );
+  // Names come again; the one that is chosen has to be the one that is meant.
+  const items = labels.map((label, place) =>
+    labels.indexOf(label) === labels.lastIndexOf(label)
+      ? label
+      : [label, ordered[place]?.id].join(' · ')
   );
   const { value } = await InputDialog.getItem({ title, items });
   const chosen = value === null ? -1 : items.indexOf(value);

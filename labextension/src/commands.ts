@@ -116,33 +116,44 @@ export const NEW_ARGS = {
   }
 } satisfies JSONObject;
 
+/** What a kernel on a share of a device is asked for. */
+const SHARE_PROPERTIES = {
+  gpu: {
+    type: 'string',
+    description:
+      'A share such as 0.5, or whole devices such as 2; without it the user is asked'
+  },
+  project: { type: 'string', description: 'Whose quota it takes' },
+  preemptible: {
+    type: 'boolean',
+    description: 'Whether it may be evicted for others'
+  }
+} satisfies JSONObject;
+
+const NAME_PROPERTY = {
+  name: {
+    type: 'string',
+    description: 'Its name; without it the user is asked for all'
+  }
+} satisfies JSONObject;
+
+const ENVIRONMENT_PROPERTY = {
+  environment: {
+    type: 'string',
+    description: 'The name of the environment that it runs in'
+  }
+} satisfies JSONObject;
+
 /** The schema of the command that starts a kernel. */
 export const START_KERNEL_ARGS = {
   type: 'object',
-  properties: {
-    gpu: {
-      type: 'string',
-      description:
-        'A share such as 0.5, or whole devices such as 2; without it the user is asked'
-    },
-    project: { type: 'string', description: 'Whose quota it takes' },
-    preemptible: {
-      type: 'boolean',
-      description: 'Whether it may be evicted for others'
-    }
-  }
+  properties: { ...SHARE_PROPERTIES, ...ENVIRONMENT_PROPERTY }
 } satisfies JSONObject;
 
 /** The schema of the command that makes a workspace. */
 export const NEW_WORKSPACE_ARGS = {
   type: 'object',
-  properties: {
-    name: {
-      type: 'string',
-      description: 'Its name; without it the user is asked for all'
-    },
-    ...START_KERNEL_ARGS.properties
-  }
+  properties: { ...NAME_PROPERTY, ...START_KERNEL_ARGS.properties }
 } satisfies JSONObject;
 
 /** The schema of commands for one workspace. */
@@ -161,7 +172,8 @@ export const COPY_WORKSPACE_ARGS = {
   type: 'object',
   properties: {
     ...WORKSPACE_ARGS.properties,
-    ...NEW_WORKSPACE_ARGS.properties
+    ...NAME_PROPERTY,
+    ...SHARE_PROPERTIES
   }
 } satisfies JSONObject;
 
@@ -170,11 +182,7 @@ export const RESIZE_ARGS = {
   type: 'object',
   properties: {
     ...WORKLOAD_ARGS.properties,
-    gpu: {
-      type: 'string',
-      description:
-        'A share such as 0.5, or whole devices such as 2; without it the user is asked'
-    }
+    gpu: SHARE_PROPERTIES.gpu
   }
 } satisfies JSONObject;
 

@@ -66,6 +66,8 @@ export type IRequests = Pick<
   | 'usage'
   | 'queueHistory'
   | 'reportUrl'
+  | 'catalog'
+  | 'policy'
   | 'preview'
   | 'submit'
   | 'submissionSchema'

@@ -89,6 +89,21 @@ export type INewWorkspace = Schemas['NewWorkspace'];
 /** Another workspace; what is left out is as it was. */
 export type IWorkspaceCopy = Schemas['Share'];
 
+/** The templates and environments that an engine offers. */
+export type ICatalog = Schemas['Catalog'];
+
+/** A part of a submission that has a name. */
+export type ITemplate = Schemas['Template'];
+
+/** What work can run in: an interpreter, variables and a folder. */
+export type IEnvironment = Schemas['Environment'];
+
+/** What holds for a kind of work in a project, and who says so. */
+export type IPolicyClauses = Schemas['PolicyClauses'];
+
+/** One thing that a policy says. */
+export type IClause = Schemas['Clause'];
+
 /** What a workload used in one step of time. */
 export type IMeasurement = Schemas['Measurement'];
 

@@ -25,54 +25,16 @@ import {
   waitingWords
 } from '../src/format/words';
 import { inOrder, isStoppable } from '../src/model/workloads';
-import type { VerdictCode, WorkloadState } from '../src/wire';
-import { verdict, workload } from './helpers/sample';
+import {
+  CODES,
+  STATES,
+  activity,
+  allocation,
+  verdict,
+  workload
+} from './helpers/sample';
 
 const trans = nullTranslator.load('jupyter_runai');
-
-const STATES: readonly WorkloadState[] = [
-  'creating',
-  'pending',
-  'initializing',
-  'running',
-  'suspending',
-  'suspended',
-  'resuming',
-  'degraded',
-  'completed',
-  'failed',
-  'stopped',
-  'deleting'
-];
-
-const CODES: readonly VerdictCode[] = [
-  'placed',
-  'waiting_release',
-  'waiting_turn',
-  'over_limit',
-  'non_preemptible_over_quota',
-  'over_fair_share',
-  'no_node_fits',
-  'fragmented',
-  'gang_incomplete',
-  'gang_does_not_fit',
-  'topology_does_not_fit',
-  'victims_protected',
-  'never_fits',
-  'queue_not_found',
-  'gated',
-  'search_gave_up'
-];
-
-const held = {
-  id: 'GPU-1',
-  index: 1,
-  model: 'NVIDIA A100-SXM4-80GB',
-  portion_milli: 500,
-  memory_mib: 40960,
-  limit_milli: null,
-  limit_mib: null
-};
 
 describe('device names', () => {
   it.each([
@@ -167,10 +129,12 @@ describe('times', () => {
   });
 
   it('tells for how long it has been idle, where somebody can tell', () => {
-    const activity = { executing: false, since: 10, idle_since: 20 };
-    expect(idle(workload({ activity }), 50)).toBe(30);
-    expect(idle(workload({ activity, state: 'stopped' }), 50)).toBeNull();
-    const busy = { executing: true, since: 10, idle_since: null };
+    const doing = activity({ idle_since: 20 });
+    expect(idle(workload({ activity: doing }), 50)).toBe(30);
+    expect(
+      idle(workload({ activity: doing, state: 'stopped' }), 50)
+    ).toBeNull();
+    const busy = activity({ executing: true, idle_since: null });
     expect(idle(workload({ activity: busy }), 50)).toBeNull();
     expect(idle(workload(), 50)).toBeNull();
   });
@@ -201,19 +165,15 @@ describe('words', () => {
   });
 
   it('says until when a workload is only kept', () => {
-    const activity = { executing: false, since: 1, idle_since: 1 };
     const seconds = new Date(2026, 0, 2, 9, 5).getTime() / 1000;
-    const kept = { activity: { ...activity, kept_until: seconds } };
+    const kept = { activity: activity({ kept_until: seconds }) };
     expect(stateWord(workload(kept), trans)).toBe('kept until 09:05');
     expect(stateWord(workload({ ...kept, stop_requested: 1 }), trans)).toBe(
       'stopping'
     );
-    expect(
-      stateWord(
-        workload({ activity: { ...activity, kept_until: null } }),
-        trans
-      )
-    ).toBe('running');
+    expect(stateWord(workload({ activity: activity() }), trans)).toBe(
+      'running'
+    );
   });
 
   it('has at most three words for each reason to wait', () => {
@@ -251,22 +211,18 @@ describe('words', () => {
   });
 
   it('says what a workload holds, and for a fraction how firmly', () => {
-    const enforcement = {
-      level: 'framework',
-      memory: 'hard',
-      compute: 'soft'
-    } as const;
-    const allocation = { node: 'here', devices: [held], enforcement };
-    expect(detailLine(workload({ allocation }), trans)).toBe(
+    const held = allocation();
+    const { enforcement } = held;
+    expect(detailLine(workload({ allocation: held }), trans)).toBe(
       'A100 80GB #1 · memory 40 GB hard, compute soft'
     );
     expect(
-      placeLine(workload({ allocation, request: { gpu: 1 } }), trans)
+      placeLine(workload({ allocation: held, request: { gpu: 1 } }), trans)
     ).toBe('A100 80GB #1');
     expect(placeLine(workload(), trans)).toBe('');
     expect(
       placeLine(
-        workload({ allocation, request: { gpu: 1 }, simulated: true }),
+        workload({ allocation: held, request: { gpu: 1 }, simulated: true }),
         trans
       )
     ).toBe('simulated A100 80GB #1');

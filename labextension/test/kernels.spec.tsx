@@ -296,7 +296,8 @@ describe('a kernel that starts on a share', () => {
     await startKernel(start, {});
     const question = asked.mock.calls[0]?.[0];
     expect(question?.note).toMatch(/demo.ipynb starts anew/);
-    expect(question?.fields[1]?.schema?.enum).toEqual(['vision']);
+    const project = question?.fields.find(({ field }) => field === 'queue');
+    expect(project?.schema?.enum).toEqual(['', 'vision']);
     expect(
       question?.foresee?.({ gpu: '2', queue: 'vision', preemptible: 'yes' })
     ).toMatchObject({

@@ -83,4 +83,42 @@ describe('LogText', () => {
     text.append('a');
     expect(text.isEmpty).toBe(false);
   });
+
+  it.each([1, 2, 3, 4, 5, 6])(
+    'is the same text wherever its pieces end (%d)',
+    seed => {
+      let last = seed;
+      const next = (below: number): number => {
+        last = (last * 1_103_515_245 + 12_345) % 2_147_483_648;
+        return Math.floor((last / 2_147_483_648) * below);
+      };
+      const parts = [
+        'step 1\n',
+        '10 %\r',
+        '20 %\r\n',
+        `${ESC}[1;31mred${ESC}[0m`,
+        `${ESC}]0;title\u0007`,
+        `${ESC}[2K`,
+        'Größe 测试',
+        '\n\n',
+        '\r'
+      ];
+      const whole = Array.from(
+        { length: 200 },
+        () => parts[next(parts.length)] ?? ''
+      ).join('');
+      const pieces: string[] = [];
+      for (let place = 0; place < whole.length;) {
+        const length = 1 + next(7);
+        pieces.push(whole.slice(place, place + length));
+        place += length;
+      }
+      expect(textOf(...pieces)).toBe(textOf(whole));
+      const narrow = new LogText({ blockSize: 8 });
+      pieces.forEach(piece => {
+        narrow.append(piece);
+      });
+      expect(narrow.toString()).toBe(textOf(whole));
+    }
+  );
 });

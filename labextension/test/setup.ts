@@ -17,6 +17,7 @@ class Observer {
   }
 }
 Object.assign(window, { ResizeObserver: Observer });
+Object.assign(window, { requestIdleCallback: setTimeout });
 // Drag events exist in browsers only, and Lumino extends them at import.
 Object.assign(window, { DragEvent: MouseEvent });
 const ignore = (): void => undefined;

@@ -16,6 +16,10 @@ describe('a command line', () => {
     ['a\\ b', ['a b']],
     [`a ''`, ['a', '']],
     [`a "it's"`, ['a', "it's"]],
+    ['grep "\\d+ \\"x\\""', ['grep', '\\d+ "x"']],
+    ['echo "\\\\ \\$HOME"', ['echo', '\\ $HOME']],
+    ["awk '\\n'", ['awk', '\\n']],
+    ['end\\', ['end\\']],
     ['', []]
   ])('%s is %j', (line, args) => {
     expect(splitCommand(line)).toEqual(args);

@@ -11,7 +11,7 @@ import {
 } from '../src/table/layout';
 import { placeAfter } from '../src/table/navigation';
 import { matches, parseQuery } from '../src/table/query';
-import { ME, workload } from './helpers/sample';
+import { ME, activity, workload } from './helpers/sample';
 import { trans } from './helpers/views';
 
 const all = columns(trans);
@@ -28,7 +28,7 @@ function passes(filter: string, changes = {}): boolean {
   return matches(workload(changes), parseQuery(filter), ME);
 }
 
-const IDLE = { executing: false, since: 1000, idle_since: 1010 };
+const IDLE = activity();
 
 describe('a filter', () => {
   it.each([

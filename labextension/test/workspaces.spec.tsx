@@ -11,7 +11,7 @@ import type { IWorkload, IWorkspace } from '../src/wire';
 import { FakeApp } from './helpers/fakeApp';
 import { liveModel, workspacesOf } from './helpers/fakeModel';
 import type { FakeModel } from './helpers/fakeModel';
-import { workload } from './helpers/sample';
+import { activity, workload } from './helpers/sample';
 import { fakeActions, trans } from './helpers/views';
 
 const running = workload({ name: 'digits', kind: 'workspace' });
@@ -61,8 +61,7 @@ describe('the section of workspaces', () => {
   });
 
   it('shows what each is now, for how long it is idle, and what can be done', async () => {
-    const activity = { executing: false, since: 1000, idle_since: 1010 };
-    const idle = { ...running, activity };
+    const idle = { ...running, activity: activity() };
     const model = liveModel({ workloads: [idle] });
     model.workspaces = [workspace('digits', idle), workspace('other', null)];
     const actions = show(model);

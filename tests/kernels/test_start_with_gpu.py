@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jupyter_runai.client import Client
+from tests.kernels.conftest import another_python, offer_environments
 from tests.kernels.jupyter import Jupyter
 
 
@@ -60,6 +61,50 @@ async def test_another_share_is_made_from_the_same_kernel(server: Jupyter) -> No
     assert (second["name"], second["display_name"]) == ("runai-python3-2-gpus", "Python 3 (2 GPUs)")
     third = await asked(server, base="runai-half", gpu_memory_mib=20480)
     assert third["display_name"] == "Python 3 (20 GB of a GPU)"
+
+
+async def test_a_kernel_in_an_environment_has_its_interpreter_and_variables(
+    server: Jupyter, simulated: Path, client: Client, tmp_path: Path
+) -> None:
+    python = another_python(tmp_path)
+    offer_environments(client, simulated, torch={"python": str(python), "variables": {"OMP_NUM_THREADS": 4}})
+    spec = await asked(server, base="python3", gpu="0.25", environment="torch")
+    assert (spec["name"], spec["display_name"]) == ("runai-python3-torch-0.25-gpu", "Python 3 (torch, 0.25 GPU)")
+    written = json.loads((tmp_path / "DATA" / "kernels" / spec["name"] / "kernel.json").read_text())
+    assert written["argv"][0] == str(python)
+    kernel = await server.start(spec["name"])
+    assert await kernel.value("__import__('os').environ['OMP_NUM_THREADS']") == "'4'"
+    plain = await asked(server, base=spec["name"], gpu="0.25")
+    assert plain["name"] == "runai-python3-0.25-gpu"
+
+
+async def test_an_environment_of_variables_alone_keeps_the_kernel(
+    server: Jupyter, simulated: Path, client: Client, tmp_path: Path
+) -> None:
+    offer_environments(client, simulated, quiet={"variables": {"TQDM_DISABLE": 1}})
+    spec = await asked(server, base="python3", gpu="0.25", environment="quiet")
+    plain = await asked(server, base="python3", gpu="0.25")
+    kernels = tmp_path / "DATA" / "kernels"
+    written, usual = (json.loads((kernels / one["name"] / "kernel.json").read_text()) for one in (spec, plain))
+    assert written["argv"] == usual["argv"]
+    assert (written["env"], usual.get("env", {})) == ({"TQDM_DISABLE": "1"}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "sentence"),
+    [
+        ("torhc", 404, "There is no environment 'torhc'."),
+        ("torch", 400, "/no/such/python is no Python that can be run"),
+        ("bare", 400, "has no ipykernel"),
+    ],
+)
+async def test_an_environment_that_cannot_be_is_refused(
+    server: Jupyter, simulated: Path, client: Client, tmp_path: Path, name: str, status: int, sentence: str
+) -> None:
+    bare = another_python(tmp_path, "-S")
+    offer_environments(client, simulated, torch={"python": "/no/such/python"}, bare={"python": str(bare)})
+    refused = await asked(server, base="python3", gpu="0.5", environment=name)
+    assert (refused["status"], sentence in refused["message"]) == (status, True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from jupyter_runai.client import Client
 from scheduler_core.workload import Workload
 from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits
-from tests.kernels.conftest import StartServer
+from tests.kernels.conftest import StartServer, another_python, offer_environments
 from tests.kernels.jupyter import Jupyter
 from tests.kernels.test_leased_kernel import PID
 
@@ -103,6 +103,26 @@ def test_nbclient_runs_on_it_and_leaves_it(server: Jupyter, client: Client, monk
         said = [output["text"] for output in notebook.cells[0].outputs]
         assert said == ([text] if text else [])
     assert [workload.state for workload in client.list()] == ["running"]
+
+
+async def test_of_a_template_it_has_the_share_and_the_environment(
+    server: Jupyter, simulated: Path, client: Client, tmp_path: Path
+) -> None:
+    python, folder = another_python(tmp_path), tmp_path / "data"
+    folder.mkdir()
+    torch = {"python": str(python), "variables": {"OMP_NUM_THREADS": 4}, "folder": str(folder)}
+    offer_environments(client, simulated, {"small": {"gpu": 0.25, "environment": "torch"}}, torch=torch)
+    made = create(server, "vision", "--template", "small")
+    assert (made["request"], made["folder"], made["command"][0]) == ({"gpu": "0.25"}, str(folder), str(python))
+    kernel = await server.start("workspace-vision")
+    assert await kernel.value("__import__('os').environ['OMP_NUM_THREADS']") == "'4'"
+    other = create(server, "other", "--environment", "torch", "--gpu", "0.5", "--python", sys.executable)
+    assert (other["command"][0], other["folder"]) == (sys.executable, str(folder))
+    said = server.say("workspace", "create", "none", "--environment", "torch")
+    assert (said.returncode, said.stderr) == (
+        2,
+        "workspace create needs an amount. Say it: --gpu 0.5, or a --template that has one.\n",
+    )
 
 
 async def test_suspended_it_frees_its_device_and_resumed_it_is_the_same_workload(
@@ -220,7 +240,7 @@ async def test_ended_it_is_started_anew_when_it_is_opened(server: Jupyter, clien
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["create", "vision"], 2, "One of the arguments --gpu --gpu-memory is required."),
+        (["create", "vision"], 2, "workspace create needs an amount. Say it: --gpu 0.5"),
         (["create", "Vision!", "--gpu", "0.5"], 2, "name: a name has lower-case letters"),
         (["create", "vision", "--gpu", "0.5", "--folder", "nowhere"], 1, "There is no folder "),
         (["create", "vision", "--gpu", "0.5", "--python", "/nowhere"], 1, "/nowhere is no Python that can be run"),

@@ -11,6 +11,7 @@ from tornado.httpclient import HTTPClientError
 
 from jupyter_runai.client import Client
 from tests.helpers import outcome, running, until
+from tests.kernels.conftest import offer_environments
 
 BASE = "jupyter-runai"
 
@@ -35,6 +36,21 @@ async def test_a_workspace_is_made_copied_opened_and_deleted(jp_fetch: Any, jp_r
     await ask(jp_fetch, "DELETE", "vision.2")
     assert outcome(client, made["workload"]["id"])[0].state == "stopped"
     assert [known["name"] for known in (await ask(jp_fetch, "GET"))["workspaces"]] == ["small"]
+
+
+async def test_a_workspace_is_made_in_an_environment(
+    jp_fetch: Any, jp_root_dir: Path, simulated: Path, client: Client
+) -> None:
+    folder = jp_root_dir / "data"
+    folder.mkdir()
+    offer_environments(client, simulated, torch={"variables": {"OMP_NUM_THREADS": 4}, "folder": str(folder)})
+    made = await ask(jp_fetch, "POST", body={"name": "vision", "gpu": "0.5", "environment": "torch"})
+    assert made["folder"] == str(folder)
+    specs = json.loads((await jp_fetch("api", "kernelspecs")).body)["kernelspecs"]
+    assert specs["workspace-vision"]["spec"]["env"] == {"OMP_NUM_THREADS": "4"}
+    with pytest.raises(HTTPClientError) as refused:
+        await ask(jp_fetch, "POST", body={"name": "other", "gpu": "0.5", "environment": "jax"})
+    assert refused.value.code == 404
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ class Lab:
         """Make it what it was: nothing runs, nothing is known, nothing is remembered."""
         for kernel in self._asked("GET", "kernels"):
             self._asked("DELETE", f"kernels/{kernel['id']}")
-        (self.folder / "engine" / "projects.toml").unlink(missing_ok=True)
+        for name in ("projects.toml", "policies.yaml"):
+            (self.folder / "engine" / name).unlink(missing_ok=True)
         forget_all(Client())
         shutil.rmtree(self.folder / "data" / "kernels", ignore_errors=True)
         for name in USUAL:

@@ -1740,6 +1740,8 @@ export interface components {
         /**
          * LeasedKernel
          * @description A kernel on a share of a device: that of the kernelspec `base`, with what it asks for and of whose quota.
+         *
+         *     An `environment` of the catalog gives it variables and, where it has one, another interpreter.
          */
         readonly LeasedKernel: {
             readonly base: string;
@@ -1751,6 +1753,8 @@ export interface components {
             readonly project?: string;
             /** @default false */
             readonly preemptible?: boolean;
+            /** @default null */
+            readonly environment?: string | null;
         };
         /**
          * KernelSpecName
@@ -1787,6 +1791,8 @@ export interface components {
         /**
          * NewWorkspace
          * @description A workspace to be made, of the kernel of this name or with this interpreter, else the server's own.
+         *
+         *     An `environment` of the catalog gives it variables and, where nothing else is said, an interpreter and a folder.
          */
         readonly NewWorkspace: {
             readonly name: string;
@@ -1799,6 +1805,8 @@ export interface components {
             readonly kernel?: string | null;
             /** @default null */
             readonly python?: string | null;
+            /** @default null */
+            readonly environment?: string | null;
         };
         /**
          * Share

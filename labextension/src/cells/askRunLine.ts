@@ -1,8 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { ask } from '../ask';
-import type { IAskField, Values } from '../components/submit/AskForm';
-import { amountOf } from '../submission/draft';
+import type { IAskField } from '../components/submit/AskForm';
+import type { Values } from '../submission/filling';
+import { amountOf, numberOf } from '../submission/draft';
 import type { IEngineModel } from '../tokens';
 import type { IWorkloadSpec } from '../wire';
 import type { IRunLine } from './runLine';
@@ -36,7 +37,7 @@ function toLine(values: Values): IRunLine {
 }
 
 /** As much of it as decides where it would run and when. */
-function foresee(values: Values): Partial<IWorkloadSpec> {
+function foresee(values: Values): IWorkloadSpec {
   const { verb, gpu = '', tasks = '' } = values;
   const [least = '', most = least] = tasks.split(':');
   return {
@@ -44,8 +45,8 @@ function foresee(values: Values): Partial<IWorkloadSpec> {
     cwd: '.',
     kind: verb === 'run' ? 'interactive' : 'training',
     request: gpu === 'auto' ? {} : { gpu: amountOf(gpu) },
-    ...(most === '' ? {} : { tasks: Number(most) }),
-    ...(most === least ? {} : { min_tasks: Number(least) })
+    ...(most === '' ? {} : { tasks: numberOf(most) as number }),
+    ...(most === least ? {} : { min_tasks: numberOf(least) as number })
   };
 }
 

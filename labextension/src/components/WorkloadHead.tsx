@@ -3,8 +3,9 @@ import type { JSX, ReactNode } from 'react';
 
 import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
-import { detailLine, idleWords, stateGlyph, stateWord } from '../format/words';
+import { detailLine, idleWords, stateWord } from '../format/words';
 import type { IWorkload } from '../wire';
+import { StateGlyph } from './StateGlyph';
 import type { WorkloadActions } from './actions';
 import { StopButton, SuspendButton } from './WorkloadButtons';
 
@@ -27,12 +28,7 @@ export function WorkloadHead(props: IWorkloadHeadProps): JSX.Element {
   const detail = detailLine(workload, trans);
   return (
     <div className="jp-Runai-logHead">
-      <span
-        className={`jp-Runai-glyph jp-mod-${workload.state}`}
-        aria-hidden="true"
-      >
-        {stateGlyph(workload)}
-      </span>
+      <StateGlyph workload={workload} />
       <h2 className="jp-Runai-name">{workload.name}</h2>
       <span className="jp-Runai-state" role="status">
         {stateWord(workload, trans)}

@@ -5,9 +5,10 @@ import type { JSX } from 'react';
 
 import { formatAsked } from '../format/share';
 import { elapsed, formatElapsed } from '../format/time';
-import { detailLine, idleWords, stateGlyph, stateWord } from '../format/words';
+import { detailLine, idleWords, stateWord } from '../format/words';
 import { isWaiting } from '../model/workloads';
 import type { IWorkload } from '../wire';
+import { StateGlyph } from './StateGlyph';
 import type { IActions } from './actions';
 import { Notice } from './Notice';
 import { StopButton, SuspendButton } from './WorkloadButtons';
@@ -39,12 +40,7 @@ export const WorkloadRow = memo(function WorkloadRow(
           actions.openDetails(workload);
         }}
       >
-        <span
-          className={`jp-Runai-glyph jp-mod-${workload.state}`}
-          aria-hidden="true"
-        >
-          {stateGlyph(workload)}
-        </span>
+        <StateGlyph workload={workload} />
         {/* The line's own handler does the work: a click on the button reaches it. */}
         <button
           type="button"

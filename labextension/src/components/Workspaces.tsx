@@ -4,7 +4,7 @@ import { useEffect } from 'react';
 import type { JSX } from 'react';
 
 import { formatRequest } from '../format/share';
-import { idleWords, stateGlyph, stateWord } from '../format/words';
+import { idleWords, stateWord } from '../format/words';
 import { pauseIcon } from '../icons';
 import { isResumable, isSuspendable, isSuspended } from '../model/workloads';
 import type { IWorkspaces } from '../tokens';
@@ -12,6 +12,7 @@ import type { IWorkload, IWorkspace } from '../wire';
 import type { IActions } from './actions';
 import { useChanges } from './hooks';
 import { PanelSection } from './PanelSection';
+import { StateGlyph } from './StateGlyph';
 import { IconButton } from './WorkloadButtons';
 
 /** What the section shows. */
@@ -79,12 +80,7 @@ function Row(props: IRowProps): JSX.Element {
   return (
     <li className="jp-Runai-workload">
       <div className="jp-Runai-workloadLine jp-mod-workspace">
-        <span
-          className={`jp-Runai-glyph jp-mod-${workload?.state ?? 'stopped'}`}
-          aria-hidden="true"
-        >
-          {workload === null ? '○' : stateGlyph(workload)}
-        </span>
+        <StateGlyph workload={workload} />
         <button
           type="button"
           className="jp-Runai-workloadName"

@@ -3,8 +3,9 @@ export function formatAmount(value: number): string {
   if (value > 0 && value < 0.001) {
     return '<0.001';
   }
+  const digits = Math.floor(Math.log10(Math.abs(value))) + 1;
   return value.toLocaleString(undefined, {
-    maximumSignificantDigits: Math.max(3, Math.floor(Math.log10(value)) + 1)
+    maximumSignificantDigits: Math.max(3, digits)
   });
 }
 

@@ -4,11 +4,13 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { ask } from '../ask';
-import type { Values } from '../components/submit/AskForm';
-import { amountOf } from '../submission/draft';
+import { catalogFields } from '../components/submit/catalogFields';
+import type { Values } from '../submission/filling';
+import { catalogOf } from '../submission/catalog';
+import { amountOf, numberOf } from '../submission/draft';
 import type { IEngineModel } from '../tokens';
 import type { ILeasedKernel } from '../wire';
-import { foreseeKernel, shareFields } from './shareFields';
+import { USUAL_SHARE, foreseeKernel, isYes, shareFields } from './shareFields';
 
 /** What it takes to start a kernel on a share of a device. */
 export interface IKernelStart {
@@ -44,29 +46,34 @@ export async function startKernel(
 }
 
 function given(args: ReadonlyPartialJSONObject): Values | null {
-  const { gpu, project, preemptible } = args;
+  const { gpu, project, preemptible, environment } = args;
   return typeof gpu === 'string'
     ? {
         gpu,
         queue: typeof project === 'string' ? project : '',
-        preemptible: preemptible === true ? 'yes' : ''
+        preemptible: preemptible === true ? 'yes' : '',
+        environment: typeof environment === 'string' ? environment : ''
       }
     : null;
 }
 
 function toBody(base: string, values: Values): ILeasedKernel {
-  const { gpu = '', queue = '', preemptible = '' } = values;
+  const { gpu = '', gpu_memory_mib: memory = '' } = values;
+  const { queue = '', environment = '' } = values;
   return {
     base,
-    gpu: amountOf(gpu),
+    ...(gpu === '' ? {} : { gpu: amountOf(gpu) }),
+    ...(memory === '' ? {} : { gpu_memory_mib: numberOf(memory) as number }),
     ...(queue === '' ? {} : { project: queue }),
-    preemptible: preemptible !== ''
+    preemptible: isYes(values.preemptible),
+    ...(environment === '' ? {} : { environment })
   };
 }
 
 async function askWhat(start: IKernelStart): Promise<Values | null> {
   const { model, notebook, trans } = start;
   const kernel = notebook?.sessionContext.session?.kernel ?? null;
+  const catalog = await catalogOf(model);
   return ask({
     model,
     title: trans.__('Start kernel with GPU'),
@@ -79,8 +86,12 @@ async function askWhat(start: IKernelStart): Promise<Values | null> {
             notebook?.title.label ?? ''
           )
         }),
-    fields: shareFields(model, trans),
-    first: { gpu: '0.5', queue: '', preemptible: '' },
+    catalog,
+    fields: [
+      ...catalogFields(catalog, 'workspace', trans),
+      ...shareFields(model, trans)
+    ],
+    first: USUAL_SHARE,
     foresee: foreseeKernel,
     trans
   });

@@ -5,11 +5,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { ask } from '../ask';
-import type { Values } from '../components/submit/AskForm';
+import { catalogFields } from '../components/submit/catalogFields';
+import { catalogOf } from '../submission/catalog';
+import { numberOf, textOf } from '../submission/draft';
+import type { Values } from '../submission/filling';
 import { isWaiting } from '../model/workloads';
 import type { IEngineModel, IWorkspaces } from '../tokens';
-import type { IWorkspace, IWorkspaceCopy } from '../wire';
-import { foreseeKernel, shareFields } from './shareFields';
+import type { INewWorkspace, IWorkspace, IWorkspaceCopy } from '../wire';
+import { USUAL_SHARE, foreseeKernel, isYes, shareFields } from './shareFields';
 
 /** What it takes to act on workspaces. */
 export interface IWorkspaceContext {
@@ -28,14 +31,15 @@ export async function create(
   args: ReadonlyPartialJSONObject
 ): Promise<void> {
   const { model, trans } = context;
-  const body =
-    given(args) ??
-    (await askWhat(context, trans.__('New workspace'), trans.__('Create'), {
-      name: '',
-      gpu: '0.5',
-      queue: '',
-      preemptible: ''
-    }));
+  const known = given(args);
+  const { environment } = args;
+  const body: INewWorkspace | null =
+    known !== null
+      ? { ...known, ...(typeof environment === 'string' && { environment }) }
+      : await askWhat(context, trans.__('New workspace'), trans.__('Create'), {
+          ...USUAL_SHARE,
+          name: ''
+        });
   if (body !== null) {
     await shown(context, await model.requests.createWorkspace(body));
   }
@@ -61,7 +65,8 @@ export async function copy(
     given(args) ??
     (await askWhat(context, title, trans.__('Make a copy'), {
       name: `${workspace.name}-2`,
-      gpu: String(workspace.request.gpu ?? ''),
+      gpu: textOf(workspace.request.gpu),
+      gpu_memory_mib: textOf(workspace.request.gpu_memory_mib),
       queue: workspace.project,
       preemptible: workspace.preemptible ? 'yes' : ''
     }));
@@ -133,12 +138,14 @@ function given(args: ReadonlyPartialJSONObject): IWorkspaceCopy | null {
     : null;
 }
 
+/** Let the user say what a workspace asks for; an environment is only chosen for a new one. */
 async function askWhat(
   { model, trans }: IWorkspaceContext,
   title: string,
   accept: string,
   first: Values
-): Promise<IWorkspaceCopy | null> {
+): Promise<INewWorkspace | null> {
+  const catalog = await catalogOf(model);
   const values = await ask({
     model,
     title,
@@ -146,7 +153,11 @@ async function askWhat(
     note: trans.__(
       'A kernel with a name: it goes on when its notebook is closed or the server ends.'
     ),
+    catalog,
     fields: [
+      ...catalogFields(catalog, 'workspace', trans).filter(
+        ({ field }) => field in first
+      ),
       {
         field: 'name',
         label: trans.__('Name'),
@@ -159,14 +170,18 @@ async function askWhat(
     foresee: foreseeKernel,
     trans
   });
-  if (values === null) {
-    return null;
-  }
-  const { name = '', gpu = '', queue = '', preemptible = '' } = values;
+  return values === null ? null : toBody(values);
+}
+
+function toBody(values: Values): INewWorkspace {
+  const { name = '', gpu = '', gpu_memory_mib: memory = '' } = values;
+  const { queue = '', environment = '' } = values;
   return {
     name,
-    gpu,
+    ...(gpu === '' ? {} : { gpu }),
+    ...(memory === '' ? {} : { gpu_memory_mib: numberOf(memory) as number }),
     ...(queue === '' ? {} : { project: queue }),
-    preemptible: preemptible !== ''
+    preemptible: isYes(values.preemptible),
+    ...(environment === '' ? {} : { environment })
   };
 }

@@ -1,11 +1,13 @@
 import { ApiClient } from '../api/client';
 import type {
+  ICatalog,
   IEngineInfo,
   IExplanation,
   IKernelLease,
   IKernelSpecName,
   ILeasedKernel,
   IMeasurement,
+  IPolicyClauses,
   IQueueHistory,
   IResized,
   IScale,
@@ -15,6 +17,7 @@ import type {
   IVerdict,
   IWorkload,
   IWorkloadSpec,
+  Kind,
   INewWorkspace,
   IWorkspace,
   IWorkspaceCopy
@@ -41,6 +44,16 @@ export class EngineApi {
   /** The JSON schema of a submission. */
   submissionSchema(): Promise<object> {
     return this._client.call('get', '/submission-schema.json', {});
+  }
+
+  /** The templates and environments that there are. */
+  catalog(): Promise<ICatalog> {
+    return this._client.call('get', '/catalog', {});
+  }
+
+  /** What holds for a kind of work in a project, and who says so. */
+  policy(project: string, kind: Kind): Promise<IPolicyClauses> {
+    return this._client.call('get', '/policy', { query: { project, kind } });
   }
 
   /** The workloads that are deleted and can be had back. */

@@ -14,7 +14,7 @@ import { CommandIDs } from '../commands';
 import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { AnalyticsWidget } from '../widgets/analytics';
-import { addTab } from './tabs';
+import { addTab, doing, forId } from './tabs';
 
 /** The schema of the command. */
 const ANALYTICS_ARGS = {
@@ -92,12 +92,8 @@ async function open(
     model,
     choice,
     trans,
-    openDetails: workload => {
-      void app.commands.execute(CommandIDs.openDetails, { workload });
-    },
-    submit: () => {
-      void app.commands.execute(CommandIDs.newWorkload);
-    }
+    openDetails: forId(app, CommandIDs.openDetails),
+    submit: doing(app, CommandIDs.newWorkload)
   });
   const widget = await addTab(app, tracker, 'jp-runai-analytics', content);
   content.choiceChanged.connect(() => {

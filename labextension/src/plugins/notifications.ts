@@ -10,6 +10,7 @@ import { CommandIDs } from '../commands';
 import type { IWorkloadChange } from '../model/book';
 import { newsOf } from '../news/news';
 import { IEngineModel } from '../tokens';
+import { doing, forId } from './tabs';
 
 /** What is told where the settings say nothing; as in the schema. */
 const USUAL: ReadonlyPartialJSONObject = { longSeconds: 60 };
@@ -32,15 +33,9 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
     const teller = import('../news/teller').then(
       ({ NewsTeller }) =>
         new NewsTeller({
-          open: workload => {
-            void app.commands.execute(CommandIDs.openDetails, { workload });
-          },
-          snooze: workload => {
-            void app.commands.execute(CommandIDs.snoozeWorkload, { workload });
-          },
-          openAll: () => {
-            void app.commands.execute(CommandIDs.openTable);
-          },
+          open: forId(app, CommandIDs.openDetails),
+          snooze: forId(app, CommandIDs.snoozeWorkload),
+          openAll: doing(app, CommandIDs.openTable),
           trans
         })
     );

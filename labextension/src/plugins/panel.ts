@@ -14,7 +14,7 @@ import { toJson } from '../json';
 import { restoreArrangement } from '../panel/arrangement';
 import type { IArrangement } from '../panel/arrangement';
 import { IEngineModel, IWorkspaces } from '../tokens';
-import { forOne, workloadActions } from './tabs';
+import { doing, forOne, workloadActions } from './tabs';
 import { PanelWidget } from '../widgets/panel';
 
 /** Among other extensions' panels, below the application's own. */
@@ -53,18 +53,10 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
       },
       actions: {
         openDetails: forOne(app, CommandIDs.openDetails),
-        openTable: () => {
-          void commands.execute(CommandIDs.openTable);
-        },
-        openAnalytics: () => {
-          void commands.execute(CommandIDs.openAnalytics);
-        },
-        submit: () => {
-          void commands.execute(CommandIDs.newWorkload);
-        },
-        newWorkspace: () => {
-          void commands.execute(CommandIDs.newWorkspace);
-        },
+        openTable: doing(app, CommandIDs.openTable),
+        openAnalytics: doing(app, CommandIDs.openAnalytics),
+        submit: doing(app, CommandIDs.newWorkload),
+        newWorkspace: doing(app, CommandIDs.newWorkspace),
         openWorkspace: forWorkspace(CommandIDs.openWorkspace),
         copyWorkspace: forWorkspace(CommandIDs.copyWorkspace),
         deleteWorkspace: forWorkspace(CommandIDs.deleteWorkspace),

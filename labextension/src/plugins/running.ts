@@ -8,6 +8,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { CommandIDs } from '../commands';
 import { RunningWorkloads } from '../running';
 import { IEngineModel } from '../tokens';
+import { forId } from './tabs';
 
 /** The user's live workloads among all else that runs. */
 export const runningPlugin: JupyterFrontEndPlugin<void> = {
@@ -25,9 +26,7 @@ export const runningPlugin: JupyterFrontEndPlugin<void> = {
     managers?.add(
       new RunningWorkloads({
         model,
-        open: workload => {
-          void app.commands.execute(CommandIDs.openDetails, { workload });
-        },
+        open: forId(app, CommandIDs.openDetails),
         stop: workloads => {
           void app.commands.execute(CommandIDs.stopWorkload, { workloads });
         },

@@ -9,6 +9,7 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import { CommandIDs } from '../commands';
 import { StatusItem } from '../components/StatusItem';
 import { IEngineModel } from '../tokens';
+import { doing } from './tabs';
 
 /** Says in the status bar how much of the devices is used. */
 export const statusPlugin: JupyterFrontEndPlugin<void> = {
@@ -31,9 +32,7 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
       <StatusItem
         model={model}
         trans={trans}
-        open={() => {
-          void app.commands.execute(CommandIDs.openPanel);
-        }}
+        open={doing(app, CommandIDs.openPanel)}
       />
     );
     statusBar.registerStatusItem(statusPlugin.id, {

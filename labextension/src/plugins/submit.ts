@@ -2,7 +2,6 @@ import type {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { Dialog } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -16,17 +15,22 @@ import { tell } from '../acting';
 import { CommandIDs, NEW_ARGS } from '../commands';
 import { gpuIcon } from '../icons';
 import { toJson } from '../json';
-import { changed, restoreDraft, toDraft } from '../submission/draft';
+import { changed, restoreDraft, toDraft, toSpec } from '../submission/draft';
+import type { Draft } from '../submission/draft';
+import { environmentOf } from '../submission/filling';
+import type { Values } from '../submission/filling';
+import type { SubmissionSchema } from '../submission/schema';
 import { IEngineModel } from '../tokens';
-import type { ISpecChange, IWorkload, IWorkloadSpec } from '../wire';
-import type { SubmitWidget } from '../widgets/submit';
+import type {
+  ICatalog,
+  IProblem,
+  ISpecChange,
+  IWorkload,
+  IWorkloadSpec
+} from '../wire';
 
 /** Where the last submission is remembered. */
 const LAST = 'jupyter-runai:submission';
-
-/** The field to begin at: the one that was refused, else the first. */
-const TO_FILL_IN =
-  '[aria-invalid="true"], form:not(:has([aria-invalid="true"])) input';
 
 /** Submits workloads through a dialog; in the launcher, too. */
 export const submitPlugin: JupyterFrontEndPlugin<void> = {
@@ -71,15 +75,38 @@ interface ISubmission {
   readonly trans: TranslationBundle;
 }
 
+/** What the form begins with. */
+interface IBeginning {
+  readonly first: Draft;
+
+  /** What of a copied submission the form has no fields for. */
+  readonly base: Partial<IWorkloadSpec>;
+}
+
 /** Let the user fill in the form, submit it and show what became of it. */
 async function submit(
   submission: ISubmission,
   args: ReadonlyPartialJSONObject
 ): Promise<void> {
-  const body = await form(submission, args);
-  const workload = await fillIn(submission, body);
+  const { app, model } = submission;
+  const [{ SubmissionSchema }, { catalogOf }, schema] = await Promise.all([
+    import('../submission/schema'),
+    import('../submission/catalog'),
+    model.requests.submissionSchema()
+  ]);
+  const fields = new SubmissionSchema(schema);
+  const catalog = await catalogOf(model);
+  const { first, base } = await beginning(submission, fields, args);
+  const known = catalog.environments.map(({ name }) => name);
+  const environment = known.includes(first.environment)
+    ? first.environment
+    : '';
+  const workload = await fillIn(submission, fields, catalog, {
+    first: { ...first, environment },
+    base
+  });
   if (workload !== null) {
-    await submission.app.commands.execute(CommandIDs.openDetails, {
+    await app.commands.execute(CommandIDs.openDetails, {
       workload: workload.id
     });
   }
@@ -88,63 +115,68 @@ async function submit(
 /** Show the form until the engine takes what it says; null where the user gives up. */
 async function fillIn(
   submission: ISubmission,
-  body: SubmitWidget
+  schema: SubmissionSchema,
+  catalog: ICatalog,
+  { first, base }: IBeginning,
+  refusal?: IProblem
 ): Promise<IWorkload | null> {
   const { model, state, trans } = submission;
-  const dialog = new Dialog<IWorkloadSpec>({
+  const [{ ask }, { mainFields, moreFields, withSchema }, { catalogFields }] =
+    await Promise.all([
+      import('../ask'),
+      import('../components/submit/fields'),
+      import('../components/submit/catalogFields')
+    ]);
+  const foresee = (values: Values): IWorkloadSpec =>
+    toSpec({ ...first, ...values }, base, environmentOf(values, catalog));
+  const values = await ask({
+    model,
     title: trans.__('New GPU workload'),
-    body,
-    focusNodeSelector: TO_FILL_IN,
-    buttons: [
-      Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.okButton({ label: trans.__('Submit') })
-    ]
+    accept: trans.__('Submit'),
+    catalog,
+    fields: [
+      ...catalogFields(catalog, null, trans),
+      ...withSchema(schema, mainFields(trans))
+    ],
+    more: withSchema(schema, moreFields(trans)),
+    first,
+    ...(refusal && { refusal }),
+    foresee,
+    trans
   });
-  const { button, value } = await dialog.launch();
-  if (!button.accept || value === null) {
+  if (values === null) {
     return null;
   }
-  await state?.save(LAST, toJson(body.draft));
+  await state?.save(LAST, toJson(values));
   try {
-    return await model.requests.submit(value);
+    return await model.requests.submit(foresee(values));
   } catch (error) {
     const { EngineError } = await import('../model/api');
     if (!(error instanceof EngineError)) {
       throw error;
     }
-    return fillIn(submission, body.refused(error));
+    const again = { first: { ...first, ...values }, base };
+    return fillIn(submission, schema, catalog, again, error);
   }
 }
 
-/** The form, seeded with what is copied, else with what was submitted last. */
-async function form(
-  { model, state, trans }: ISubmission,
+/** What is copied, else what was submitted last. */
+async function beginning(
+  { model, state }: ISubmission,
+  schema: SubmissionSchema,
   { copy, change, command }: ReadonlyPartialJSONObject
-): Promise<SubmitWidget> {
-  const [{ SubmitWidget }, { SubmissionSchema }, schema] = await Promise.all([
-    import('../widgets/submit'),
-    import('../submission/schema'),
-    model.requests.submissionSchema()
-  ]);
-  const fields = new SubmissionSchema(schema);
+): Promise<IBeginning> {
   if (typeof copy === 'string') {
     const spec = changed(
       await model.requests.specification(copy),
       (change ?? null) as Partial<ISpecChange> | null
     );
-    const first = { ...toDraft(spec), name: '' };
-    return new SubmitWidget({
-      model,
-      schema: fields,
-      first,
-      base: spec,
-      trans
-    });
+    return { first: { ...toDraft(spec), name: '' }, base: spec };
   }
   const saved = await state?.fetch(LAST);
-  const { default: root } = fields.field('cwd');
+  const { default: root } = schema.field('cwd');
   const usual = toDraft({ cwd: typeof root === 'string' ? root : '.' });
   const last = restoreDraft(saved as PartialJSONObject | undefined, usual);
   const first = typeof command === 'string' ? { ...last, command } : last;
-  return new SubmitWidget({ model, schema: fields, first, base: {}, trans });
+  return { first, base: {} };
 }

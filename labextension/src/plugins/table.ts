@@ -8,7 +8,6 @@ import type { MainAreaWidget } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { CommandRegistry } from '@lumino/commands';
 import type { PartialJSONObject } from '@lumino/coreutils';
 import { Debouncer } from '@lumino/polling';
 
@@ -18,7 +17,7 @@ import { download } from '../download';
 import { toJson } from '../json';
 import { IEngineModel } from '../tokens';
 import type { TableWidget } from '../widgets/table';
-import { addTab } from './tabs';
+import { addTab, doing, forId } from './tabs';
 
 /** Where the layout is remembered. */
 const LAYOUT = 'jupyter-runai:table';
@@ -55,7 +54,7 @@ export const tablePlugin: JupyterFrontEndPlugin<void> = {
           shell.activateById(known.id);
           return;
         }
-        const actions = tableActions(commands);
+        const actions = tableActions(app);
         const content = await create(model, actions, state, trans);
         await addTab(app, tracker, 'jp-runai-table', content);
       }
@@ -98,21 +97,17 @@ async function create(
   return table;
 }
 
-function tableActions(commands: CommandRegistry): ITableActions {
+function tableActions(app: JupyterFrontEnd): ITableActions {
   const act = (command: string) => (ids: readonly string[]) => {
-    void commands.execute(command, { workloads: [...ids] });
+    void app.commands.execute(command, { workloads: [...ids] });
   };
   return {
-    openDetails: id => {
-      void commands.execute(CommandIDs.openDetails, { workload: id });
-    },
+    openDetails: forId(app, CommandIDs.openDetails),
     stopAll: act(CommandIDs.stopWorkload),
     suspendAll: act(CommandIDs.suspendWorkload),
     resumeAll: act(CommandIDs.resumeWorkload),
     deleteAll: act(CommandIDs.deleteWorkload),
-    submit: () => {
-      void commands.execute(CommandIDs.newWorkload);
-    },
+    submit: doing(app, CommandIDs.newWorkload),
     save: download
   };
 }

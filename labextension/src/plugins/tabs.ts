@@ -2,6 +2,7 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { WidgetTracker } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Widget } from '@lumino/widgets';
 
 import { CommandIDs } from '../commands';
@@ -23,13 +24,35 @@ export async function chooseMine(
   );
 }
 
-/** What a command does for one workload. */
-export function forOne(
+/** What a command does, each time with these arguments. */
+export function doing(
+  { commands }: JupyterFrontEnd,
+  command: string,
+  args?: ReadonlyPartialJSONObject
+): () => void {
+  return () => {
+    void commands.execute(command, args);
+  };
+}
+
+/** What a command does for one workload, given by its id. */
+export function forId(
   { commands }: JupyterFrontEnd,
   command: string
+): (workload: string) => void {
+  return workload => {
+    void commands.execute(command, { workload });
+  };
+}
+
+/** What a command does for one workload. */
+export function forOne(
+  app: JupyterFrontEnd,
+  command: string
 ): (workload: IWorkload) => void {
+  const act = forId(app, command);
   return ({ id }) => {
-    void commands.execute(command, { workload: id });
+    act(id);
   };
 }
 

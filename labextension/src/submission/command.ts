@@ -1,3 +1,6 @@
+/** Before what else a backslash between double quotes is itself. */
+const ESCAPED_IN_QUOTES = '"\\$`';
+
 /** A command line as its arguments, as a shell splits it: quotes and backslashes, nothing else. */
 export function splitCommand(line: string): string[] {
   const args: string[] = [];
@@ -6,8 +9,11 @@ export function splitCommand(line: string): string[] {
   let quote: string | null = null;
   for (let place = 0; place < line.length; place++) {
     const char = line.charAt(place);
-    if (char === '\\' && quote !== "'" && place + 1 < line.length) {
-      current += line.charAt(++place);
+    const next = line.charAt(place + 1);
+    const escapes = quote === '"' ? ESCAPED_IN_QUOTES.includes(next) : true;
+    if (char === '\\' && quote !== "'" && next !== '' && escapes) {
+      current += next;
+      place++;
       isOpen = true;
     } else if (quote !== null) {
       if (char === quote) {

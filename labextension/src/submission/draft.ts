@@ -1,13 +1,20 @@
 import type { PartialJSONObject } from '@lumino/coreutils';
 
-import type { ISpecChange, ITaskRequest, IWorkloadSpec } from '../wire';
+import type {
+  IEnvironment,
+  ISpecChange,
+  ITaskRequest,
+  IWorkloadSpec
+} from '../wire';
 import { joinCommand, splitCommand } from './command';
 
 /** What the dialog's fields hold, as people type it; empty for what is left to the engine. */
 export type Draft = Readonly<Record<DraftField, string>>;
 
-/** The fields of the dialog, by the names of the submission's own. */
+/** The fields of the dialog, by the names of the submission's own; the first two are names of the catalog's. */
 export const DRAFT_FIELDS = [
+  'template',
+  'environment',
   'command',
   'cwd',
   'name',
@@ -61,10 +68,14 @@ export function toDraft(spec: Partial<IWorkloadSpec>): Draft {
   ) as Draft;
 }
 
-/** A draft as a submission: over `base`, what the dialog has no fields for; what is empty is left to the engine. */
+/**
+ * A draft as a submission: over `base`, what the dialog has no fields for; what is empty is left to the engine.
+ * In an environment it has its variables, and `python` is its interpreter.
+ */
 export function toSpec(
   draft: Draft,
-  base: Partial<IWorkloadSpec> = {}
+  base: Partial<IWorkloadSpec> = {},
+  environment?: IEnvironment
 ): IWorkloadSpec {
   const numbers = Object.fromEntries(
     NUMBERS.filter(field => draft[field] !== '').map(field => [
@@ -78,14 +89,15 @@ export function toSpec(
       field.startsWith('gpu') ? amountOf(draft[field]) : numberOf(draft[field])
     ])
   );
-  const { env, gang, preemptible, name_hint: hint, request } = base;
+  const { gang, preemptible, name_hint: hint, request } = base;
+  const env = { ...base.env, ...environment?.variables };
   return {
-    command: splitCommand(draft.command),
+    command: withInterpreter(splitCommand(draft.command), environment),
     cwd: draft.cwd,
     ...(draft.name === '' ? {} : { name: draft.name }),
     ...(draft.kind === '' ? {} : { kind: draft.kind as 'training' }),
     ...(draft.queue === '' ? {} : { queue: draft.queue }),
-    ...(env && { env }),
+    ...(Object.keys(env).length > 0 && { env }),
     ...(gang === undefined ? {} : { gang }),
     ...(preemptible === undefined ? {} : { preemptible }),
     ...(hint === undefined ? {} : { name_hint: hint }),
@@ -125,7 +137,7 @@ export function restoreDraft(
     const value = saved?.[field];
     return typeof value === 'string' ? [[field, value] as const] : [];
   });
-  return { ...usual, ...Object.fromEntries(known), name: '' };
+  return { ...usual, ...Object.fromEntries(known), name: '', template: '' };
 }
 
 /** What of a request the dialog has no fields for. */
@@ -138,14 +150,24 @@ function kept(request: ITaskRequest = {}): ITaskRequest {
   };
 }
 
-function textOf(value: unknown): string {
+/** A value as people type it; nothing where it has its default. */
+export function textOf(value: unknown): string {
   return typeof value === 'string' || (typeof value === 'number' && value !== 0)
     ? String(value)
     : '';
 }
 
+function withInterpreter(
+  [first = '', ...rest]: readonly string[],
+  environment?: IEnvironment
+): string[] {
+  const python = environment?.python ?? null;
+  const own = python !== null && /^python3?$/.test(first) ? python : first;
+  return own === '' ? [] : [own, ...rest];
+}
+
 /** A number, or the text as it is: the server says what is wrong with it. */
-function numberOf(text: string): number | string {
+export function numberOf(text: string): number | string {
   const value = Number(text);
   return Number.isFinite(value) ? value : text;
 }

@@ -39,7 +39,8 @@ const STATE_WORDS: Readonly<Record<string, readonly string[]>> = {
   ended: ['completed', 'failed', 'stopped']
 };
 
-const TOKEN = /(-?)(?:([a-z]+):("[^"]*"?|\S*)|("[^"]*"?|\S+))/gi;
+const TOKEN =
+  /(-?)(?:([a-z]+):((?:"[^"]*"?|[^\s"])*)|((?:"[^"]*"?|[^\s"])+))/gi;
 
 /**
  * Read a filter: `state:pending,running project:a -owner:me "two words"`.

@@ -2,7 +2,8 @@ import { ReactWidget } from '@jupyterlab/ui-components';
 import type { JSX } from 'react';
 
 import { AskForm } from '../components/submit/AskForm';
-import type { IAskFormProps, Values } from '../components/submit/AskForm';
+import type { IAskFormProps } from '../components/submit/AskForm';
+import type { Values } from '../submission/filling';
 
 /** A few fields, as the body of a dialog. */
 export class AskWidget extends ReactWidget {

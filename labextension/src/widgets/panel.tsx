@@ -12,18 +12,14 @@ import { SeenWidget } from './seen';
 export class PanelWidget extends SeenWidget {
   constructor(options: PanelWidget.IOptions) {
     super();
-    const { model, workspaces, actions, trans } = options;
+    const { trans } = options;
+    this._options = options;
     void options.arrangement.then(arrangement => {
       this._arrangement = arrangement;
       if (this.isAttached) {
         this.update();
       }
     });
-    this._arrange = options.arrange;
-    this._model = model;
-    this._workspaces = workspaces;
-    this._actions = actions;
-    this._trans = trans;
     this.id = 'jp-runai-panel';
     this.addClass('jp-Runai-panelWidget');
     this.title.icon = gpuIcon;
@@ -38,23 +34,15 @@ export class PanelWidget extends SeenWidget {
     }
     return (
       <Panel
+        {...this._options}
         arrangement={this._arrangement}
-        arrange={this._arrange}
-        model={this._model}
-        workspaces={this._workspaces}
-        actions={this._actions}
-        trans={this._trans}
         isVisible={this.isVisible}
       />
     );
   }
 
+  private readonly _options: PanelWidget.IOptions;
   private _arrangement: IArrangement | null = null;
-  private readonly _arrange: (arrangement: IArrangement) => void;
-  private readonly _model: IEngineModel;
-  private readonly _workspaces: IWorkspaces;
-  private readonly _actions: IActions;
-  private readonly _trans: TranslationBundle;
 }
 
 /** A namespace for PanelWidget's options. */

@@ -12,6 +12,8 @@ import type {
 } from '../../src/tokens';
 import type {
   EngineEvent,
+  ICatalog,
+  IClause,
   IEngineInfo,
   IKernelLease,
   IWorkload,
@@ -41,6 +43,8 @@ export class FakeModel implements IEngineModel {
   readonly followers: LogFollower[] = [];
   leases: IKernelLease[] = [];
   workspaces: IWorkspace[] = [];
+  catalog: ICatalog = { templates: [], environments: [] };
+  clauses: IClause[] = [];
   isDisposed = false;
   connection: IConnection = { phase: 'starting', heard: null, problem: null };
 
@@ -94,6 +98,10 @@ export class FakeModel implements IEngineModel {
     usage: unanswered<'usage'>(),
     queueHistory: jest.fn((_, step) => Promise.resolve(queueHistory({ step }))),
     reportUrl: jest.fn((by, _, kind) => `report.${kind}?by=${by}`),
+    catalog: jest.fn(() => Promise.resolve(this.catalog)),
+    policy: jest.fn((project, kind) =>
+      Promise.resolve({ project, kind, clauses: this.clauses })
+    ),
     preview: unanswered<'preview'>(),
     submit: unanswered<'submit'>(),
     submissionSchema: unanswered<'submissionSchema'>()

@@ -1,12 +1,18 @@
 import type {
+  IAllocation,
+  IClause,
   IDevice,
   IEngineInfo,
   IEngineStateEvent,
+  IEnvironment,
   IHolder,
   INotice,
   IQueueStatus,
+  ITemplate,
   IVerdict,
-  IWorkload
+  IWorkload,
+  VerdictCode,
+  WorkloadState
 } from '../../src/wire';
 
 /** The user of all samples. */
@@ -151,6 +157,117 @@ export function state(
     devices: [],
     queues: [],
     workloads: [],
+    ...changes
+  };
+}
+
+/** All states of a workload, in the order of its life. */
+export const STATES: readonly WorkloadState[] = [
+  'creating',
+  'pending',
+  'resuming',
+  'initializing',
+  'running',
+  'degraded',
+  'suspending',
+  'suspended',
+  'completed',
+  'failed',
+  'stopped',
+  'deleting'
+];
+
+/** All words that the planner has for a workload. */
+export const CODES: readonly VerdictCode[] = [
+  'placed',
+  'waiting_release',
+  'waiting_turn',
+  'over_limit',
+  'non_preemptible_over_quota',
+  'over_fair_share',
+  'no_node_fits',
+  'fragmented',
+  'gang_incomplete',
+  'gang_does_not_fit',
+  'topology_does_not_fit',
+  'victims_protected',
+  'never_fits',
+  'queue_not_found',
+  'gated',
+  'search_gave_up'
+];
+
+/** Half of a device, held by a cap in the framework. */
+export function allocation(changes: Partial<IAllocation> = {}): IAllocation {
+  return {
+    node: 'here',
+    devices: [
+      {
+        id: 'GPU-1',
+        index: 1,
+        model: 'NVIDIA A100-SXM4-80GB',
+        portion_milli: 500,
+        memory_mib: 40960,
+        limit_milli: null,
+        limit_mib: null
+      }
+    ],
+    enforcement: { level: 'framework', memory: 'hard', compute: 'soft' },
+    ...changes
+  };
+}
+
+/** A template that says nothing but what is given. */
+export function template(changes: Partial<ITemplate> = {}): ITemplate {
+  return {
+    name: 'quick',
+    kind: null,
+    project: null,
+    gpu: null,
+    gpu_memory: null,
+    workers: null,
+    retries: null,
+    max_time: null,
+    priority: null,
+    environment: null,
+    ...changes
+  };
+}
+
+/** An environment that changes nothing but what is given. */
+export function environment(changes: Partial<IEnvironment> = {}): IEnvironment {
+  return {
+    name: 'torch',
+    python: null,
+    packages: [],
+    variables: {},
+    folder: null,
+    ...changes
+  };
+}
+
+/** What a policy says: at most half a device. */
+export function clause(changes: Partial<IClause> = {}): IClause {
+  return {
+    field: 'gpu',
+    rule: 'max',
+    value: '0.5',
+    source: 'project vision',
+    line: 3,
+    sentence: 'gpu: at most 0.5, says project vision',
+    ...changes
+  };
+}
+
+/** What a kernel does: nothing, since then. */
+export function activity(
+  changes: Partial<NonNullable<IWorkload['activity']>> = {}
+): NonNullable<IWorkload['activity']> {
+  return {
+    executing: false,
+    since: 1000,
+    idle_since: 1010,
+    kept_until: null,
     ...changes
   };
 }

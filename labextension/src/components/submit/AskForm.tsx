@@ -2,18 +2,22 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { useMemo, useState } from 'react';
 import type { JSX } from 'react';
 
-import { toDraft } from '../../submission/draft';
-import type { Draft } from '../../submission/draft';
+import {
+  environmentWords,
+  originWords,
+  policyWords
+} from '../../format/origin';
+import { NO_CATALOG } from '../../submission/catalog';
+import { environmentOf, typed, withValue } from '../../submission/filling';
+import type { IFilling, Values } from '../../submission/filling';
 import { fieldOfProblem } from '../../submission/schema';
 import type { IFieldSchema } from '../../submission/schema';
 import type { IEngineModel } from '../../tokens';
-import type { IWorkloadSpec } from '../../wire';
+import type { ICatalog, IProblem, IWorkloadSpec } from '../../wire';
 import { Field } from './Field';
 import { Forecast } from './Forecast';
-import { useForecast } from './useSubmission';
-
-/** What the fields hold, as people type it. */
-export type Values = Readonly<Record<string, string>>;
+import { useForecast } from './useForecast';
+import { usePolicy } from './usePolicy';
 
 /** A field of the form; its schema says which values it takes. */
 export interface IAskField {
@@ -22,40 +26,70 @@ export interface IAskField {
   readonly help: string;
   readonly schema?: IFieldSchema;
   readonly isRequired?: boolean;
+
+  /** What its values are called, where they have names of their own. */
+  readonly names?: Readonly<Record<string, string>>;
 }
 
 /** What the form asks for. */
 export interface IAskFormProps {
   readonly model: IEngineModel;
   readonly fields: readonly IAskField[];
+
+  /** The fields for those who look for them. */
+  readonly more?: readonly IAskField[];
   readonly first: Values;
+
+  /** What the fields `template` and `environment` choose from. */
+  readonly catalog?: ICatalog;
 
   /** What people should know before they answer. */
   readonly note?: string;
 
+  /** Why the first values were refused, if they were. */
+  readonly refusal?: IProblem;
+
   /** The values as a submission, of which is shown what would become of it now. */
-  readonly foresee?: (values: Values) => Partial<IWorkloadSpec>;
+  readonly foresee?: (values: Values) => IWorkloadSpec;
   readonly trans: TranslationBundle;
 
   /** Told each change. */
   readonly change: (values: Values) => void;
 }
 
-/** The engine is asked about nothing. */
-const NOTHING: Draft = toDraft({});
-
 /** A few fields, and what would become of what they hold. */
 export function AskForm(props: IAskFormProps): JSX.Element {
   const { model, fields, first, note, foresee, trans, change } = props;
-  const [values, setValues] = useState(first);
-  const spec = useMemo(() => foresee?.(values) ?? {}, [foresee, values]);
-  const draft = useMemo(
-    () => (foresee === undefined ? NOTHING : toDraft(spec)),
-    [foresee, spec]
-  );
-  const forecast = useForecast(model, draft, spec);
-  const { problem } = forecast;
+  const { more = [], catalog = NO_CATALOG, refusal } = props;
+  const [filling, setFilling] = useState(() => typed(first));
+  const { values } = filling;
+  const spec = useMemo(() => foresee?.(values) ?? null, [foresee, values]);
+  const isEmpty = spec?.command.length === 0;
+  const forecast = useForecast(model, isEmpty ? null : spec);
+  const clauses = usePolicy(model, spec);
+  const problem =
+    values === first && refusal !== undefined ? refusal : forecast.problem;
   const wrong = problem === null ? null : fieldOfProblem(problem.message);
+  const isWrong = ({ field }: IAskField): boolean => field === wrong;
+  const shown = (asked: IAskField): JSX.Element => (
+    <Field
+      key={asked.field}
+      schema={{}}
+      isRequired={false}
+      {...asked}
+      value={values[asked.field] ?? ''}
+      problem={isWrong(asked) ? (problem?.message ?? null) : null}
+      notes={[
+        ...sources(filling, asked.field, catalog, trans),
+        ...policyWords(asked.field, clauses, trans)
+      ]}
+      change={value => {
+        const next = withValue(filling, asked.field, value, catalog);
+        setFilling(next);
+        change(next.values);
+      }}
+    />
+  );
   return (
     <form
       className="jp-Runai-submit"
@@ -64,29 +98,37 @@ export function AskForm(props: IAskFormProps): JSX.Element {
       }}
     >
       {note === undefined ? null : <p className="jp-Runai-note">{note}</p>}
-      {fields.map(({ schema = {}, isRequired = false, ...words }) => (
-        <Field
-          key={words.field}
-          {...words}
-          schema={schema}
-          isRequired={isRequired}
-          value={values[words.field] ?? ''}
-          problem={wrong === words.field ? (problem?.message ?? null) : null}
-          change={value => {
-            const next = { ...values, [words.field]: value };
-            setValues(next);
-            change(next);
-          }}
-        />
-      ))}
+      {fields.map(shown)}
+      {more.length === 0 ? null : (
+        <details open={more.some(isWrong)}>
+          <summary>{trans.__('More')}</summary>
+          {more.map(shown)}
+        </details>
+      )}
       {foresee === undefined ? null : (
         <Forecast
           forecast={forecast}
-          problem={fields.some(({ field }) => field === wrong) ? null : problem}
-          isEmpty={false}
+          problem={[...fields, ...more].some(isWrong) ? null : problem}
+          isEmpty={isEmpty}
           trans={trans}
         />
       )}
     </form>
   );
+}
+
+/** Where a field's value comes from, and what an environment that it names has. */
+function sources(
+  { values, origins }: IFilling,
+  field: string,
+  catalog: ICatalog,
+  trans: TranslationBundle
+): string[] {
+  const origin = values[field] === '' ? undefined : origins[field];
+  const chosen =
+    field === 'environment' ? environmentOf(values, catalog) : undefined;
+  return [
+    ...(origin === undefined ? [] : [originWords(origin, trans)]),
+    ...(chosen === undefined ? [] : [environmentWords(chosen)])
+  ].filter(words => words !== '');
 }

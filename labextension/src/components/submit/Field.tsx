@@ -15,6 +15,9 @@ export interface IFieldProps {
   /** What is wrong with it; null where nothing is. */
   readonly problem: string | null;
 
+  /** Where its value comes from, and what holds for it. */
+  readonly notes?: readonly string[];
+
   /** What its values are called, where they have names of their own. */
   readonly names?: Readonly<Record<string, string>>;
   readonly change: (value: string) => void;
@@ -22,7 +25,7 @@ export interface IFieldProps {
 
 /** A labelled field with what is wrong with it, else what it is for, below. */
 export function Field(props: IFieldProps): JSX.Element {
-  const { label, help, schema, problem } = props;
+  const { label, help, schema, problem, notes = [] } = props;
   const id = useId();
   return (
     <div className="jp-Runai-field">
@@ -38,17 +41,25 @@ export function Field(props: IFieldProps): JSX.Element {
           ? null
           : ` (≤ ${schema.maximum})`}
       </p>
+      {notes.length === 0 ? null : (
+        <ul id={`${id}-notes`} className="jp-Runai-fieldNotes">
+          {notes.map(note => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      )}
     </div>
   );
 }
 
 function Input(props: IFieldProps & { readonly id: string }): JSX.Element {
-  const { id, field, schema, isRequired, value, problem, names, change } =
-    props;
+  const { id, field, schema, isRequired, value, problem } = props;
+  const { notes = [], names, change } = props;
   const common = {
     id,
     value,
-    'aria-describedby': `${id}-help`,
+    'aria-describedby':
+      notes.length === 0 ? `${id}-help` : `${id}-help ${id}-notes`,
     'aria-invalid': problem !== null,
     required: isRequired
   };

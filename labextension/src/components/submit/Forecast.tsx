@@ -3,7 +3,7 @@ import type { JSX } from 'react';
 
 import { waitingWords } from '../../format/words';
 import type { IProblem, IVerdict } from '../../wire';
-import type { IForecast } from './useSubmission';
+import type { IForecast } from './useForecast';
 
 /** What is shown of it. */
 export interface IForecastProps {
@@ -39,15 +39,19 @@ export function Forecast(props: IForecastProps): JSX.Element {
   );
 }
 
+interface IOutlookProps extends Pick<IForecastProps, 'trans'> {
+  readonly verdict: IVerdict;
+}
+
 /** When it would start and where, else where it would stand and why. */
-function Outlook(
-  props: Pick<IForecastProps, 'trans'> & { readonly verdict: IVerdict }
-): JSX.Element {
-  const { verdict, trans } = props;
+function Outlook({ verdict, trans }: IOutlookProps): JSX.Element {
   const { code, message, queue_position: position, state } = verdict;
   if (state === 'placed') {
     return (
-      <strong>{message.charAt(0).toUpperCase() + message.slice(1)}</strong>
+      <>
+        <strong>{message.charAt(0).toUpperCase() + message.slice(1)}</strong>
+        <Chosen verdict={verdict} trans={trans} />
+      </>
     );
   }
   return (
@@ -59,6 +63,24 @@ function Outlook(
           : trans.__(' · position %1', String(position))}
       </strong>
       <p>{message}</p>
+      <Chosen verdict={verdict} trans={trans} />
+    </>
+  );
+}
+
+/** What a policy has chosen of it, and because of whom. */
+function Chosen({ verdict, trans }: IOutlookProps): JSX.Element | null {
+  const { policy } = verdict.facts as {
+    readonly policy?: readonly string[];
+  };
+  return policy === undefined ? null : (
+    <>
+      <p>{trans.__('By policy:')}</p>
+      <ul className="jp-Runai-fieldNotes">
+        {policy.map(sentence => (
+          <li key={sentence}>{sentence}</li>
+        ))}
+      </ul>
     </>
   );
 }

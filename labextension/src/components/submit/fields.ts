@@ -1,15 +1,23 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { DraftField } from '../../submission/draft';
+import type { SubmissionSchema } from '../../submission/schema';
+import type { IAskField } from './AskForm';
 
-/** How a field is named and explained. */
-export interface IFieldWords {
+interface IFieldWords extends IAskField {
   readonly field: DraftField;
-  readonly label: string;
-  readonly help: string;
+}
 
-  /** What its values are called, where they have names of their own. */
-  readonly names?: Readonly<Record<string, string>>;
+/** Fields of a submission with what its schema says of them. */
+export function withSchema(
+  schema: SubmissionSchema,
+  fields: readonly IFieldWords[]
+): IAskField[] {
+  return fields.map(words => ({
+    ...words,
+    schema: schema.field(words.field),
+    isRequired: schema.isRequired(words.field)
+  }));
 }
 
 /** The fields that everybody sees. */

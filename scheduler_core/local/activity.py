@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from scheduler_core.local.book import Book
 from scheduler_core.local.idleness import is_in_use
-from scheduler_core.local.meter import MINUTE, Meter
+from scheduler_core.local.meter import Meter
 from scheduler_core.local.records import Record, TaskId, TaskRecord
 from scheduler_core.local.runs import RunFolder, ToldActivity
 from scheduler_core.nvml import Sample
@@ -94,7 +94,7 @@ class Activities:
             return 0.0
         if (self._book.workload(workload).started or self._began) >= self._began:
             return 0.0
-        minutes = await self._meter.measured(workload, MINUTE, 0.0)
+        minutes = await self._meter.measured(workload, "minute", 0.0)
         return max((minute.at + minute.seconds for minute in minutes if minute.gpu_utilization), default=0.0)
 
 

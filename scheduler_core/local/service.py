@@ -28,7 +28,7 @@ from scheduler_core.local.devices import open_devices, parse_simulated
 from scheduler_core.local.ladder import Ladder
 from scheduler_core.local.lifecycle import Lifecycle
 from scheduler_core.local.loans import Loans
-from scheduler_core.local.meter import SECONDS, Meter
+from scheduler_core.local.meter import Meter
 from scheduler_core.local.monitor import Monitor
 from scheduler_core.local.output import OutputRotation
 from scheduler_core.local.past_use import PastUses
@@ -242,7 +242,13 @@ class Service:
 
     async def measurements(self, workload_id: str, step: Step, since: float) -> tuple[Measurement, ...]:
         self._book.workload(workload_id)
-        return await self._meter.measured(workload_id, SECONDS[step], since)
+        return await self._meter.measured(workload_id, step, since)
+
+    def follow_measurements(
+        self, workload_id: str, step: Step, since: float
+    ) -> AsyncGenerator[tuple[Measurement, ...], None]:
+        self._book.workload(workload_id)
+        return self._meter.follow(workload_id, step, since)
 
     async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int) -> Usage:
         return await self._accounting.usage(by, since, until, step, most)

@@ -5,7 +5,6 @@ import type {
   IKernelLease,
   IKernelSpecName,
   ILeasedKernel,
-  IMeasurement,
   IQueueHistory,
   IResized,
   IScale,
@@ -112,18 +111,6 @@ export class EngineApi {
   async tasks(id: string): Promise<readonly ITaskStatus[]> {
     const path = '/workloads/{workload_id}/tasks';
     return (await this._client.call('get', path, of(id))).tasks;
-  }
-
-  /** What a workload used, from a moment on. */
-  async measurements(
-    id: string,
-    step: 'second' | 'minute' | 'hour',
-    since = 0
-  ): Promise<readonly IMeasurement[]> {
-    const path = '/workloads/{workload_id}/measurements';
-    const query = { step, since };
-    const answer = await this._client.call('get', path, { ...of(id), query });
-    return answer.measurements;
   }
 
   /** Who used what in [since, until), in seconds since the epoch; until null up to now. Beyond `most` groups the others are one. */

@@ -3,6 +3,7 @@ import type {
   IEngineInfo,
   IEngineStateEvent,
   IHolder,
+  IMeasurement,
   INotice,
   IQueueStatus,
   IVerdict,
@@ -118,6 +119,21 @@ export function queue(changes: Partial<IQueueStatus> = {}): IQueueStatus {
     allocated: 0,
     requested: 0,
     past_use: null,
+    ...changes
+  };
+}
+
+/** A second of a workload without devices. */
+export function measurement(changes: Partial<IMeasurement> = {}): IMeasurement {
+  return {
+    at: 1020,
+    seconds: 1,
+    gpu_utilization: null,
+    gpu_memory_mib: null,
+    gpu_memory_peak_mib: null,
+    cpu_cores: 0.5,
+    memory_mib: 100,
+    memory_peak_mib: 120,
     ...changes
   };
 }

@@ -113,7 +113,7 @@ function Known(props: IKnownProps): JSX.Element {
 function PageBody(
   props: Omit<IKnownProps, 'page'> & { readonly page: Page }
 ): JSX.Element {
-  const { model, known, follower, trans, now, copy, page } = props;
+  const { model, known, follower, trans, isVisible, now, copy, page } = props;
   const common = { model, workload: known, trans };
   switch (page) {
     case 'overview':
@@ -121,7 +121,7 @@ function PageBody(
     case 'log':
       return <LogPage {...common} follower={follower} />;
     case 'usage':
-      return <Usage {...common} now={now} />;
+      return <Usage {...common} now={now} isVisible={isVisible} />;
     case 'specification':
       return <Specification {...common} />;
   }

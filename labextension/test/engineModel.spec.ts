@@ -100,6 +100,29 @@ describe('EngineModel', () => {
       expect(FakeSocket.all).toHaveLength(attempts);
     });
 
+    it('says that nobody is logged in any more, until somebody is', async () => {
+      const problem = {
+        code: 'not_logged_in',
+        message: 'You are not logged in.',
+        hint: 'Log in again.'
+      };
+      answer = Response.json(problem, { status: 403 });
+      FakeSocket.last.break();
+      await pass();
+      expect(model.connection).toMatchObject({ phase: 'lost', problem });
+      await pass(2000);
+      start();
+      expect(model.connection).toMatchObject({ phase: 'live', problem: null });
+    });
+
+    it('does not take another refusal for the reason', async () => {
+      const problem = { code: 'conflict', message: 'No.', hint: '' };
+      answer = Response.json(problem, { status: 409 });
+      FakeSocket.last.break();
+      await pass();
+      expect(model.connection).toMatchObject({ phase: 'lost', problem: null });
+    });
+
     it('keeps why there is no engine until there is one', async () => {
       const problem = {
         code: 'locked',

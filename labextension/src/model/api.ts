@@ -1,10 +1,11 @@
-import { ApiClient } from '../api/client';
+import { ApiClient, EngineError } from '../api/client';
 import type {
   IEngineInfo,
   IExplanation,
   IKernelLease,
   IKernelSpecName,
   ILeasedKernel,
+  IProblem,
   IQueueHistory,
   IResized,
   IScale,
@@ -19,7 +20,10 @@ import type {
   IWorkspaceCopy
 } from '../wire';
 
-export { EngineError } from '../api/client';
+export { EngineError };
+
+/** What the server calls it when it does not know who asks. */
+export const NOT_LOGGED_IN = 'not_logged_in';
 
 /** The requests of the server extension. */
 export class EngineApi {
@@ -158,6 +162,19 @@ export class EngineApi {
   /** Which workload each kernel of the server is. */
   async leases(): Promise<readonly IKernelLease[]> {
     return (await this._client.call('get', '/leases', {})).leases;
+  }
+
+  /** Why the server refuses every request; null where it does not, or is not there. */
+  async refusal(): Promise<IProblem | null> {
+    try {
+      // Of all requests this one asks the engine nothing.
+      await this.leases();
+    } catch (error) {
+      if (error instanceof EngineError && error.code === NOT_LOGGED_IN) {
+        return error;
+      }
+    }
+    return null;
   }
 
   /** Offer a kernel on a share of a device; the kernelspec to start. */

@@ -45,6 +45,7 @@ export class EngineModel implements IEngineModel {
     this._stream.received.connect(this._onReceived, this);
     this._stream.opened.connect(this._onOpened, this);
     this._stream.closed.connect(this._onClosed, this);
+    this._stream.refused.connect(() => void this._onRefused());
   }
 
   /** Whether the rest is fresh. */
@@ -197,6 +198,13 @@ export class EngineModel implements IEngineModel {
     // After an error message its explanation stays until something better is heard.
     if (this._connection.phase !== 'lost') {
       this._lose(null);
+    }
+  }
+
+  private async _onRefused(): Promise<void> {
+    const problem = await this._api.refusal();
+    if (!this._isDisposed && this._connection.phase !== 'live') {
+      this._lose(problem);
     }
   }
 

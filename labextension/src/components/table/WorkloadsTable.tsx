@@ -58,9 +58,7 @@ export function WorkloadsTable(props: IWorkloadsTableProps): JSX.Element {
         </h2>
         <Indicator connection={connection} trans={trans} />
       </div>
-      {info === null || connection.problem !== null ? (
-        <NoEngine connection={connection} trans={trans} />
-      ) : null}
+      <NoEngine connection={connection} trans={trans} />
       <Contents {...props} now={now} isStale={isStale} />
     </div>
   );

@@ -91,13 +91,25 @@ class Engine(Protocol):
     def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
     ) -> AsyncGenerator[Output, None]:
-        """A task's output from byte `offset`, as far as it is kept; `follow` goes on until the workload has ended."""
+        """A task's output from byte `offset`, as far as it is kept; `follow` goes on until the workload has ended.
+
+        Below zero it is the whole lines of so many bytes before the end, or more.
+        """
         ...
 
     async def measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0
     ) -> tuple[Measurement, ...]:
         """What a workload used, oldest first: its last quarter of an hour by seconds, all of it by minutes or hours."""
+        ...
+
+    def follow_measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> AsyncGenerator[tuple[Measurement, ...], None]:
+        """The same at once, then what is measured further, until the workload has ended.
+
+        A step that goes on comes again, with the same `at`.
+        """
         ...
 
     async def results(self, workload_id: str, task: int = 0) -> Path:

@@ -375,6 +375,13 @@ class EngineContract(RecordsContract):
         assert await output(engine, workload.id, follow=True) == b"0123456789\n"
         assert await output(engine, workload.id, offset=8) == b"89\n"
         assert await output(engine, workload.id, offset=1000) == b""
+        assert await output(engine, workload.id, offset=-1000) == b"0123456789\n"
+
+    async def test_what_it_uses_is_followed_to_its_end(self, engine: Engine) -> None:
+        workload = await engine.submit(asked(says("x"), "0.5"))
+        told = {each.at: each async for piece in engine.follow_measurements(workload.id, "second") for each in piece}
+        assert (await engine.get(workload.id)).has_ended
+        assert tuple(told.values()) == await engine.measurements(workload.id, "second")
 
     async def test_each_change_is_an_event_and_none_is_missed(self, engine: Engine) -> None:
         states: list[State] = []
@@ -437,6 +444,8 @@ class EngineContract(RecordsContract):
                 await call("0badc0de")  # type: ignore[misc]
         with pytest.raises(NotFound):
             await output(engine, "0badc0de")
+        with pytest.raises(NotFound):
+            await anext(engine.follow_measurements("0badc0de"))
 
     async def test_a_project_that_is_not_there_is_refused(self, engine: Engine) -> None:
         for call in (engine.submit, engine.preview):

@@ -174,14 +174,21 @@ class MemoryEngine:
             async for _ in self._feed.subscribe(None):
                 if workload_id not in self._known or self._known[workload_id].workload.has_ended:
                     break
-        if data := self._output.get(name, b"")[offset:]:
-            yield Output(offset=offset, data=data)
+        said = self._output.get(name, b"")
+        start = max(0, len(said) + offset) if offset < 0 else offset
+        if data := said[start:]:
+            yield Output(offset=start, data=data)
 
     async def measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0
     ) -> tuple[Measurement, ...]:
         self._find(workload_id)
         return ()
+
+    async def follow_measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> AsyncGenerator[tuple[Measurement, ...], None]:
+        yield await self.measurements(workload_id, step, since)
 
     async def results(self, workload_id: str, task: int = 0) -> Path:
         return self._folder / self._task(workload_id, task).workload

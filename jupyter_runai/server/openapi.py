@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
+from jupyter_runai.server.messages import ClientMessage, ServerMessage
 from jupyter_runai.server.routes import ROUTES, Route
-from jupyter_runai.server.stream import ClientMessage, ServerMessage
 from jupyter_runai.server.wire import TextStream
 from scheduler_core.errors import ErrorRecord
 

@@ -1,74 +1,54 @@
-"""The one WebSocket of each browser tab: events with sequence numbers, and logs that are being followed."""
+"""The one WebSocket of each browser tab: events with sequence numbers, and what it follows of single workloads."""
 
 from __future__ import annotations
 
 import asyncio
 import codecs
 import re
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Annotated, TypeAlias
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 from jupyter_server.auth.decorator import ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
-from msgspec import Meta, Struct
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from jupyter_runai.client import AsyncClient
+from jupyter_runai.server.messages import (
+    ClientMessage,
+    Follow,
+    LogChunk,
+    LogEnd,
+    Measure,
+    Measurements,
+    StreamError,
+    Topic,
+    Unfollow,
+    Unmeasure,
+)
 from jupyter_runai.server.relay import Relay
 from scheduler_core.errors import Conflict, EngineDefect, RunaiError
-from scheduler_core.workload import Event
+from scheduler_core.workload import Step
 
 RESOURCE = "runai:workloads"
 _MOST_FOLLOWED = 16
+_TOO_MANY: dict[Topic, str] = {
+    "log": f"This tab follows {_MOST_FOLLOWED} logs already.",
+    "measurements": f"This tab follows what {_MOST_FOLLOWED} workloads use already.",
+}
 _SINCE = re.compile(r"([0-9A-Za-z]+):([0-9]{1,18})")
 
-_Id = Annotated[str, Meta(min_length=1)]
-_Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
+class _Followed(NamedTuple):
+    """What a tab follows of one workload; of measurements in which steps."""
 
-class Follow(Struct, frozen=True, tag="follow", forbid_unknown_fields=True):
-    """Send the log of a workload from this byte on."""
-
-    workload: _Id
-    offset: _Offset = 0
-
-
-class Unfollow(Struct, frozen=True, tag="unfollow", forbid_unknown_fields=True):
-    """Send it no more."""
-
-    workload: _Id
-
-
-class LogChunk(Struct, frozen=True, tag="log"):
-    """A piece of a log that starts at byte `offset`; the next one starts at `next`."""
-
+    topic: Topic
     workload: str
-    offset: int
-    next: int
-    text: str
-
-
-class LogEnd(Struct, frozen=True, tag="log_end"):
-    """The workload has ended and all its output was sent."""
-
-    workload: str
-
-
-class StreamError(Struct, frozen=True, tag="error"):
-    """Why the stream, or the log of one workload, ends."""
-
-    code: str
-    message: str
-    hint: str
-    workload: str | None = None
-
-
-ClientMessage: TypeAlias = Follow | Unfollow
-ServerMessage: TypeAlias = Event | LogChunk | LogEnd | StreamError
+    step: Step | None = None
 
 
 class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
@@ -78,7 +58,7 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def initialize(self) -> None:
         self._events: asyncio.Task[None] | None = None
-        self._logs: dict[str, asyncio.Task[None]] = {}
+        self._followed: dict[_Followed, asyncio.Task[None]] = {}
 
     @ws_authenticated
     async def get(self) -> None:
@@ -100,21 +80,24 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         except (msgspec.MsgspecError, UnicodeError):
             self.close(1003, "not a message of this protocol")
             return None
-        self._unfollow(asked.workload)
-        if isinstance(asked, Unfollow):
-            return None
-        if len(self._logs) >= _MOST_FOLLOWED:
-            refusal = Conflict(f"This tab follows {_MOST_FOLLOWED} logs already.", "Close one of them first.")
-            return self._send_error(refusal, asked.workload)
-        self._follow(asked)
+        match asked:
+            case Follow():
+                return self._follow(_Followed("log", asked.workload), partial(self._relay_log, asked))
+            case Measure():
+                followed = _Followed("measurements", asked.workload, asked.step)
+                return self._follow(followed, partial(self._relay_measurements, asked))
+            case Unfollow():
+                self._unfollow(_Followed("log", asked.workload))
+            case Unmeasure():
+                self._unfollow(_Followed("measurements", asked.workload, asked.step))
         return None
 
     def on_close(self) -> None:
         super().on_close()
         if self._events is not None:
             self._events.cancel()
-        for workload_id in list(self._logs):
-            self._unfollow(workload_id)
+        for followed in list(self._followed):
+            self._unfollow(followed)
 
     @property
     def _client(self) -> AsyncClient:
@@ -123,54 +106,71 @@ class StreamHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     async def _relay_events(self, since: tuple[str, int] | None) -> None:
         relay: Relay = self.settings["runai_relay"]
-        async with self._explaining(None), aclosing(relay.subscribe(since)) as events:
+        async with self._explaining("events"), aclosing(relay.subscribe(since)) as events:
             async for event in events:
                 await self._send(event)
         self.close()
 
-    async def _relay_log(self, workload_id: str, offset: int) -> None:
+    async def _relay_log(self, asked: Follow) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        async with self._explaining(workload_id):
-            async with aclosing(self._client.engine.logs(workload_id, offset, follow=True)) as chunks:
+        workload = asked.workload
+        async with self._explaining("log", workload):
+            async with aclosing(self._client.engine.logs(workload, asked.offset, follow=True)) as chunks:
                 async for chunk in chunks:
                     end = chunk.offset + len(chunk.data)
                     text = decoder.decode(chunk.data)
-                    await self._say(LogChunk(workload=workload_id, offset=chunk.offset, next=end, text=text))
-            await self._say(LogEnd(workload=workload_id))
+                    await self._say(LogChunk(workload=workload, offset=chunk.offset, next=end, text=text))
+            await self._say(LogEnd(workload=workload))
+
+    async def _relay_measurements(self, asked: Measure) -> None:
+        workload, step = asked.workload, asked.step
+        async with self._explaining("measurements", workload):
+            steps = self._client.engine.follow_measurements(workload, step, asked.since)
+            async with aclosing(steps) as pieces:
+                async for measured in pieces:
+                    await self._say(Measurements(workload=workload, step=step, measurements=measured))
 
     @asynccontextmanager
-    async def _explaining(self, workload_id: str | None) -> AsyncIterator[None]:
+    async def _explaining(self, topic: Topic, workload: str | None = None) -> AsyncIterator[None]:
         """Send whatever ends a relay before its time."""
         try:
             yield
         except RunaiError as error:
-            await self._send_error(error, workload_id)
+            await self._send_error(error, topic, workload)
         except Exception:
             self.log.exception("A stream of jupyter-runai failed")
             defect = EngineDefect("The server extension failed on this stream.", "The Jupyter server's log says why.")
-            await self._send_error(defect, workload_id)
+            await self._send_error(defect, topic, workload)
 
-    async def _send_error(self, error: RunaiError, workload_id: str | None) -> None:
+    async def _send_error(self, error: RunaiError, topic: Topic, workload: str | None) -> None:
         record = error.record()
-        await self._say(StreamError(code=record.code, message=record.message, hint=record.hint, workload=workload_id))
+        await self._say(
+            StreamError(code=record.code, message=record.message, hint=record.hint, topic=topic, workload=workload)
+        )
 
-    async def _say(self, message: LogChunk | LogEnd | StreamError) -> None:
+    async def _say(self, message: LogChunk | LogEnd | Measurements | StreamError) -> None:
         await self._send(msgspec.json.encode(message).decode())
 
     async def _send(self, text: str) -> None:
         with suppress(WebSocketClosedError):
             await self.write_message(text)
 
-    def _follow(self, asked: Follow) -> None:
+    def _follow(self, followed: _Followed, relay: Callable[[], Coroutine[Any, Any, None]]) -> Awaitable[None] | None:
+        """Begin to send this, anew where it is sent already; where it is too much the answer says so."""
+        self._unfollow(followed)
+        if sum(other.topic == followed.topic for other in self._followed) >= _MOST_FOLLOWED:
+            refusal = Conflict(_TOO_MANY[followed.topic], "Close one of them first.")
+            return self._send_error(refusal, followed.topic, followed.workload)
+
         def ended(task: asyncio.Task[None]) -> None:
-            if self._logs.get(asked.workload) is task:
-                del self._logs[asked.workload]
+            if self._followed.get(followed) is task:
+                del self._followed[followed]
 
-        task = asyncio.ensure_future(self._relay_log(asked.workload, asked.offset))
-        self._logs[asked.workload] = task
+        self._followed[followed] = task = asyncio.ensure_future(relay())
         task.add_done_callback(ended)
+        return None
 
-    def _unfollow(self, workload_id: str) -> None:
-        task = self._logs.pop(workload_id, None)
+    def _unfollow(self, followed: _Followed) -> None:
+        task = self._followed.pop(followed, None)
         if task is not None:
             task.cancel()

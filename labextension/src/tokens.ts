@@ -8,6 +8,8 @@ import type { LogText } from './model/logText';
 import type {
   IDevice,
   IEngineInfo,
+  IMeasurement,
+  IMeasurementStep,
   IProblem,
   IQueueStatus,
   IWorkload,
@@ -41,6 +43,31 @@ export interface ILogFollower extends IDisposable {
   readonly changed: ISignal<ILogFollower, void>;
 }
 
+/** Whose use is looked at, and how. */
+export interface IMeasured {
+  /** The id of the workload. */
+  readonly workload: string;
+  readonly step: IMeasurementStep;
+
+  /** From when on, in seconds since the epoch. */
+  readonly since: number;
+
+  /** What is known of it already, oldest first. */
+  readonly known?: readonly IMeasurement[];
+}
+
+/** What one workload uses, as it is measured; dispose it when nobody looks any more. */
+export interface IMeasuring extends IDisposable {
+  /** What was measured, oldest first; null until something was heard. */
+  readonly measurements: readonly IMeasurement[] | null;
+
+  /** Why nothing more is measured; null while it is. */
+  readonly problem: IProblem | null;
+
+  /** Emitted when any of the above has changed. */
+  readonly changed: ISignal<IMeasuring, void>;
+}
+
 /** The requests beside the stream. */
 export type IRequests = Pick<
   EngineApi,
@@ -61,7 +88,6 @@ export type IRequests = Pick<
   | 'explain'
   | 'specification'
   | 'tasks'
-  | 'measurements'
   | 'logUrl'
   | 'usage'
   | 'queueHistory'
@@ -108,8 +134,11 @@ export interface IEngineModel extends IDisposable {
   /** Change to simulated devices, or with null to the machine's own. Rejects with an EngineError. */
   simulate(devices: string | null): Promise<IEngineInfo>;
 
-  /** Follow a workload's log from its beginning. */
+  /** Follow a workload's log: all of it, or its end where it is long. */
   followLog(id: string): ILogFollower;
+
+  /** Look at what a workload uses, as it is measured. */
+  measure(measured: IMeasured): IMeasuring;
 }
 
 /** The token of the one engine model. */

@@ -107,6 +107,9 @@ export type IClause = Schemas['Clause'];
 /** What a workload used in one step of time. */
 export type IMeasurement = Schemas['Measurement'];
 
+/** In which steps of time. */
+export type IMeasurementStep = IMeasurementsMessage['step'];
+
 /** Who used what: sums, in all or by steps. */
 export type IUsage = Schemas['Usage'];
 
@@ -161,10 +164,7 @@ export type EngineEvent =
   | IQueuesEvent
   | IHeartbeatEvent;
 
-/**
- * Without a workload: the engine cannot be reached, and the server closes.
- * With one: its log cannot be read.
- */
+/** Why what is told of its topic ends; the events' end is the stream's. */
 export type IErrorMessage = Schemas['StreamError'];
 
 /** A piece of a workload's log, the bytes from `offset` up to `next`. */
@@ -172,6 +172,9 @@ export type ILogMessage = Schemas['LogChunk'];
 
 /** A workload has ended and all of its log was sent. */
 export type ILogEndMessage = Schemas['LogEnd'];
+
+/** What a workload used, the newest steps of it. */
+export type IMeasurementsMessage = Schemas['Measurements'];
 
 /** Everything the stream may bring. */
 export type ServerMessage = Schemas['ServerMessage'];

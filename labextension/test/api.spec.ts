@@ -32,11 +32,6 @@ describe('EngineApi', () => {
     ['GET', 'workloads/w%2F1/explain?remedies=true', id => api.explain(id)],
     ['GET', 'workloads/w%2F1/specification', id => api.specification(id)],
     ['GET', 'workloads/w%2F1/tasks', id => api.tasks(id)],
-    [
-      'GET',
-      'workloads/w%2F1/measurements?step=minute&since=7',
-      id => api.measurements(id, 'minute', 7)
-    ],
     ['GET', 'workloads?deleted=true', () => api.deleted()],
     ['GET', 'submission-schema.json', () => api.submissionSchema()]
   ])('asks %s %s', async (method, path, call) => {

@@ -2,7 +2,14 @@ import { EngineModel } from '../src/model/engineModel';
 import type { IWorkloadChange } from '../src/model/book';
 import type { EngineEvent } from '../src/wire';
 import { FakeSocket, fakeSettings } from './helpers/fakeServer';
-import { ME, device, info, state, workload } from './helpers/sample';
+import {
+  ME,
+  device,
+  info,
+  measurement,
+  state,
+  workload
+} from './helpers/sample';
 
 /** Let timers that are due and promises that are settled run. */
 async function pass(milliseconds = 5): Promise<void> {
@@ -93,6 +100,29 @@ describe('EngineModel', () => {
       expect(FakeSocket.all).toHaveLength(attempts);
     });
 
+    it('says that nobody is logged in any more, until somebody is', async () => {
+      const problem = {
+        code: 'not_logged_in',
+        message: 'You are not logged in.',
+        hint: 'Log in again.'
+      };
+      answer = Response.json(problem, { status: 403 });
+      FakeSocket.last.break();
+      await pass();
+      expect(model.connection).toMatchObject({ phase: 'lost', problem });
+      await pass(2000);
+      start();
+      expect(model.connection).toMatchObject({ phase: 'live', problem: null });
+    });
+
+    it('does not take another refusal for the reason', async () => {
+      const problem = { code: 'conflict', message: 'No.', hint: '' };
+      answer = Response.json(problem, { status: 409 });
+      FakeSocket.last.break();
+      await pass();
+      expect(model.connection).toMatchObject({ phase: 'lost', problem: null });
+    });
+
     it('keeps why there is no engine until there is one', async () => {
       const problem = {
         code: 'locked',
@@ -100,7 +130,8 @@ describe('EngineModel', () => {
         hint: 'Wait.'
       };
       FakeSocket.last.accept();
-      FakeSocket.last.say({ type: 'error', ...problem, workload: null });
+      const error = { type: 'error', topic: 'events', workload: null } as const;
+      FakeSocket.last.say({ ...error, ...problem });
       FakeSocket.last.break();
       expect(model.connection).toEqual({ phase: 'lost', heard: null, problem });
       await pass(60_000);
@@ -228,7 +259,7 @@ describe('EngineModel', () => {
       start();
       const follower = model.followLog('w1');
       expect(FakeSocket.last.sent).toEqual([
-        { type: 'follow', workload: 'w1', offset: 0 }
+        { type: 'follow', workload: 'w1', offset: -2_000_000 }
       ]);
       say(0, 'hello');
       FakeSocket.last.break();
@@ -246,7 +277,7 @@ describe('EngineModel', () => {
       expect(FakeSocket.last.sent).toEqual([]);
       start();
       expect(FakeSocket.last.sent).toEqual([
-        { type: 'follow', workload: 'w1', offset: 0 }
+        { type: 'follow', workload: 'w1', offset: -2_000_000 }
       ]);
     });
 
@@ -265,7 +296,8 @@ describe('EngineModel', () => {
       start();
       const follower = model.followLog('w1');
       const problem = { code: 'not_found', message: 'No log.', hint: '' };
-      FakeSocket.last.say({ type: 'error', workload: 'w1', ...problem });
+      const error = { type: 'error', topic: 'log', workload: 'w1' } as const;
+      FakeSocket.last.say({ ...error, ...problem });
       expect(follower.problem).toEqual(problem);
       expect(model.connection.phase).toBe('live');
     });
@@ -280,6 +312,30 @@ describe('EngineModel', () => {
         type: 'unfollow',
         workload: 'w1'
       });
+    });
+  });
+
+  describe('measurements', () => {
+    it('come as they are measured, and after a reconnection from where they were', async () => {
+      start();
+      const asked = { workload: 'w1', step: 'second', since: 10 } as const;
+      const measuring = model.measure(asked);
+      expect(FakeSocket.last.sent).toEqual([{ type: 'measure', ...asked }]);
+      const { workload, step } = asked;
+      const say = (at: number): void => {
+        const measurements = [measurement({ at })];
+        const type = 'measurements';
+        FakeSocket.last.say({ type, workload, step, measurements });
+      };
+      say(11);
+      FakeSocket.last.break();
+      await pass(1000);
+      FakeSocket.last.accept();
+      expect(FakeSocket.last.sent).toEqual([
+        { type: 'measure', ...asked, since: 11 }
+      ]);
+      say(12);
+      expect(measuring.measurements?.map(({ at }) => at)).toEqual([11, 12]);
     });
   });
 

@@ -1,4 +1,4 @@
-import { act, render, screen } from '@testing-library/react';
+import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 
 import { Panel } from '../src/components/Panel';
@@ -33,7 +33,22 @@ describe('the connection', () => {
     const model = new FakeModel();
     model.connection = { phase: 'lost', heard: null, problem: null };
     showPanel(model);
-    expect(screen.getByText(/server cannot be reached/)).toBeVisible();
+    expect(
+      screen.getByText(/No connection to the Jupyter server/)
+    ).toBeVisible();
+  });
+
+  it('offers to log in again where the login has expired', () => {
+    const model = liveModel();
+    model.connection = {
+      phase: 'lost',
+      heard: 0,
+      problem: { code: 'not_logged_in', message: 'Not any more.', hint: '' }
+    };
+    showPanel(model);
+    const alert = screen.getByRole('alert');
+    expect(alert).toHaveTextContent('Not any more.');
+    expect(within(alert).getByRole('link')).toHaveAttribute('target', '_blank');
   });
 
   it('is live', () => {

@@ -1,9 +1,8 @@
 import { render, screen } from '@testing-library/react';
 
 import { Specification } from '../src/components/details/Specification';
-import { Usage } from '../src/components/details/Usage';
 import { EngineError } from '../src/model/api';
-import type { IMeasurement, IWorkload } from '../src/wire';
+import type { IWorkload } from '../src/wire';
 import { liveModel } from './helpers/fakeModel';
 import { workload } from './helpers/sample';
 import { frame, trans } from './helpers/views';
@@ -59,74 +58,5 @@ describe('the specification', () => {
     rerender(shown({ request: { gpu: '0.25' } }));
     await frame();
     expect(model.requests.specification).toHaveBeenCalledTimes(2);
-  });
-});
-
-describe('the use of a workload', () => {
-  function measured(changes: Partial<IMeasurement> = {}): IMeasurement {
-    return {
-      at: 1020,
-      seconds: 1,
-      gpu_utilization: null,
-      gpu_memory_mib: null,
-      gpu_memory_peak_mib: null,
-      cpu_cores: 0.5,
-      memory_mib: 100,
-      memory_peak_mib: 120,
-      ...changes
-    };
-  }
-
-  const ended = workload({ state: 'completed', ended: 1060 });
-
-  it('that was not measured yet says so', async () => {
-    const model = liveModel();
-    model.requests.measurements.mockResolvedValue([]);
-    render(<Usage model={model} workload={ended} now={1100} trans={trans} />);
-    expect(await screen.findByText('Nothing was measured yet.')).toBeVisible();
-  });
-
-  it('is a table for those who see no chart, and says what has no figure', async () => {
-    const model = liveModel();
-    const nothing = { cpu_cores: null, memory_mib: null } as never;
-    model.requests.measurements.mockResolvedValue([measured(nothing)]);
-    render(<Usage model={model} workload={ended} now={1100} trans={trans} />);
-    const cores = await screen.findByRole('table', { name: 'CPU (cores)' });
-    expect(cores.querySelectorAll('tbody tr')).toHaveLength(1);
-    expect(screen.getAllByText('not measured')).toHaveLength(4);
-  });
-
-  it('of an ended one is asked for once, by seconds from its start', async () => {
-    const model = liveModel();
-    model.requests.measurements.mockResolvedValue([]);
-    const shown = (now: number) => (
-      <Usage model={model} workload={ended} now={now} trans={trans} />
-    );
-    const { rerender } = render(shown(1100));
-    await screen.findByText('Nothing was measured yet.');
-    rerender(shown(1200));
-    expect(model.requests.measurements.mock.calls).toEqual([
-      ['w1', 'second', 1010]
-    ]);
-  });
-
-  it('of a long run is asked for by minutes', () => {
-    const model = liveModel();
-    const long = workload({ state: 'completed', started: 0, ended: 7200 });
-    render(<Usage model={model} workload={long} now={7300} trans={trans} />);
-    expect(model.requests.measurements).toHaveBeenCalledWith('w1', 'minute', 0);
-  });
-
-  it('says where figures are made up', async () => {
-    const model = liveModel();
-    const nothing = { cpu_cores: null, memory_mib: null } as never;
-    model.requests.measurements.mockResolvedValue([measured(nothing)]);
-    const simulated = workload({ ...ended, simulated: true });
-    render(
-      <Usage model={model} workload={simulated} now={1100} trans={trans} />
-    );
-    expect(
-      await screen.findByText(/simulated: their figures are made up/)
-    ).toBeVisible();
   });
 });

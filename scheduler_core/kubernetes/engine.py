@@ -160,6 +160,12 @@ class KubernetesEngine(Absent):
         await self._workloads.get(workload_id)
         return ()
 
+    async def follow_measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> AsyncGenerator[tuple[Measurement, ...], None]:
+        """No more than `measurements` has."""
+        yield await self.measurements(workload_id, step, since)
+
     async def specification(self, workload_id: str) -> WorkloadSpec:
         return await self._workloads.submission(workload_id)
 

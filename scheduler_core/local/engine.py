@@ -12,6 +12,7 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import msgspec
 from msgspec import structs
 
 from scheduler_core.accounting.past import QueueHistory
@@ -117,6 +118,14 @@ class LocalEngine:
     ) -> tuple[Measurement, ...]:
         path = f"workloads/{quote(workload_id, safe='')}/measurements?step={step}&since={int(since)}"
         return await self._daemon.ask("GET", path, tuple[Measurement, ...])
+
+    async def follow_measurements(
+        self, workload_id: str, step: Step = "minute", since: float = 0.0
+    ) -> AsyncGenerator[tuple[Measurement, ...], None]:
+        path = f"workloads/{quote(workload_id, safe='')}/measurements/stream?step={step}&since={int(since)}"
+        async with aclosing(self._daemon.stream(path)) as messages:
+            async for message in messages:
+                yield msgspec.json.decode(message, type=tuple[Measurement, ...])
 
     async def results(self, workload_id: str, task: int = 0) -> Path:
         return Path(await self._daemon.ask("GET", f"workloads/{quote(workload_id, safe='')}/results?task={task}", str))

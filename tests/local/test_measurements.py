@@ -10,8 +10,9 @@ import pytest
 
 from jupyter_runai.client import Client
 from scheduler_core.errors import NotFound
+from scheduler_core.local import LocalEngine
 from scheduler_core.local.durable.store import Store
-from scheduler_core.workload import Measurement, Workload
+from scheduler_core.workload import Measurement, Step, Workload
 from tests.driver import GIB, Driver
 from tests.helpers import kill_daemon, outcome, spec
 
@@ -101,6 +102,29 @@ def test_minutes_outlive_the_workload_and_the_daemon_and_go_with_its_deletion(cl
     with pytest.raises(NotFound):
         again.measurements(workload.id)
     again.close()
+
+
+async def followed(workload_id: str, step: Step) -> list[Measurement]:
+    """What is told of a workload until it has ended, each time once."""
+    engine = LocalEngine()
+    told = {each.at: each async for piece in engine.follow_measurements(workload_id, step) for each in piece}
+    await engine.close()
+    return list(told.values())
+
+
+def test_what_follows_it_is_told_each_second_and_the_minute_as_it_grows(client: Client) -> None:
+    workload = client.submit(spec(WORKS, gpu="0.5", grace_s=1))
+    second(client, workload, lambda second: second.memory_mib > 192)
+
+    async def both() -> tuple[list[Measurement], list[Measurement]]:
+        seconds, minutes = (asyncio.ensure_future(followed(workload.id, step)) for step in ("second", "minute"))
+        await asyncio.to_thread(client.stop, workload.id)
+        return await seconds, await minutes
+
+    seconds, minutes = asyncio.run(both())
+    assert seconds == list(client.measurements(workload.id, "second"))
+    assert minutes == list(client.measurements(workload.id, "minute"))
+    assert max(minute.memory_peak_mib for minute in minutes) > 192
 
 
 def test_old_minutes_become_hours(tmp_path: Path) -> None:

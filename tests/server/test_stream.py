@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import msgspec
 import pytest
 
 from jupyter_runai.client import AsyncClient
@@ -70,6 +71,20 @@ async def test_a_log_is_followed_from_any_byte_to_its_end(jp_ws_fetch: Any, simu
     async for message in messages(stream):
         if message["type"] == "log":
             assert message["text"] == "world\n"
+            break
+    stream.close()
+
+
+async def test_of_a_log_the_end_is_followed_from_a_whole_line_on(jp_ws_fetch: Any, simulated: object) -> None:
+    engine = AsyncClient().engine
+    workload = await engine.submit(spec("print('first'); print('second'); print('third')"))
+    async for _ in engine.logs(workload.id, follow=True):
+        pass
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    stream.write_message(json.dumps({"type": "follow", "workload": workload.id, "offset": -10}))
+    async for message in messages(stream):
+        if message["type"] == "log":
+            assert (message["offset"], message["text"]) == (13, "third\n")
             break
     stream.close()
 
@@ -136,6 +151,73 @@ async def test_one_log_too_many_is_refused_by_name_until_one_is_let_go(jp_ws_fet
     stream.close()
 
 
+async def test_what_a_workload_uses_is_sent_as_it_is_measured(jp_ws_fetch: Any, simulated: object) -> None:
+    engine = AsyncClient().engine
+    workload = await engine.submit(spec(UNTIL_STOPPED, gpu="0.5", grace_s=0))
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    stream.write_message(json.dumps({"type": "measure", "workload": workload.id, "step": "second"}))
+    told: dict[float, Any] = {}
+    async for message in messages(stream):
+        if message["type"] == "measurements":
+            assert (message["workload"], message["step"]) == (workload.id, "second")
+            assert all(each["at"] >= max(told, default=0.0) for each in message["measurements"])
+            told |= {each["at"]: each for each in message["measurements"]}
+            if len(told) > 2:
+                break
+    seconds = list(msgspec.to_builtins(await engine.measurements(workload.id, "second")))
+    assert list(told.values()) == seconds[: len(told)]
+    first, *later = told
+    since = {"type": "measure", "workload": workload.id, "step": "second", "since": later[1]}
+    stream.write_message(json.dumps(since))
+    async for message in messages(stream):
+        if message["type"] == "measurements" and len(message["measurements"]) > 1:
+            assert first not in [each["at"] for each in message["measurements"]]
+            break
+    stream.close()
+
+
+async def test_what_is_measured_no_more_is_silent(jp_ws_fetch: Any, simulated: object) -> None:
+    engine = AsyncClient().engine
+    workload = await engine.submit(spec(UNTIL_STOPPED, gpu="0.5", grace_s=0))
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    received = messages(stream)
+    asked = {"workload": workload.id, "step": "second"}
+    stream.write_message(json.dumps({"type": "measure", **asked}))
+    async for message in received:
+        if message["type"] == "measurements" and message["measurements"]:
+            break
+    stream.write_message(json.dumps({"type": "unmeasure", **asked}))
+    stream.write_message(json.dumps({"type": "measure", "workload": "0badc0de", "step": "minute"}))
+    async for message in received:
+        if message["type"] == "error":
+            refused = message["code"], message["topic"], message["workload"]
+            assert refused == ("not_found", "measurements", "0badc0de")
+            break
+    so_far = len(await engine.measurements(workload.id, "second"))
+    while len(await engine.measurements(workload.id, "second")) < so_far + 2:
+        pass
+    await engine.stop(workload.id)
+    async for message in received:
+        assert message["type"] != "measurements"
+        if message["type"] == "workload" and message["workload"]["state"] == "stopped":
+            break
+    stream.close()
+
+
+async def test_one_workload_too_many_to_be_measured_is_refused_by_name(jp_ws_fetch: Any, simulated: object) -> None:
+    engine = AsyncClient().engine
+    workloads = [await engine.submit(spec(UNTIL_STOPPED, gpu=2, grace_s=0)) for _ in range(17)]
+    stream = await jp_ws_fetch("jupyter-runai", "stream")
+    for workload in workloads:
+        stream.write_message(json.dumps({"type": "measure", "workload": workload.id, "step": "second"}))
+    async for message in messages(stream):
+        if message["type"] == "error":
+            refused = message["code"], message["topic"], message["workload"]
+            assert refused == ("conflict", "measurements", workloads[-1].id)
+            break
+    stream.close()
+
+
 class BrokenLogs(LocalEngine):
     """An engine with a defect in its logs."""
 
@@ -171,7 +253,7 @@ async def test_a_defect_of_the_events_ends_the_stream_with_an_error(
     jp_serverapp.web_app.settings["runai_client"] = AsyncClient(BrokenEvents())
     stream = await jp_ws_fetch("jupyter-runai", "stream")
     last = [message async for message in messages(stream)][-1]
-    assert (last["type"], last["code"], last["workload"]) == ("error", "engine_defect", None)
+    assert (last["type"], last["topic"], last["code"]) == ("error", "events", "engine_defect")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +265,9 @@ async def test_a_defect_of_the_events_ends_the_stream_with_an_error(
         '{"type": "follow"}',
         '{"type": "unfollow", "workload": ""}',
         '{"type": "follow", "workload": ""}',
-        '{"type": "follow", "workload": "x", "offset": -1}',
+        '{"type": "follow", "workload": "x", "offset": 0.5}',
+        '{"type": "measure", "workload": "x", "step": "year"}',
+        '{"type": "unmeasure", "workload": "x"}',
     ],
 )
 async def test_a_message_that_is_none_ends_the_stream(

@@ -56,8 +56,9 @@ class Lab:
                 break
         else:
             raise AssertionError(f"make lab did not start:\n{self.said}")
-        for name in USUAL:
-            shutil.copytree(folder / name, folder / "usual" / name)
+        if not (folder / "usual").exists():
+            for name in USUAL:
+                shutil.copytree(folder / name, folder / "usual" / name)
 
     def clean(self) -> None:
         """Make it what it was: nothing runs, nothing is known, nothing is remembered."""
@@ -82,9 +83,19 @@ class Lab:
 
 @contextmanager
 def started(folder: Path) -> Iterator[Lab]:
-    """`make lab`, with a token that the browser knows and without opening one."""
+    """`make lab`; its engine ends with it."""
+    with served(folder) as lab:
+        yield lab
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNAI_ENGINE_DIR", str(folder / "engine"))
+        stop_everything()
+
+
+@contextmanager
+def served(folder: Path, port: int = 0, token: str = TOKEN) -> Iterator[Lab]:
+    """`make lab`, with a token that the browser knows and without opening one; its engine goes on."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    options = f"--no-browser --ServerApp.port=0 --IdentityProvider.token={TOKEN}"
+    options = f"--no-browser --ServerApp.port={port} --IdentityProvider.token={token}"
     process = subprocess.Popen(
         ["make", "lab", f"LAB={folder}", f"LAB_OPTIONS={options}"],
         cwd=ROOT,
@@ -104,9 +115,6 @@ def started(folder: Path) -> Iterator[Lab]:
             # Ended within seconds of opening a file, JupyterLab waits for ever for an idle thread of anyio's.
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("RUNAI_ENGINE_DIR", str(folder / "engine"))
-            stop_everything()
 
 
 @contextmanager
@@ -135,21 +143,28 @@ def lab(shared_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
 @pytest.fixture
 def page(lab: Lab) -> Iterator[Page]:
     """JupyterLab as it opens."""
+    with browser_page() as page:
+        open_lab(page, lab)
+        yield page
+
+
+@contextmanager
+def browser_page() -> Iterator[Page]:
+    """An empty page of a browser of its own."""
     browser = next(found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name)))
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
         page = chromium.new_page(viewport={"width": 1400, "height": 900})
         page.set_default_timeout(LONGEST_WAIT_MS)
         expect.set_options(timeout=LONGEST_WAIT_MS)
-        _open(page, f"{lab.url}/lab?token={TOKEN}")
         yield page
         chromium.close()
 
 
 # The server says where it runs a moment before it listens.
 @stamina.retry(on=Error, attempts=20, timeout=20)
-def _open(page: Page, url: str) -> None:
-    page.goto(url)
+def open_lab(page: Page, lab: Lab, token: str = TOKEN) -> None:
+    page.goto(f"{lab.url}/lab?token={token}")
 
 
 def forget_all(client: Client) -> None:

@@ -47,3 +47,21 @@ def test_what_waits_is_explained_and_submitted_so_that_it_starts(lab: Lab, page:
     details.get_by_role("tab", name="Use").click()
     expect(details.locator("canvas").first).to_be_visible()
     shoot(page, "details-use")
+
+
+def test_charts_grow_with_what_is_measured_and_nothing_is_asked_again(lab: Lab, page: Page) -> None:
+    client = Client()
+    workload = client.submit(spec(UNTIL_STOPPED, gpu="0.5", name="steady", grace_s=0))
+    until(client, workload.id, running)
+    asked: list[str] = []
+    panel = page.get_by_role("region", name="GPU", exact=True)
+    panel.get_by_role("button", name="steady", exact=True).click()
+    details = page.locator(".jp-Runai-details:visible")
+    details.get_by_role("tab", name="Use").click()
+    rows = details.get_by_role("table", name="CPU (cores)").locator("tbody tr")
+    expect(rows.nth(1)).to_be_attached()
+    page.on("request", lambda request: asked.append(request.url))
+    so_far = rows.count()
+    expect(rows.nth(so_far + 2)).to_be_attached()
+    assert [url for url in asked if "/jupyter-runai/" in url] == []
+    client.stop(workload.id)

@@ -752,7 +752,7 @@ export interface components {
         };
         /**
          * Follow
-         * @description Send the log of a workload from this byte on.
+         * @description Send the log of a workload from this byte on, below zero from so many bytes before its end.
          */
         readonly Follow: {
             /** @enum {unknown} */
@@ -769,6 +769,30 @@ export interface components {
             /** @enum {unknown} */
             readonly type: "unfollow";
             readonly workload: string;
+        };
+        /**
+         * Measure
+         * @description Send what a workload used in such steps, from `since` (seconds since the epoch) on and as it is measured.
+         */
+        readonly Measure: {
+            /** @enum {unknown} */
+            readonly type: "measure";
+            readonly workload: string;
+            /** @enum {unknown} */
+            readonly step: "hour" | "minute" | "second";
+            /** @default 0 */
+            readonly since?: number;
+        };
+        /**
+         * Unmeasure
+         * @description Send it no more.
+         */
+        readonly Unmeasure: {
+            /** @enum {unknown} */
+            readonly type: "unmeasure";
+            readonly workload: string;
+            /** @enum {unknown} */
+            readonly step: "hour" | "minute" | "second";
         };
         /**
          * EngineState
@@ -1238,8 +1262,37 @@ export interface components {
             readonly workload: string;
         };
         /**
+         * Measurements
+         * @description What a workload used, oldest first: instead of what was sent of the same times, after what was sent of others.
+         */
+        readonly Measurements: {
+            /** @enum {unknown} */
+            readonly type: "measurements";
+            readonly workload: string;
+            /** @enum {unknown} */
+            readonly step: "hour" | "minute" | "second";
+            readonly measurements: readonly components["schemas"]["Measurement"][];
+        };
+        /**
+         * Measurement
+         * @description What a workload used in the `seconds` from `at` on.
+         *
+         *     `gpu_utilization` is in devices (0.4: two fifths of one compute), null where nothing measures it; memory is the mean
+         *     and the highest of the time. On simulated devices what is of the GPU is made up.
+         */
+        readonly Measurement: {
+            readonly at: number;
+            readonly seconds: number;
+            readonly gpu_utilization: number | null;
+            readonly gpu_memory_mib: number | null;
+            readonly gpu_memory_peak_mib: number | null;
+            readonly cpu_cores: number;
+            readonly memory_mib: number;
+            readonly memory_peak_mib: number;
+        };
+        /**
          * StreamError
-         * @description Why the stream, or the log of one workload, ends.
+         * @description Why the stream, or what is sent of one workload, ends.
          */
         readonly StreamError: {
             /** @enum {unknown} */
@@ -1247,6 +1300,8 @@ export interface components {
             readonly code: string;
             readonly message: string;
             readonly hint: string;
+            /** @enum {unknown} */
+            readonly topic: "events" | "log" | "measurements";
             /** @default null */
             readonly workload: string | null;
         };
@@ -1699,23 +1754,6 @@ export interface components {
             readonly measurements: readonly components["schemas"]["Measurement"][];
         };
         /**
-         * Measurement
-         * @description What a workload used in the `seconds` from `at` on.
-         *
-         *     `gpu_utilization` is in devices (0.4: two fifths of one compute), null where nothing measures it; memory is the mean
-         *     and the highest of the time. On simulated devices what is of the GPU is made up.
-         */
-        readonly Measurement: {
-            readonly at: number;
-            readonly seconds: number;
-            readonly gpu_utilization: number | null;
-            readonly gpu_memory_mib: number | null;
-            readonly gpu_memory_peak_mib: number | null;
-            readonly cpu_cores: number;
-            readonly memory_mib: number;
-            readonly memory_peak_mib: number;
-        };
-        /**
          * ResultFolder
          * @description The folder on the server's machine in which the results of a task lie.
          */
@@ -1823,8 +1861,8 @@ export interface components {
             readonly project?: string;
             readonly preemptible?: boolean;
         };
-        readonly ClientMessage: components["schemas"]["Follow"] | components["schemas"]["Unfollow"];
-        readonly ServerMessage: components["schemas"]["EngineState"] | components["schemas"]["WorkloadChanged"] | components["schemas"]["WorkloadDeleted"] | components["schemas"]["DevicesChanged"] | components["schemas"]["QueuesChanged"] | components["schemas"]["Heartbeat"] | components["schemas"]["LogChunk"] | components["schemas"]["LogEnd"] | components["schemas"]["StreamError"];
+        readonly ClientMessage: components["schemas"]["Follow"] | components["schemas"]["Unfollow"] | components["schemas"]["Measure"] | components["schemas"]["Unmeasure"];
+        readonly ServerMessage: components["schemas"]["EngineState"] | components["schemas"]["WorkloadChanged"] | components["schemas"]["WorkloadDeleted"] | components["schemas"]["DevicesChanged"] | components["schemas"]["QueuesChanged"] | components["schemas"]["Heartbeat"] | components["schemas"]["LogChunk"] | components["schemas"]["LogEnd"] | components["schemas"]["Measurements"] | components["schemas"]["StreamError"];
     };
     responses: never;
     parameters: never;

@@ -52,9 +52,7 @@ export function Panel(props: IPanelProps): JSX.Element {
         <Indicator connection={connection} trans={trans} />
         <AnalyticsButton open={actions.openAnalytics} trans={trans} />
       </div>
-      {info === null || connection.problem !== null ? (
-        <NoEngine connection={connection} trans={trans} />
-      ) : null}
+      <NoEngine connection={connection} trans={trans} />
       {info === null ? null : (
         <Sections {...props} info={info} now={now} isStale={isStale} />
       )}

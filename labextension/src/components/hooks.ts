@@ -15,10 +15,10 @@ const PAUSE_MS = 100;
  * few times a second however many events arrive, and not at all while nobody
  * looks.
  */
-export function useChanges(source: IChanging, isActive: boolean): void {
+export function useChanges(source: IChanging | null, isActive: boolean): void {
   const [, setRevision] = useState(0);
   useEffect(() => {
-    if (!isActive) {
+    if (source === null || !isActive) {
       return;
     }
     let frame = 0;

@@ -1,4 +1,4 @@
-import { ApiClient } from '../api/client';
+import { ApiClient, EngineError } from '../api/client';
 import type {
   ICatalog,
   IEngineInfo,
@@ -6,8 +6,8 @@ import type {
   IKernelLease,
   IKernelSpecName,
   ILeasedKernel,
-  IMeasurement,
   IPolicyClauses,
+  IProblem,
   IQueueHistory,
   IResized,
   IScale,
@@ -23,7 +23,10 @@ import type {
   IWorkspaceCopy
 } from '../wire';
 
-export { EngineError } from '../api/client';
+export { EngineError };
+
+/** What the server calls it when it does not know who asks. */
+export const NOT_LOGGED_IN = 'not_logged_in';
 
 /** The requests of the server extension. */
 export class EngineApi {
@@ -127,18 +130,6 @@ export class EngineApi {
     return (await this._client.call('get', path, of(id))).tasks;
   }
 
-  /** What a workload used, from a moment on. */
-  async measurements(
-    id: string,
-    step: 'second' | 'minute' | 'hour',
-    since = 0
-  ): Promise<readonly IMeasurement[]> {
-    const path = '/workloads/{workload_id}/measurements';
-    const query = { step, since };
-    const answer = await this._client.call('get', path, { ...of(id), query });
-    return answer.measurements;
-  }
-
   /** Who used what in [since, until), in seconds since the epoch; until null up to now. Beyond `most` groups the others are one. */
   usage(
     by: IUsage['by'],
@@ -184,6 +175,19 @@ export class EngineApi {
   /** Which workload each kernel of the server is. */
   async leases(): Promise<readonly IKernelLease[]> {
     return (await this._client.call('get', '/leases', {})).leases;
+  }
+
+  /** Why the server refuses every request; null where it does not, or is not there. */
+  async refusal(): Promise<IProblem | null> {
+    try {
+      // Of all requests this one asks the engine nothing.
+      await this.leases();
+    } catch (error) {
+      if (error instanceof EngineError && error.code === NOT_LOGGED_IN) {
+        return error;
+      }
+    }
+    return null;
   }
 
   /** Offer a kernel on a share of a device; the kernelspec to start. */

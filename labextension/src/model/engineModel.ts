@@ -6,9 +6,12 @@ import type {
   IConnection,
   IEngineModel,
   ILogFollower,
+  IMeasured,
+  IMeasuring,
   IRequests
 } from '../tokens';
 import type {
+  ClientMessage,
   EngineEvent,
   IDevice,
   IEngineInfo,
@@ -21,7 +24,8 @@ import type {
 import { EngineApi } from './api';
 import { Book } from './book';
 import type { IWorkloadChange } from './book';
-import { LogFollower } from './logFollower';
+import { Logs } from './logs';
+import { Measurings } from './measurings';
 import { EngineStream } from './stream';
 
 /** The one store: a book kept by the stream, and the requests beside it. */
@@ -33,9 +37,15 @@ export class EngineModel implements IEngineModel {
       serverSettings,
       since: () => this._book.position
     });
+    const send = (message: ClientMessage): void => {
+      this._stream.send(message);
+    };
+    this._logs = new Logs({ send });
+    this._measurings = new Measurings({ send });
     this._stream.received.connect(this._onReceived, this);
     this._stream.opened.connect(this._onOpened, this);
     this._stream.closed.connect(this._onClosed, this);
+    this._stream.refused.connect(() => void this._onRefused());
   }
 
   /** Whether the rest is fresh. */
@@ -104,17 +114,14 @@ export class EngineModel implements IEngineModel {
     return info;
   }
 
-  /** Follow a workload's log from its beginning. */
+  /** Follow a workload's log: all of it, or its end where it is long. */
   followLog(id: string): ILogFollower {
-    const follower = new LogFollower({
-      release: released => {
-        this._unfollow(id, released);
-      }
-    });
-    const others = this._followers.get(id) ?? new Set();
-    this._followers.set(id, others.add(follower));
-    this._stream.send({ type: 'follow', workload: id, offset: 0 });
-    return follower;
+    return this._logs.follow(id);
+  }
+
+  /** Look at what a workload uses, as it is measured. */
+  measure(measured: IMeasured): IMeasuring {
+    return this._measurings.begin(measured);
   }
 
   /** Close the stream and forget all listeners. */
@@ -124,7 +131,8 @@ export class EngineModel implements IEngineModel {
     }
     this._isDisposed = true;
     this._stream.dispose();
-    this._followers.clear();
+    this._logs.clear();
+    this._measurings.clear();
     Signal.clearData(this);
   }
 
@@ -134,33 +142,32 @@ export class EngineModel implements IEngineModel {
         this._onError(message);
         break;
       case 'log':
-        for (const follower of this._following(message.workload)) {
-          follower.append(message);
-        }
-        break;
       case 'log_end':
-        for (const follower of this._following(message.workload)) {
-          follower.complete();
-        }
+        this._logs.hear(message);
+        break;
+      case 'measurements':
+        this._measurings.hear(message);
         break;
       default:
         this._onEvent(message);
     }
   }
 
-  private _onError({ code, message, hint, workload }: IErrorMessage): void {
+  private _onError(error: IErrorMessage): void {
+    const { code, message, hint, topic } = error;
+    const workload = error.workload ?? '';
     const problem = { code, message, hint };
-    if (!workload) {
-      this._lose(problem);
-      return;
+    switch (topic) {
+      case 'events':
+        this._lose(problem);
+        break;
+      case 'log':
+        this._logs.fail(workload, problem);
+        break;
+      case 'measurements':
+        this._measurings.fail(workload, problem);
+        break;
     }
-    for (const follower of this._following(workload)) {
-      follower.complete(problem);
-    }
-  }
-
-  private _following(workload: string): readonly LogFollower[] {
-    return [...(this._followers.get(workload) ?? [])];
   }
 
   private _onEvent(event: EngineEvent): void {
@@ -183,13 +190,8 @@ export class EngineModel implements IEngineModel {
   }
 
   private _onOpened(): void {
-    for (const [workload, followers] of this._followers) {
-      const waiting = [...followers].filter(follower => !follower.isComplete);
-      if (waiting.length > 0) {
-        const offset = Math.min(...waiting.map(follower => follower.next));
-        this._stream.send({ type: 'follow', workload, offset });
-      }
-    }
+    this._logs.resume();
+    this._measurings.resume();
   }
 
   private _onClosed(): void {
@@ -199,24 +201,23 @@ export class EngineModel implements IEngineModel {
     }
   }
 
+  private async _onRefused(): Promise<void> {
+    const problem = await this._api.refusal();
+    if (!this._isDisposed && this._connection.phase !== 'live') {
+      this._lose(problem);
+    }
+  }
+
   private _lose(problem: IProblem | null): void {
     this._connection = { ...this._connection, phase: 'lost', problem };
     this._changed.emit();
   }
 
-  private _unfollow(id: string, follower: LogFollower): void {
-    const followers = this._followers.get(id);
-    followers?.delete(follower);
-    if (followers?.size === 0) {
-      this._followers.delete(id);
-      this._stream.send({ type: 'unfollow', workload: id });
-    }
-  }
-
   private readonly _api: EngineApi;
   private readonly _stream: EngineStream;
   private readonly _book = new Book();
-  private readonly _followers = new Map<string, Set<LogFollower>>();
+  private readonly _logs: Logs;
+  private readonly _measurings: Measurings;
   private readonly _changed = new Signal<this, void>(this);
   private readonly _workloadChanged = new Signal<this, IWorkloadChange>(this);
   private _connection: IConnection = {

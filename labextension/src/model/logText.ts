@@ -8,7 +8,7 @@ export interface ILogBlock {
 }
 
 /** How much text is kept: the last two million characters. */
-const LIMIT = 2_000_000;
+export const LIMIT = 2_000_000;
 
 /** How much goes into one block before the next one begins. */
 const BLOCK_SIZE = 16_000;

@@ -44,9 +44,14 @@ export class EngineStream implements IDisposable {
     return this._opened;
   }
 
-  /** Emitted when the socket has closed, or could not be opened. */
+  /** Emitted when the socket has closed. */
   get closed(): ISignal<this, void> {
     return this._closed;
+  }
+
+  /** Emitted when a socket could not be opened; a browser does not say why. */
+  get refused(): ISignal<this, void> {
+    return this._refused;
   }
 
   /** Whether the stream was given up. */
@@ -88,8 +93,10 @@ export class EngineStream implements IDisposable {
       const { WebSocket: Socket } = this._serverSettings;
       const socket = new Socket(this._url());
       this._socket = socket;
+      let wasOpen = false;
       let wasUseful = false;
       socket.onopen = () => {
+        wasOpen = true;
         this._listen();
         this._opened.emit();
       };
@@ -102,7 +109,7 @@ export class EngineStream implements IDisposable {
       socket.onclose = () => {
         this._socket = null;
         void this._silence.stop();
-        this._closed.emit();
+        (wasOpen ? this._closed : this._refused).emit();
         // A line that worked is worth another try at once; the back-off grows
         // with attempts that brought nothing.
         if (wasUseful) {
@@ -158,6 +165,7 @@ export class EngineStream implements IDisposable {
   private readonly _received = new Signal<this, ServerMessage>(this);
   private readonly _opened = new Signal<this, void>(this);
   private readonly _closed = new Signal<this, void>(this);
+  private readonly _refused = new Signal<this, void>(this);
   private _socket: WebSocket | null = null;
   private _abandon: () => void = () => undefined;
   private _isDisposed = false;

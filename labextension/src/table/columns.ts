@@ -63,6 +63,9 @@ export interface IColumn {
   /** Whether its figures are aligned at their end. */
   readonly isNumeric?: boolean;
 
+  /** Whether it changes as time passes. */
+  readonly isTimed?: boolean;
+
   readonly text: (workload: IWorkload, now: number) => string;
 
   /** What it is sorted by. */
@@ -166,6 +169,7 @@ function times(trans: TranslationBundle): IColumn[] {
       title: trans.__('Time waited'),
       size: 115,
       isNumeric: true,
+      isTimed: true,
       text: (workload, now) => formatElapsed(waited(workload, now)),
       key: waited
     },
@@ -174,6 +178,7 @@ function times(trans: TranslationBundle): IColumn[] {
       title: trans.__('Run time'),
       size: 100,
       isNumeric: true,
+      isTimed: true,
       text: (workload, now) =>
         workload.started === null ? '' : formatElapsed(elapsed(workload, now)),
       key: (workload, now) =>
@@ -184,6 +189,7 @@ function times(trans: TranslationBundle): IColumn[] {
       title: trans.__('Idle for'),
       size: 90,
       isNumeric: true,
+      isTimed: true,
       text: (workload, now) => {
         const seconds = idle(workload, now);
         return seconds === null ? '' : formatElapsed(seconds);

@@ -3,10 +3,12 @@ import { Signal } from '@lumino/signaling';
 import { Book } from '../../src/model/book';
 import type { IWorkloadChange } from '../../src/model/book';
 import { LogFollower } from '../../src/model/logFollower';
+import { Measuring } from '../../src/model/measuring';
 import { Workspaces } from '../../src/kernels/workspaces';
 import type {
   IConnection,
   IEngineModel,
+  IMeasured,
   IRequests,
   IWorkspaces
 } from '../../src/tokens';
@@ -41,6 +43,7 @@ export class FakeModel implements IEngineModel {
   readonly deleted: string[] = [];
   readonly restored: string[] = [];
   readonly followers: LogFollower[] = [];
+  readonly measurings: Measuring[] = [];
   leases: IKernelLease[] = [];
   workspaces: IWorkspace[] = [];
   catalog: ICatalog = { templates: [], environments: [] };
@@ -93,7 +96,6 @@ export class FakeModel implements IEngineModel {
     explain: unanswered<'explain'>(),
     specification: unanswered<'specification'>(),
     tasks: unanswered<'tasks'>(),
-    measurements: unanswered<'measurements'>(),
     logUrl: jest.fn(id => `logs/${id}`),
     usage: unanswered<'usage'>(),
     queueHistory: jest.fn((_, step) => Promise.resolve(queueHistory({ step }))),
@@ -123,6 +125,12 @@ export class FakeModel implements IEngineModel {
     const follower = new LogFollower({ release: () => undefined });
     this.followers.push(follower);
     return follower;
+  }
+
+  measure(measured: IMeasured): Measuring {
+    const measuring = new Measuring({ measured, release: () => undefined });
+    this.measurings.push(measuring);
+    return measuring;
   }
 
   /** Tell it something, and its listeners too. */

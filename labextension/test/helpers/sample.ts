@@ -6,6 +6,7 @@ import type {
   IEngineStateEvent,
   IEnvironment,
   IHolder,
+  IMeasurement,
   INotice,
   IQueueStatus,
   ITemplate,
@@ -124,6 +125,21 @@ export function queue(changes: Partial<IQueueStatus> = {}): IQueueStatus {
     allocated: 0,
     requested: 0,
     past_use: null,
+    ...changes
+  };
+}
+
+/** A second of a workload without devices. */
+export function measurement(changes: Partial<IMeasurement> = {}): IMeasurement {
+  return {
+    at: 1020,
+    seconds: 1,
+    gpu_utilization: null,
+    gpu_memory_mib: null,
+    gpu_memory_peak_mib: null,
+    cpu_cores: 0.5,
+    memory_mib: 100,
+    memory_peak_mib: 120,
     ...changes
   };
 }

@@ -53,9 +53,12 @@ class Outputs:
         self._brought: set[str] = set()
 
     async def logs(self, workload_id: str, offset: int, follow: bool, task: int) -> AsyncGenerator[Output, None]:
-        """Its output from byte `offset` on, of the pod that it is in and of those after that one."""
+        """Its output from byte `offset` on, of the pod that it is in and of those after that one.
+
+        Nobody knows how much there is before it is read: below zero it is all.
+        """
         read: set[str] = set()
-        position = 0
+        position, offset = 0, max(0, offset)
         while True:
             # Asked before reading: what is said until the end is then read after it.
             found = await self._of(workload_id, task)

@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class OutputReader:
-    """Reads an output from byte `offset` on, as far as it has come."""
+    """Reads an output from byte `offset` on, below zero from so many bytes before its end, as far as it has come."""
 
     def __init__(self, path: Path, offset: int) -> None:
         self._path = path
@@ -42,22 +42,30 @@ class OutputReader:
 
     def read(self) -> Output | None:
         """The next piece, behind what was let go of; null where there is no more yet."""
+        is_inside = False
         if self._descriptor is None:
             try:
                 self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 return None
-            self._offset = min(self._offset, os.fstat(self._descriptor).st_size)
+            is_inside = self._begin(os.fstat(self._descriptor).st_size)
         start = self._kept_from()
         data = os.pread(self._descriptor, _CHUNK, start)
-        if start > self._offset:
-            # The rest of a line tells nobody anything.
+        if is_inside or start > self._offset:
+            # The rest of a line tells nobody anything, unless there is no other.
             cut = data.find(b"\n") + 1
-            start, data = start + cut, data[cut:]
+            if cut < len(data):
+                start, data = start + cut, data[cut:]
         if not data:
             return None
         self._offset = start + len(data)
         return Output(offset=start, data=data)
+
+    def _begin(self, size: int) -> bool:
+        """Whether that may be in the middle of a line."""
+        is_inside = -size < self._offset < 0
+        self._offset = max(0, size + self._offset) if self._offset < 0 else min(self._offset, size)
+        return is_inside
 
     def _kept_from(self) -> int:
         assert self._descriptor is not None  # noqa: S101 (the caller has opened it)

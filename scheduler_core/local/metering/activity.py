@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from scheduler_core.local.metering.idleness import is_in_use
-from scheduler_core.local.metering.meter import MINUTE, Meter
+from scheduler_core.local.metering.meter import Meter
 from scheduler_core.local.record.records import Record, TaskId, TaskRecord
 from scheduler_core.local.record.runs import RunFolder, ToldActivity
 from scheduler_core.local.work.book import Book
@@ -94,7 +94,7 @@ class Activities:
             return 0.0
         if (self._book.workload(workload).started or self._began) >= self._began:
             return 0.0
-        minutes = await self._meter.measured(workload, MINUTE, 0.0)
+        minutes = await self._meter.measured(workload, "minute", 0.0)
         return max((minute.at + minute.seconds for minute in minutes if minute.gpu_utilization), default=0.0)
 
 

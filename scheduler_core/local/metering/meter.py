@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from msgspec import Struct
 
@@ -20,8 +20,9 @@ from scheduler_core.workload import Measurement, Step
 
 MIB = 1024 * 1024
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
-SECONDS: Mapping[Step, int] = {"second": 1, "minute": MINUTE, "hour": HOUR}
 _SECONDS_KEPT = 15 * MINUTE
+_TOLD_EVERY_S: Mapping[Step, int] = {"second": 1, "minute": 5, "hour": MINUTE}
+"""How often those who follow a step that goes on are told of it."""
 
 
 class _Reading(Struct, frozen=True):
@@ -45,6 +46,7 @@ class Meter:
         self._cpu_s: dict[TaskId, Mapping[tuple[int, str], float]] = {}
         self._looked = time.monotonic()
         self._thinned = 0.0
+        self._looks = asyncio.Condition()
         self.cpu_cores: Mapping[str, float] = {}
         """In use at the last look, by workload."""
 
@@ -82,16 +84,38 @@ class Meter:
             if name in self._book and kept[-1].at > now - _SECONDS_KEPT
         }
         await self._write_down(now, set(readings))
+        async with self._looks:
+            self._looks.notify_all()
 
-    async def measured(self, workload_id: str, step: int, since: float) -> tuple[Measurement, ...]:
-        """A workload's measurements in steps of so many seconds (1, 60 or 3600), from `since` on."""
-        if step < MINUTE:
+    async def follow(self, workload_id: str, step: Step, since: float) -> AsyncGenerator[tuple[Measurement, ...], None]:
+        """What was measured from `since` on, then what is measured further, until the workload has ended."""
+        told: tuple[Measurement, ...] | None = None
+        while True:
+            # Asked before reading: what is measured until the end is then read after it.
+            is_over = workload_id not in self._book or self._book.workload(workload_id).has_ended
+            measured = await self.measured(workload_id, step, since)
+            if measured != told:
+                yield measured
+                told = measured[-1:]
+                since = told[0].at if told else since
+            if is_over:
+                return
+            for _ in range(_TOLD_EVERY_S[step]):
+                await self._next_look()
+
+    async def _next_look(self) -> None:
+        async with self._looks:
+            await self._looks.wait()
+
+    async def measured(self, workload_id: str, step: Step, since: float) -> tuple[Measurement, ...]:
+        """A workload's measurements by steps from `since` on."""
+        if step == "second":
             return tuple(second for second in self._seconds.get(workload_id, ()) if second.at >= since)
         minutes, hours = await asyncio.to_thread(self._store.measurements, workload_id)
         open_minute = self._minute.get(workload_id)
         if open_minute:
             minutes = [*minutes, together(open_minute)]
-        if step < HOUR:
+        if step == "minute":
             return tuple(minute for minute in minutes if minute.at >= since)
         by_hour: dict[float, list[Measurement]] = {hour.at: [hour] for hour in hours}
         for minute in minutes:

@@ -74,6 +74,11 @@ def whole_number(text: str) -> int:
     return int(text[:18]) if text.isdecimal() and text.isascii() else 0
 
 
+def signed_number(text: str) -> int:
+    """The same, where it may be below zero."""
+    return -whole_number(text[1:]) if text.startswith("-") else whole_number(text)
+
+
 def _explained(error: BaseException | None, status: int) -> RunaiError:
     if isinstance(error, RunaiError):
         return error

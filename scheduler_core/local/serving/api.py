@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from tornado.web import Application, RequestHandler
 
 from scheduler_core.accounting.usage import MOST_GROUPS, UsageBy, UsageStep
 from scheduler_core.audit import AuditQuery
-from scheduler_core.errors import Conflict, InvalidRequest, NotFound
+from scheduler_core.errors import Conflict, NotFound
 from scheduler_core.local.serving.answering import ADMINISTERS, DECIDES, READS, Handler, chosen, whole_number
 from scheduler_core.local.serving.service import Service
-from scheduler_core.local.serving.streams import EventsHandler, LogsHandler
+from scheduler_core.local.serving.streams import EventsHandler, LogsHandler, MeasurementsStreamHandler
 from scheduler_core.local.wire.protocol import PolicyText, Simulate, Submission
 from scheduler_core.model import TaskRequest
 from scheduler_core.policies.clauses import PolicyCheck
@@ -52,6 +51,7 @@ def application(service: Service, restart: Callable[[], None]) -> Application:
         (rf"{workload}/explain", ExplainHandler, known),
         (rf"{workload}/tasks", TasksHandler, known),
         (rf"{workload}/measurements", MeasurementsHandler, known),
+        (rf"{workload}/measurements/stream", MeasurementsStreamHandler, known),
         (rf"{workload}/results", ResultsHandler, known),
         (rf"{workload}/logs", LogsHandler, known),
         (r"/v1/events", EventsHandler, known),
@@ -265,10 +265,7 @@ class MeasurementsHandler(Handler):
     """What a workload used, in steps of a `second`, `minute` or `hour`, from `since` (whole seconds) on."""
 
     async def get(self, workload_id: str) -> None:
-        try:
-            step = msgspec.convert(self.get_query_argument("step", "minute"), Step)
-        except msgspec.ValidationError:
-            raise InvalidRequest("A step is a second, a minute or an hour.") from None
+        step = chosen(self.get_query_argument("step", "minute"), Step)
         since = float(whole_number(self.get_query_argument("since", "0")))
         self.answer(await self.service.measurements(workload_id, step, since))
 

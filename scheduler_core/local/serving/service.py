@@ -32,7 +32,7 @@ from scheduler_core.local.machine.paths import ledger_directory, runtime_directo
 from scheduler_core.local.machine.survival import survived_restarts, user_name
 from scheduler_core.local.metering.accounting import Accounting
 from scheduler_core.local.metering.activity import Activities
-from scheduler_core.local.metering.meter import SECONDS, Meter
+from scheduler_core.local.metering.meter import Meter
 from scheduler_core.local.metering.monitor import Monitor
 from scheduler_core.local.metering.rules import Rules
 from scheduler_core.local.metering.watchdog import Watchdog
@@ -242,7 +242,13 @@ class Service:
 
     async def measurements(self, workload_id: str, step: Step, since: float) -> tuple[Measurement, ...]:
         self._book.workload(workload_id)
-        return await self._meter.measured(workload_id, SECONDS[step], since)
+        return await self._meter.measured(workload_id, step, since)
+
+    def follow_measurements(
+        self, workload_id: str, step: Step, since: float
+    ) -> AsyncGenerator[tuple[Measurement, ...], None]:
+        self._book.workload(workload_id)
+        return self._meter.follow(workload_id, step, since)
 
     async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int) -> Usage:
         return await self._accounting.usage(by, since, until, step, most)

@@ -1,4 +1,4 @@
-"""The daemon's streams: events, and the output of tasks."""
+"""The daemon's streams: events, the output of tasks, and what workloads use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
+import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from scheduler_core.errors import EngineDefect, InvalidRequest, NotFound
 from scheduler_core.local.access.callers import Caller
 from scheduler_core.local.machine.output import OutputReader
-from scheduler_core.local.serving.answering import READS, Answering, whole_number
+from scheduler_core.local.serving.answering import READS, Answering, chosen, signed_number, whole_number
 from scheduler_core.local.serving.service import Service
 from scheduler_core.local.wire.event_lines import messages
 from scheduler_core.local.wire.protocol import COMPLETE, OFFSET_SIZE
+from scheduler_core.workload import Measurement, Step
 
 _log = logging.getLogger(__name__)
 _LOG_POLL_S = 0.03
@@ -81,7 +83,26 @@ class LogsHandler(StreamHandler):
         except NotFound as error:
             self.close(4000 + error.status, error.message)
             return
-        self.relay(_output(self.service, workload_id, path, whole_number(offset), follow), binary=True)
+        self.relay(_output(self.service, workload_id, path, signed_number(offset), follow), binary=True)
+
+
+class MeasurementsStreamHandler(StreamHandler):
+    """What a workload uses, as `MeasurementsHandler` answers, then what is measured further until it has ended."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        step = chosen(self.get_query_argument("step", "minute"), Step)
+        since = float(whole_number(self.get_query_argument("since", "0")))
+        self._measurements = self.service.follow_measurements(self.path_args[0], step, since)
+
+    async def open(self, workload_id: str) -> None:
+        self.relay(_told(self._measurements), binary=False)
+
+
+async def _told(measurements: AsyncGenerator[tuple[Measurement, ...], None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(measurements) as followed:
+        async for measured in followed:
+            yield msgspec.json.encode(measured)
 
 
 async def _encoded(service: Service, since: tuple[str, int] | None, caller: Caller) -> AsyncGenerator[bytes, None]:

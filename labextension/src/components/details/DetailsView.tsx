@@ -7,6 +7,9 @@ import type { IEngineModel, ILogFollower } from '../../tokens';
 import type { ISpecChange, IWorkload } from '../../wire';
 import type { WorkloadActions } from '../actions';
 import { useChanges, useNow } from '../hooks';
+import { Indicator } from '../Indicator';
+import { NoEngine } from '../NoEngine';
+import type { INoEngineProps } from '../NoEngine';
 import { Notice } from '../Notice';
 import { WorkloadHead } from '../WorkloadHead';
 import { LogPage } from './LogPage';
@@ -65,9 +68,24 @@ export function DetailsView(props: IDetailsViewProps): JSX.Element {
         </p>
       ) : null}
       {workload === undefined ? null : (
-        <Known {...props} known={workload} now={now} />
+        <>
+          <Lost connection={model.connection} trans={trans} />
+          <Known {...props} known={workload} now={now} />
+        </>
       )}
     </div>
+  );
+}
+
+/** Since when what is shown is old, and why. */
+function Lost(props: INoEngineProps): JSX.Element | null {
+  return props.connection.phase === 'live' ? null : (
+    <>
+      <div className="jp-Runai-header">
+        <Indicator {...props} />
+      </div>
+      <NoEngine {...props} />
+    </>
   );
 }
 
@@ -113,7 +131,7 @@ function Known(props: IKnownProps): JSX.Element {
 function PageBody(
   props: Omit<IKnownProps, 'page'> & { readonly page: Page }
 ): JSX.Element {
-  const { model, known, follower, trans, now, copy, page } = props;
+  const { model, known, follower, trans, isVisible, now, copy, page } = props;
   const common = { model, workload: known, trans };
   switch (page) {
     case 'overview':
@@ -121,7 +139,7 @@ function PageBody(
     case 'log':
       return <LogPage {...common} follower={follower} />;
     case 'usage':
-      return <Usage {...common} now={now} />;
+      return <Usage {...common} now={now} isVisible={isVisible} />;
     case 'specification':
       return <Specification {...common} />;
   }

@@ -1,16 +1,13 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { useCallback, useMemo } from 'react';
+import { useMemo } from 'react';
 import type { JSX } from 'react';
 
 import { formatMemory } from '../../format/share';
 import type { IEngineModel } from '../../tokens';
-import type { IMeasurement, IWorkload } from '../../wire';
+import type { IMeasurement, IMeasurementStep, IWorkload } from '../../wire';
 import { Problem } from '../Problem';
 import { Chart } from './Chart';
-import { useAnswer } from './useAnswer';
-
-/** How often a running workload's figures are asked for anew, in seconds. */
-const FRESH_S = 5;
+import { useMeasuring } from './useMeasuring';
 
 /** What is measured by seconds goes back so far, in seconds. */
 const BY_SECONDS = 15 * 60;
@@ -23,27 +20,35 @@ export interface IUsageProps {
   /** The time in seconds. */
   readonly now: number;
   readonly trans: TranslationBundle;
+
+  /** Whether somebody can see it. */
+  readonly isVisible: boolean;
 }
 
 /** What a workload used of devices, cores and memory, over time. */
 export function Usage(props: IUsageProps): JSX.Element {
-  const { model, workload, trans } = props;
-  const { id, started, ended } = workload;
-  const moment = ended ?? Math.floor(props.now / FRESH_S) * FRESH_S;
-  const ask = useCallback(async () => {
-    const age = moment - (started ?? moment);
-    const step = age < BY_SECONDS ? 'second' : 'minute';
-    return model.requests.measurements(id, step, started ?? 0);
-  }, [model, id, moment, started]);
-  const { value, problem } = useAnswer(ask);
-  if (value?.length === 0) {
+  const { now, workload } = props;
+  const age = now - (workload.started ?? now);
+  const step = age < BY_SECONDS ? 'second' : 'minute';
+  return <Measured key={step} step={step} {...props} />;
+}
+
+interface IMeasuredProps extends IUsageProps {
+  readonly step: IMeasurementStep;
+}
+
+function Measured(props: IMeasuredProps): JSX.Element {
+  const { model, workload, step, trans, isVisible } = props;
+  const measuring = useMeasuring(model, workload, step, isVisible);
+  const measurements = measuring?.measurements ?? null;
+  if (measurements?.length === 0) {
     return (
       <p className="jp-Runai-empty">{trans.__('Nothing was measured yet.')}</p>
     );
   }
   return (
     <>
-      <Problem problem={problem} />
+      <Problem problem={measuring?.problem ?? null} />
       {workload.simulated ? (
         <p className="jp-Runai-notice">
           {trans.__(
@@ -51,7 +56,9 @@ export function Usage(props: IUsageProps): JSX.Element {
           )}
         </p>
       ) : null}
-      {value === undefined ? null : <Charts measured={value} trans={trans} />}
+      {measurements === null ? null : (
+        <Charts measured={measurements} trans={trans} />
+      )}
     </>
   );
 }

@@ -12,6 +12,7 @@ import { HEADING, ROW_HEIGHT } from './types';
 import type { IColumnLayout } from './useColumns';
 import { useGridFocus } from './useGridFocus';
 import type { IGridFocus } from './useGridFocus';
+import { useSlots } from './useSlots';
 import type { ISelection } from './useSelection';
 
 /** How many rows beyond the edges are rendered. */
@@ -73,13 +74,8 @@ export function Grid(props: IGridProps): JSX.Element {
         className="jp-Runai-gridBody"
         style={{ height: virtualizer.getTotalSize(), width: layout.width }}
       >
-        {virtualizer.getVirtualItems().map(({ index }) => (
-          <RowAt
-            key={rows[index]?.key ?? index}
-            {...props}
-            index={index}
-            focus={focus}
-          />
+        {useRendered(rows, virtualizer).map(({ index, slot }) => (
+          <RowAt key={slot} {...props} index={index} focus={focus} />
         ))}
       </div>
     </div>
@@ -108,6 +104,31 @@ function useRows(
       [activeIndex]
     )
   });
+}
+
+interface IRendered {
+  /** Its place among the rows. */
+  readonly index: number;
+
+  /** Its place in the document. */
+  readonly slot: number;
+}
+
+/** The rows that are rendered: in their order, but while somebody scrolls so that no element moves in the document. */
+function useRendered(
+  rows: readonly Row[],
+  virtualizer: Virtualizer<HTMLDivElement, Element>
+): readonly IRendered[] {
+  const items = virtualizer.getVirtualItems();
+  const keyAt = (index: number): string => rows[index]?.key ?? '';
+  const slots = useSlots(items.map(({ index }) => keyAt(index)));
+  const rendered = items.map(({ index }) => ({
+    index,
+    slot: slots.get(keyAt(index)) ?? 0
+  }));
+  return virtualizer.isScrolling
+    ? rendered.sort((one, other) => one.slot - other.slot)
+    : rendered;
 }
 
 interface IRowAtProps extends IGridProps {

@@ -58,9 +58,7 @@ export function WorkloadsTable(props: IWorkloadsTableProps): JSX.Element {
         </h2>
         <Indicator connection={connection} trans={trans} />
       </div>
-      {info === null || connection.problem !== null ? (
-        <NoEngine connection={connection} trans={trans} />
-      ) : null}
+      <NoEngine connection={connection} trans={trans} />
       <Contents {...props} now={now} isStale={isStale} />
     </div>
   );
@@ -169,9 +167,13 @@ function useArranged(
   const deferred = useDeferredValue(query);
   const { workloads } = model;
   const user = model.info?.user ?? '';
+  const find = (wanted: string | null): IColumn | null =>
+    columns.find(({ id }) => id === wanted) ?? null;
+  const sortBy = find(layout.sortBy);
+  const groupBy = find(layout.groupBy);
+  // What time does not change is not arranged anew each second.
+  const moment = sortBy?.isTimed || groupBy?.isTimed ? now : 0;
   return useMemo(() => {
-    const find = (wanted: string | null): IColumn | null =>
-      columns.find(({ id }) => id === wanted) ?? null;
     const [first] = columns;
     if (first === undefined) {
       return { rows: [], shown: [] };
@@ -179,11 +181,11 @@ function useArranged(
     return arranger.arrange(workloads, {
       query: deferred,
       user,
-      sortBy: find(layout.sortBy) ?? first,
+      sortBy: sortBy ?? first,
       isDescending: layout.isDescending,
-      groupBy: find(layout.groupBy),
+      groupBy,
       collapsed,
-      now
+      now: moment
     });
   }, [
     arranger,
@@ -191,11 +193,11 @@ function useArranged(
     columns,
     deferred,
     user,
-    layout.sortBy,
+    sortBy,
     layout.isDescending,
-    layout.groupBy,
+    groupBy,
     collapsed,
-    now
+    moment
   ]);
 }
 

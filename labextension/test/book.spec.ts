@@ -32,7 +32,13 @@ describe('Book', () => {
 
   it('replaces devices and queues whole', () => {
     book.apply({ type: 'devices', epoch: 'a', seq: 6, devices: [device()] });
-    book.apply({ type: 'queues', epoch: 'a', seq: 7, queues: [queue()] });
+    book.apply({
+      type: 'queues',
+      epoch: 'a',
+      seq: 7,
+      queues: [queue()],
+      planner: null
+    });
     expect(book.devices).toEqual([device()]);
     expect(book.queues).toEqual([queue()]);
   });
@@ -56,7 +62,7 @@ describe('Book', () => {
   });
 
   it('notices by a heartbeat that something was missed', () => {
-    const beat = { type: 'heartbeat', epoch: 'a' } as const;
+    const beat = { type: 'heartbeat', epoch: 'a', planner: null } as const;
     expect(book.apply({ ...beat, seq: 5 }).kind).toBe('nothing');
     expect(book.apply({ ...beat, seq: 6 }).kind).toBe('gap');
   });

@@ -8,7 +8,8 @@ import {
   info,
   measurement,
   state,
-  workload
+  workload,
+  heartbeat
 } from './helpers/sample';
 
 /** Let timers that are due and promises that are settled run. */
@@ -84,7 +85,7 @@ describe('EngineModel', () => {
       expect(FakeSocket.all).toHaveLength(2);
       expect(FakeSocket.last.since).toBe('a:1');
       FakeSocket.last.accept();
-      FakeSocket.last.say({ type: 'heartbeat', epoch: 'a', seq: 1 });
+      FakeSocket.last.say(heartbeat(1));
       expect(model.connection.phase).toBe('live');
     });
 
@@ -168,7 +169,7 @@ describe('EngineModel', () => {
     it('gives up a line that is silent', async () => {
       start();
       await pass(44_000);
-      FakeSocket.last.say({ type: 'heartbeat', epoch: 'a', seq: 0 });
+      FakeSocket.last.say(heartbeat(0));
       await pass(44_000);
       expect(FakeSocket.all).toHaveLength(1);
       await pass(2000);
@@ -221,7 +222,7 @@ describe('EngineModel', () => {
       start();
       let changes = 0;
       model.changed.connect(() => changes++);
-      FakeSocket.last.say({ type: 'heartbeat', epoch: 'a', seq: 0 });
+      FakeSocket.last.say(heartbeat(0));
       expect(changes).toBe(0);
     });
 

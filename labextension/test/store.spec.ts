@@ -3,7 +3,7 @@ import { Book } from '../src/model/book';
 import type { IWorkloadChange } from '../src/model/book';
 import type { EngineEvent, IWorkload } from '../src/wire';
 import { FakeSocket, fakeSettings } from './helpers/fakeServer';
-import { device, queue, state, workload } from './helpers/sample';
+import { device, queue, state, workload, heartbeat } from './helpers/sample';
 
 /** Numbers that look random and are the same each time. */
 function numbers(seed: number): (below: number) => number {
@@ -228,8 +228,8 @@ describe('the store over broken lines', () => {
     await breakAndReturn();
     const told = jest.fn();
     model.changed.connect(told);
-    FakeSocket.last.say({ type: 'heartbeat', epoch: 'a', seq: 0 });
-    FakeSocket.last.say({ type: 'heartbeat', epoch: 'a', seq: 0 });
+    FakeSocket.last.say(heartbeat(0));
+    FakeSocket.last.say(heartbeat(0));
     expect(model.connection.phase).toBe('live');
     expect(told).toHaveBeenCalledTimes(1);
   });

@@ -69,7 +69,7 @@ describe('the stream', () => {
     expect([opened, closed]).toEqual([1, 1]);
     await pass();
     FakeSocket.last.accept();
-    FakeSocket.last.say({ type: 'heartbeat', epoch: 'a', seq: 0 });
+    FakeSocket.last.say(heartbeat(0));
     expect(heard).toHaveLength(1);
     expect([opened, closed]).toEqual([2, 1]);
   });
@@ -90,7 +90,7 @@ describe('the stream', () => {
   it('opens another at once after a line that worked, later after one that brought nothing', async () => {
     await open();
     FakeSocket.last.accept();
-    FakeSocket.last.say({ type: 'heartbeat', epoch: 'a', seq: 0 });
+    FakeSocket.last.say(heartbeat(0));
     FakeSocket.last.break();
     await pass(1000);
     expect(FakeSocket.all).toHaveLength(2);
@@ -111,13 +111,23 @@ describe('the stream', () => {
     const problem = { code: 'x', message: 'No.', hint: '' };
     for (let attempt = 0; attempt < 6; attempt++) {
       FakeSocket.last.accept();
-      FakeSocket.last.say({ type: 'error', workload: null, ...problem });
+      FakeSocket.last.say({
+        type: 'error',
+        workload: null,
+        topic: 'events',
+        ...problem
+      });
       FakeSocket.last.break();
       await pass(60_000);
     }
     const before = FakeSocket.all.length;
     FakeSocket.last.accept();
-    FakeSocket.last.say({ type: 'error', workload: null, ...problem });
+    FakeSocket.last.say({
+      type: 'error',
+      workload: null,
+      topic: 'events',
+      ...problem
+    });
     FakeSocket.last.break();
     await pass(2000);
     expect(FakeSocket.all).toHaveLength(before);

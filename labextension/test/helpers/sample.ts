@@ -173,8 +173,14 @@ export function state(
     devices: [],
     queues: [],
     workloads: [],
+    planner: null,
     ...changes
   };
+}
+
+/** A sign that the engine is there, and that it has told all up to `seq`. */
+export function heartbeat(seq: number) {
+  return { type: 'heartbeat', epoch: 'a', seq, planner: null } as const;
 }
 
 /** All states of a workload, in the order of its life. */
@@ -258,6 +264,8 @@ export function environment(changes: Partial<IEnvironment> = {}): IEnvironment {
     packages: [],
     variables: {},
     folder: null,
+    image: null,
+    mounts: [],
     ...changes
   };
 }

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'react';
+import { useState } from 'react';
 
 /**
  * A place in the document for each row, from 0: a row keeps its own as long as
@@ -7,12 +7,18 @@ import { useLayoutEffect, useRef } from 'react';
  * Elements that are filled anew cost a fraction of what new ones do.
  */
 export function useSlots(rows: readonly string[]): ReadonlyMap<string, number> {
-  const last = useRef<ReadonlyMap<string, number>>(new Map());
-  const slots = slotsAfter(last.current, rows);
-  useLayoutEffect(() => {
-    last.current = slots;
-  });
-  return slots;
+  const [slots] = useState(() => new Slots());
+  return slots.of(rows);
+}
+
+/** Asked again for the same rows it answers the same: a render may be repeated. */
+class Slots {
+  of(rows: readonly string[]): ReadonlyMap<string, number> {
+    this._last = slotsAfter(this._last, rows);
+    return this._last;
+  }
+
+  private _last: ReadonlyMap<string, number> = new Map();
 }
 
 /** The places of these rows, where those were the places before. */

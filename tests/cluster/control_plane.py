@@ -194,7 +194,7 @@ class ControlPlane:
         for user, token in self._tokens.items():
             name = user.removeprefix("system:")
             self._write_kubeconfig(self.folder / f"{name}.kubeconfig", user, token, "default")
-        wait_until("the API server answers", lambda: _answers(self.api()), self._check)
+        wait_until("the API server answers", lambda: _is_ready(self.api()), self._check)
 
     def _start_controllers(self) -> None:
         self._run(
@@ -295,12 +295,13 @@ def _is_served(extensions: client.ApiextensionsV1Api, name: str) -> bool:
     return any(one.type == "Established" and one.status == "True" for one in status.conditions or ())
 
 
-def _answers(api: client.ApiClient) -> bool:
+def _is_ready(api: client.ApiClient) -> bool:
+    """Whether it answers for all that it knows: kinds that were defined come last."""
+    asked = api.param_serialize("GET", "/readyz", auth_settings=["BearerToken"])
     try:
-        client.CoreV1Api(api).list_namespace(_request_timeout=5)
-    except (ApiException, HTTPError):
+        return bool(api.call_api(*asked, _request_timeout=5).status == 200)
+    except HTTPError:
         return False
-    return True
 
 
 def _is_there(core: client.CoreV1Api, namespace: str) -> bool:

@@ -163,5 +163,6 @@ async def test_one_that_nobody_waits_for_any_more_goes_before_it_has_started(
         # One that is not seen to be there yet goes when it is.
         while held(core):
             await reservations.keep(())
+            await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await asked

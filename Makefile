@@ -111,15 +111,16 @@ unit: $(NOW)/linked
 test: lint types browser unit
 
 containers:
-	@command -v containerd runc iptables >/dev/null && test -e /usr/lib/cni/bridge || \
+	@{ command -v containerd && command -v runc && command -v iptables && command -v ip; } >/dev/null && \
+	  test -e /usr/lib/cni/bridge || \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "▸ containerd"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	      containerd runc containernetworking-plugins iptables >/dev/null; \
+	      containerd runc containernetworking-plugins iptables iproute2 >/dev/null; \
 	  else echo "No containerd: the tests on a real node are skipped."; fi
 
 test-cluster: $(NOW)/python $(NOW)/go containers
 	python -m tests.cluster --build
-	pytest tests/cluster
+	pytest $(or $(CLUSTER_TESTS),tests/cluster)
 
 test-long: $(NOW)/linked $(NOW)/go
 	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 RUNAI_ACCOUNTED_WORKLOADS=10000 pytest -rP tests/crash tests/soak tests/accounting
@@ -127,7 +128,7 @@ test-long: $(NOW)/linked $(NOW)/go
 	RUNAI_CHAOS_MINUTES=30 RUNAI_HALVES_ROUNDS=50 pytest -rP tests/cluster/test_chaos.py tests/cluster/test_scheduler.py
 
 bench: $(NOW)/linked
-	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py benchmarks/feeding.py,$(wildcard benchmarks/*.py)); do \
+	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py benchmarks/feeding.py benchmarks/sending.py,$(wildcard benchmarks/*.py)); do \
 	  echo "▸ $$file"; python $$file || exit 1; done
 	@if [ -n "$(OPENB)" ]; then echo "▸ benchmarks/openb.py"; python benchmarks/openb.py "$(OPENB)"; else \
 	  echo "benchmarks/openb.py is left out: give the folder of the trace, make bench OPENB=FOLDER"; fi

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager, aclosing
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, cast
 
 from scheduler_core.engine import Engine
+from scheduler_core.staging import travelling_folder
 
 
 def deferred(opening: Callable[[], Awaitable[Engine]]) -> Engine:
@@ -32,11 +32,9 @@ class _Deferred:
                 self._engine = await self._opening()
             return self._engine
 
-    @contextmanager
-    def staging(self) -> Iterator[Path]:
+    def staging(self) -> AbstractContextManager[Path]:
         """A private folder; what lies there is sent by `submit`."""
-        with tempfile.TemporaryDirectory(prefix="runai-") as folder:
-            yield Path(folder)
+        return travelling_folder()
 
     async def close(self) -> None:
         if self._engine is not None:

@@ -1,6 +1,7 @@
 import { EngineStream } from '../src/model/stream';
 import type { ServerMessage } from '../src/wire';
 import { FakeSocket, fakeSettings } from './helpers/fakeServer';
+import { heartbeat } from './helpers/sample';
 
 describe('the stream', () => {
   let stream: EngineStream;

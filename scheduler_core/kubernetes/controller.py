@@ -138,7 +138,7 @@ async def _by_ourselves(connection: Connection, image: str | None) -> None:
 
     prover = Prover(connection, image or "", proved)
     cluster.no_shares = prover.refusal
-    reflectors = mirrored(connection, cluster, scheduler.wake)
+    reflectors = mirrored(connection, cluster, lambda matters: scheduler.wake() if matters else None)
     async with asyncio.TaskGroup() as parts:
         for reflector in reflectors:
             parts.create_task(reflector.run())

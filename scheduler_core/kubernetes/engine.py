@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,9 +30,12 @@ from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.state.live import Live
 from scheduler_core.kubernetes.state.others import Others, is_others
 from scheduler_core.kubernetes.state.outlook import Outlook, Reason
+from scheduler_core.kubernetes.state.owners import Owners
 from scheduler_core.kubernetes.state.queues import Queues
+from scheduler_core.kubernetes.state.sight import Sight
 from scheduler_core.model import TaskRequest, Verdict
 from scheduler_core.policies.templates import Catalog
+from scheduler_core.staging import travelling_folder
 from scheduler_core.workload import (
     Activity,
     Device,
@@ -75,12 +77,14 @@ class KubernetesEngine(Absent):
         self._outputs = Outputs(connection, connection.namespace, self._workloads)
         self._tunnels = Tunnels(connection)
         self._queues = Queues(connection)
-        self._outlook = Outlook(connection)
-        self._live = Live(connection, self._machines_changed)
+        owners = Owners(connection)
+        self._outlook = Outlook(connection, owners)
+        self._sight = Sight(connection)
+        self._live = Live(connection, self._sight, owners, self._machines_changed)
         self._feed = Feed(self._state)
         self._reflector = Reflector(connection, self._workloads.path, read_workload, self._changed)
         self._notice = ""
-        self._others = Others(connection, connection.namespace, self._others_changed)
+        self._others = Others(connection, self._sight, owners, self._others_changed)
         self._following: asyncio.Task[None] | None = None
         self._following_others: asyncio.Task[None] | None = None
 
@@ -101,11 +105,9 @@ class KubernetesEngine(Absent):
         self._notice = KAI_NOTICE if await has_kai(self._connection) else ""
         return self._info()
 
-    @contextmanager
-    def staging(self) -> Iterator[Path]:
+    def staging(self) -> AbstractContextManager[Path]:
         """A private folder, gone at exit: what is submitted of it travels."""
-        with tempfile.TemporaryDirectory(prefix="runai-inputs-") as folder:
-            yield Path(folder)
+        return travelling_folder()
 
     async def submit(self, spec: WorkloadSpec, inputs: Path | None = None) -> Workload:
         """Store a workload in the API; it waits there for the controller.
@@ -300,6 +302,7 @@ class KubernetesEngine(Absent):
         try:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(self._reflector.run())
+                parts.create_task(self._sight.run())
                 parts.create_task(self._live.run())
         except* RunaiError as refused:
             raise next(_leaves(refused)) from None

@@ -17,6 +17,7 @@ _PACKAGES = {
     "etcd": ("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": ("controlplane", "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-controller-manager": ("controlplane", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+    "kube-scheduler": ("controlplane", "k8s.io/kubernetes/cmd/kube-scheduler"),
     "kwok": ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
     "kubelet": ("kubelet", "k8s.io/kubernetes/cmd/kubelet"),
     "coredns": ("coredns", "github.com/coredns/coredns"),
@@ -26,6 +27,8 @@ _PACKAGES = {
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kwok")
 NODE = ("kubelet", "coredns")
+DEFAULT_SCHEDULER = ("kube-scheduler",)
+"""No test needs it: benchmarks measure what it does beside us."""
 
 
 def binaries(names: Iterable[str]) -> dict[str, Path]:

@@ -17,10 +17,15 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from tests.cluster.binaries import CONTROL_PLANE, binaries
+from tests.cluster.binaries import CONTROL_PLANE, DEFAULT_SCHEDULER, binaries
 
 _STAGES = Path(__file__).with_name("kwok.yaml")
-_USERS = {"admin": "system:masters", "kwok": "system:masters", "system:kube-controller-manager": ""}
+_USERS = {
+    "admin": "system:masters",
+    "kwok": "system:masters",
+    "system:kube-controller-manager": "",
+    "system:kube-scheduler": "",
+}
 """Who has a token of their own, and their group."""
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 _STARTS_WITHIN_S = 60
@@ -47,10 +52,14 @@ _LOGS = {
 
 
 class ControlPlane:
-    """One cluster in a folder of its own; nothing of it outlives `stop`, or this process."""
+    """One cluster in a folder of its own; nothing of it outlives `stop`, or this process.
 
-    def __init__(self, folder: Path) -> None:
+    Its programs find `environment` in theirs.
+    """
+
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder.resolve()
+        self._environment = environment
         self.address = "127.0.0.1"
         self._programs = binaries(CONTROL_PLANE)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -89,6 +98,21 @@ class ControlPlane:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """The processes that run now, by the names of their programs."""
+        return {name: process.pid for name, process in self._processes.items()}
+
+    @contextmanager
+    def default_scheduler(self) -> Iterator[None]:
+        """Kubernetes' own scheduler is at work meanwhile, with no limit to its requests that it could reach."""
+        self._programs |= binaries(DEFAULT_SCHEDULER)
+        flags = ["--leader-elect=false", "--secure-port=0", "--kube-api-qps=5000", "--kube-api-burst=10000"]
+        self._run("kube-scheduler", "--kubeconfig=kube-scheduler.kubeconfig", *flags)
+        yield
+        self._check()
+        self._end("kube-scheduler")
 
     @contextmanager
     def without_api_server(self) -> Iterator[None]:
@@ -182,7 +206,7 @@ class ControlPlane:
         for user, token in self._tokens.items():
             name = user.removeprefix("system:")
             self._write_kubeconfig(self.folder / f"{name}.kubeconfig", user, token, "default")
-        wait_until("the API server answers", lambda: _answers(self.api()), self._check)
+        wait_until("the API server answers", lambda: _is_ready(self.api()), self._check)
 
     def _start_controllers(self) -> None:
         self._run(
@@ -228,7 +252,7 @@ class ControlPlane:
     def _run(self, name: str, *flags: str) -> None:
         # Should this process be killed, so is the cluster.
         command = ["setpriv", "--pdeathsig", "KILL", self._programs[name], *flags]
-        environment: Mapping[str, str] = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder)}
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **self._environment}
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -284,12 +308,13 @@ def _is_served(extensions: client.ApiextensionsV1Api, name: str) -> bool:
     return any(one.type == "Established" and one.status == "True" for one in status.conditions or ())
 
 
-def _answers(api: client.ApiClient) -> bool:
+def _is_ready(api: client.ApiClient) -> bool:
+    """Whether it answers for all that it knows: kinds that were defined come last."""
+    asked = api.param_serialize("GET", "/readyz", auth_settings=["BearerToken"])
     try:
-        client.CoreV1Api(api).list_namespace(_request_timeout=5)
-    except (ApiException, HTTPError):
+        return bool(api.call_api(*asked, _request_timeout=5).status == 200)
+    except HTTPError:
         return False
-    return True
 
 
 def _is_there(core: client.CoreV1Api, namespace: str) -> bool:

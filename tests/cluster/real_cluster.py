@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,17 @@ from tests.cluster.image import PYTHON_IMAGE, make_image
 
 NAME = "real-0"
 _DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+_NAMESPACES = (
+    *("unshare", "--fork", "--pid", "--mount", "--net", "--uts", "--mount-proc", "--kill-child"),
+    *("--propagation", "slave"),
+)
+_PROBE = """
+ip link add probe0 type bridge
+ip link add probe1 type veth peer name probe2
+mkdir lower upper work seen
+mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work seen
+"""
+"""What a node does first of all, where it leaves no trace."""
 _SYSTEM = ("containerd", "runc", "ctr", "iptables", "ip", "unshare")
 _CONTAINERD = """version = 2
 root = "{folder}/containerd"
@@ -82,8 +94,20 @@ def obstacle() -> str:
         return "a real node needs root"
     missing = [name for name in _SYSTEM if shutil.which(name) is None]
     missing += [] if Path("/usr/lib/cni/bridge").exists() else ["CNI plugins"]
-    needs = "apt-get install containerd runc containernetworking-plugins iptables"
-    return f"a real node needs {', '.join(missing)}: {needs}" if missing else ""
+    needs = "apt-get install containerd runc containernetworking-plugins iptables iproute2"
+    return f"a real node needs {', '.join(missing)}: {needs}" if missing else _withheld()
+
+
+def _withheld() -> str:
+    """What of the kernel is kept from us here, as in many a sandbox; empty where nothing is."""
+    locked = next((root for root in _cgroup_roots() if not os.access(root, os.W_OK)), None)
+    if locked is not None:
+        return f"a real node needs cgroups, and {locked} cannot be written to"
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [*_NAMESPACES, "sh", "-ec", _PROBE], cwd=folder, capture_output=True, text=True, check=False
+        )
+    return f"a real node needs a network and mounts of its own: {done.stderr.strip()}" if done.returncode else ""
 
 
 class RealCluster(ControlPlane):
@@ -163,10 +187,9 @@ class RealCluster(ControlPlane):
                     (root / self._cgroup / file).write_text((root / file).read_text())
         (self.folder / "node").mkdir()
         waits = 'while ! test -e "$0/go"; do sleep 0.05; done; exec "$1" -m tests.cluster.node "$0/node"'
-        namespaces = ["--pid", "--mount", "--net", "--uts", "--propagation", "slave", "--mount-proc", "--kill-child"]
         with (self.folder / "node.log").open("ab") as log:
             self._holder = subprocess.Popen(
-                [*_DIES_WITH_US, "unshare", "--fork", *namespaces, "sh", "-c", waits, str(self.folder), sys.executable],
+                [*_DIES_WITH_US, *_NAMESPACES, "sh", "-c", waits, str(self.folder), sys.executable],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

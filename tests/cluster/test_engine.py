@@ -43,6 +43,10 @@ def engine(
     engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image=IMAGE))
     yield engine
     jp_asyncio_loop.run_until_complete(engine.close())
+    # A controller of later tests would run them.
+    client.CustomObjectsApi(installed.api()).delete_collection_namespaced_custom_object(
+        GROUP, VERSION, namespace, "gpuworkloads"
+    )
 
 
 @pytest.fixture

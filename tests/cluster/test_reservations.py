@@ -82,14 +82,14 @@ async def test_it_goes_with_the_last_who_uses_it_and_can_come_back_at_once(
 ) -> None:
     await reservations.reserve(SLOTS[:3])
     before = held(core)
-    await reservations.release(SLOTS[:1])
+    await reservations.keep(SLOTS[:1])
     assert sorted(held(core)) == SLOTS[:1]
     again = await reservations.reserve(SLOTS[:2])
     assert sorted(again) == SLOTS[:2]
     after = held(core)
     assert after[SLOTS[0]].metadata.uid == before[SLOTS[0]].metadata.uid
     assert after[SLOTS[1]].metadata.uid != before[SLOTS[1]].metadata.uid
-    await reservations.release(())
+    await reservations.keep(())
     assert held(core) == {}
 
 
@@ -150,3 +150,19 @@ async def test_a_node_that_has_no_device_for_it_says_why(
     core.patch_namespaced_pod_status(name, RESERVATIONS, {"status": status})
     assert await asked == {}
     assert "UnexpectedAdmissionError: Allocate failed: no devices" in reservations.refusal(Slot("node-9", 0))
+
+
+async def test_one_that_nobody_waits_for_any_more_goes_before_it_has_started(
+    reservations: Reservations, core: client.CoreV1Api
+) -> None:
+    never = Slot("node-9", 1)
+    asked = asyncio.ensure_future(reservations.reserve([never, SLOTS[0]]))
+    async with asyncio.timeout(60):
+        while sorted(held(core)) != [SLOTS[0], never]:
+            await asyncio.sleep(0)
+        # One that is not seen to be there yet goes when it is.
+        while held(core):
+            await reservations.keep(())
+            await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await asked

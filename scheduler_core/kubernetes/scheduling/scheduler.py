@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.scheduling.binder import Binder
 from scheduler_core.kubernetes.scheduling.evictions import Evictions
+from scheduler_core.kubernetes.scheduling.planner import Planner
 from scheduler_core.kubernetes.scheduling.queue_reports import QueueReports
 from scheduler_core.kubernetes.scheduling.verdicts import Verdicts
 from scheduler_core.kubernetes.sharing.reservation_pods import Slot
@@ -20,19 +21,18 @@ from scheduler_core.kubernetes.state.pod_requests import is_share
 from scheduler_core.kubernetes.state.pods import Pod
 from scheduler_core.kubernetes.state.slots import allocation_on, device_id, device_index
 from scheduler_core.kubernetes.state.snapshot import View, view
-from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
-from scheduler_core.planning.check import Violation, check
-from scheduler_core.planning.plan import plan
+from scheduler_core.model import Bind, Eviction, Plan, Verdict
 
 _GATHER_S = 0.05
 _BUSY_S = 1.0
+_RESTS_WHILE_PLACING = 3
 _LOOK_AGAIN_S = 10.0
 """Time alone changes plans too: what was protected is no more, a gang below its minimum gets stale."""
 _log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Plans whenever something changed, one plan at a time, off the event loop; a plan's bindings are assumed done."""
+    """Plans whenever something changed, one plan at a time; a plan's bindings are assumed done."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Scheduler:
         self._evictions = Evictions(connection, cluster, self.wake)
         self._verdicts = Verdicts(connection, cluster)
         self._reports = QueueReports(connection, cluster)
+        self._planner = Planner()
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -56,15 +57,19 @@ class Scheduler:
 
     async def run(self) -> None:
         """Plan for ever, and do what is planned."""
-        async with asyncio.TaskGroup() as parts:
-            for part in (self._binder, self._verdicts, self._reports):
-                parts.create_task(part.run())
-            parts.create_task(self._plan())
+        try:
+            async with asyncio.TaskGroup() as parts:
+                for part in (self._binder, self._verdicts, self._reports):
+                    parts.create_task(part.run())
+                parts.create_task(self._plan())
+        finally:
+            await self._planner.close()
 
     async def _plan(self) -> None:
         """Plan for ever; a defect of ours in one cycle is logged and the next change tries again.
 
-        Planning rests for as long as it took: bindings and what the API tells have their turn.
+        Planning rests for as long as it took, bindings and what the API tells have their turn; longer while work is
+        being placed, of which more comes meanwhile.
         """
         while True:
             try:
@@ -76,21 +81,23 @@ class Scheduler:
             # Planning while many are still to be bound only takes time from binding them.
             await self._binder.until_short(_BUSY_S)
             self._changed.clear()
-            started = time.monotonic()
+            started, has_placed = time.monotonic(), False
             try:
-                await self._cycle()
+                has_placed = await self._cycle()
             except Exception:
                 _log.exception("A scheduling cycle failed")
-            await asyncio.sleep(time.monotonic() - started)
+            took = time.monotonic() - started
+            await asyncio.sleep(took * _RESTS_WHILE_PLACING if has_placed else took)
 
-    async def _cycle(self) -> None:
+    async def _cycle(self) -> bool:
+        """Whether it has placed anything."""
         refusals = self._shares.refusals()
         self._cluster.unshareable = {device_id(slot.node, slot.index) for slot in refusals}
         seen = view(self._cluster, self._grouping, time.time())
-        made, violations = await asyncio.to_thread(_plan_and_check, seen.snapshot)
+        made, violations = await self._planner.plan(seen.snapshot)
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
-            return
+            return False
         self._binder.bind(list(self._bindings(made.binds, seen)))
         self._shares.settle({*_shared(seen), *self._about_to_be_shared()})
         await self._evictions.evict(self._leaving(made.evictions, seen))
@@ -99,6 +106,7 @@ class Scheduler:
         if made.binds and any(verdict.state == "pending" for verdict in made.verdicts):
             # Who is left has moved up.
             self.wake()
+        return bool(made.binds)
 
     def _bindings(self, binds: Sequence[Bind], seen: View) -> Iterator[Binding]:
         """What can still be done: pods may have gone, or changed, while it was planned."""
@@ -140,8 +148,3 @@ def _to_tell(made: Plan, seen: View) -> Iterator[Verdict]:
     for verdict in made.verdicts:
         if verdict.state != "placed" and verdict.workload not in refused:
             yield verdict
-
-
-def _plan_and_check(snapshot: Snapshot) -> tuple[Plan, list[Violation]]:
-    made = plan(snapshot)
-    return made, check(snapshot, made)

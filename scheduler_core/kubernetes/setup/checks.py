@@ -19,10 +19,12 @@ from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.setup.deployment import CONTROLLER
 from scheduler_core.kubernetes.setup.installation import planned_installation
 from scheduler_core.kubernetes.sharing.proof import ask, known_proof
+from scheduler_core.workload import KEPT_DELETED_S
 
 Outcome: TypeAlias = Literal["good", "bad", "note"]
 
 _SILENT_S = 60.0
+_DAY_S = 24 * 3600
 _ANSWERED_WITHIN_S = 240.0
 _LOOK_AGAIN_S = 0.5
 _SHARING_HINT = "NVIDIA's container runtime has to be the nodes' default one, and to take devices from variables."
@@ -54,6 +56,7 @@ async def check(connection: Connection) -> tuple[Finding, ...]:
             *[await _right(connection, verb) for verb in ("list", "create")],
         ]
         found += await _sharing(connection)
+        found.append(_history())
     return (*found, await _devices(connection), *await _other_schedulers(connection))
 
 
@@ -112,6 +115,15 @@ async def _answered(connection: Connection) -> None:
         async with asyncio.timeout(_ANSWERED_WITHIN_S):
             while (proof := await known_proof(connection)) is None or proof.is_due:
                 await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+def _history() -> Finding:
+    days = int(KEPT_DELETED_S // _DAY_S)
+    what = (
+        f"ended workloads stay until they are deleted, then {days} days; what they said, as long as their pods do; "
+        "who used what is not recorded"
+    )
+    return Finding(outcome="note", what=what)
 
 
 async def _right(connection: Connection, verb: str) -> Finding:

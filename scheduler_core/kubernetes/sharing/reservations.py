@@ -79,7 +79,8 @@ class Reservations:
     async def reserve(self, slots: Collection[Slot]) -> Mapping[Slot, ReservedDevice]:
         """Hold all of these devices, at once; those that are missing in the answer cannot be had, as `refusal` says.
 
-        A device that is not in use yet has to be among those that `release` is told of from now on.
+        A device that is not in use yet has to be among those that `keep` is told of from now on: one that is no longer
+        wanted is not waited for, and who waits for it here is cancelled.
         """
         await self._reflector.synced.wait()
         tasks = {slot: self._holding(slot) for slot in slots}
@@ -95,14 +96,15 @@ class Reservations:
         """Why devices cannot be shared now."""
         return {slot: reason for slot in self._refusals if (reason := self.refusal(slot))}
 
-    async def release(self, used: Collection[Slot]) -> None:
-        """Let go of all devices but those that are in use, or are being reserved just now."""
+    async def keep(self, used: Collection[Slot]) -> None:
+        """Hold the devices that are in use, or are about to be, and let go of all others; none is waited for."""
         await self._reflector.synced.wait()
-        left = [
-            found
-            for found in self._reflector.records.values()
-            if not found.is_leaving and found.slot not in used and found.slot not in self._under_way
-        ]
+        for slot in [slot for slot in self._under_way if slot not in used]:
+            self._under_way.pop(slot).cancel()
+        for slot in used:
+            # Somebody may have deleted its reservation.
+            self._holding(slot)
+        left = [found for found in self._reflector.records.values() if not found.is_leaving and found.slot not in used]
         # Before anything is awaited: whoever asks for them from now on waits until they are gone, and begins anew.
         self._going.update(found.name for found in left)
         await asyncio.gather(*(self._remove(found.name) for found in left))
@@ -123,8 +125,12 @@ class Reservations:
         task = self._under_way.get(slot)
         if task is None:
             task = self._under_way[slot] = asyncio.ensure_future(self._hold(slot))
-            task.add_done_callback(lambda _: self._under_way.pop(slot, None))
+            task.add_done_callback(lambda done: self._ended(slot, done))
         return task
+
+    def _ended(self, slot: Slot, task: asyncio.Task[ReservedDevice | None]) -> None:
+        if self._under_way.get(slot) is task:
+            del self._under_way[slot]
 
     async def _hold(self, slot: Slot) -> ReservedDevice | None:
         if self.refusal(slot):

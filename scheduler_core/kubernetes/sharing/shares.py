@@ -91,9 +91,7 @@ class Shares:
         while used is not self._used:
             used = self._used
             try:
-                await self._reservations.release(used)
-                # Somebody may have deleted one that is in use.
-                await self._reservations.reserve(used)
+                await self._reservations.keep(used)
             except RunaiError as error:
                 _log.warning("Reservations are looked at again later: %s", error)
 

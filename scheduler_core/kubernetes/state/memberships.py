@@ -13,17 +13,21 @@ from scheduler_core.kubernetes.state.owners import Owners
 from scheduler_core.kubernetes.state.pods import Pod
 from scheduler_core.workload import KIND_PRIORITY
 
-_FRESH_S = 30.0
+_AGAIN_S = 30.0
 _MOST_KEPT = 50_000
 _log = logging.getLogger(__name__)
 
 
 class Memberships:
-    """Knows the workloads of pods; `changed` is called where it has learnt of one, or one has changed."""
+    """Knows the workloads of pods; `changed` is called where it has learnt of one, or one has changed.
 
-    def __init__(self, owners: Owners) -> None:
+    What it knows it looks at again after `again_s` seconds.
+    """
+
+    def __init__(self, owners: Owners, again_s: float = _AGAIN_S) -> None:
         self.changed: Callable[[], None] = lambda: None
         self._owners = owners
+        self._again_s = again_s
         self._above: dict[str, tuple[Owner, ...]] = {}
         self._looked_at: dict[str, float] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
@@ -33,7 +37,7 @@ class Memberships:
         if pod.workload is not None or pod.owner is None:
             return _of(pod, ())
         uid, now = pod.owner.uid, asyncio.get_running_loop().time()
-        if uid not in self._learning and now - self._looked_at.get(uid, -_FRESH_S) >= _FRESH_S:
+        if uid not in self._learning and now - self._looked_at.get(uid, -self._again_s) >= self._again_s:
             self._learning[uid] = asyncio.ensure_future(self._learn(pod, uid))
         if uid in self._above:
             return _of(pod, self._above[uid])

@@ -11,24 +11,29 @@ from scheduler_core.kubernetes.api.reflector import Reflector
 from scheduler_core.kubernetes.api.resources import QUEUES, WORKLOADS
 from scheduler_core.kubernetes.state.cluster import Cluster, read_planned
 from scheduler_core.kubernetes.state.nodes import read_machine
-from scheduler_core.kubernetes.state.pods import read_pod
+from scheduler_core.kubernetes.state.pods import Pod, read_pod
 
 _Record = TypeVar("_Record")
 
 
-def mirrored(connection: Connection, cluster: Cluster, changed: Callable[[], None]) -> tuple[Reflector[Any], ...]:
-    """What keeps `cluster` as it is in the API, to be run; `changed` is called where another plan may come of it."""
-
-    def told(apply: Callable[[Mapping[str, _Record | None]], bool]) -> Callable[[Mapping[str, _Record | None]], None]:
-        def heard(changes: Mapping[str, _Record | None]) -> None:
-            if apply(changes):
-                changed()
-
-        return heard
-
+def mirrored(connection: Connection, cluster: Cluster, changed: Callable[[bool], None]) -> tuple[Reflector[Any], ...]:
+    """What keeps `cluster` as it is in the API, to be run; `changed` is told whether another plan may come of it."""
     return (
-        Reflector(connection, "/api/v1/nodes", read_machine, told(cluster.machines_changed)),
-        Reflector(connection, "/api/v1/pods", read_pod, told(cluster.pods_changed)),
-        Reflector(connection, WORKLOADS.path(), read_planned, told(cluster.workloads_changed)),
-        Reflector(connection, QUEUES.path(), read_queue, told(cluster.queues_changed)),
+        Reflector(connection, "/api/v1/nodes", read_machine, _told(cluster.machines_changed, changed)),
+        mirrored_pods(connection, "/api/v1/pods", cluster, changed),
+        Reflector(connection, WORKLOADS.path(), read_planned, _told(cluster.workloads_changed, changed)),
+        Reflector(connection, QUEUES.path(), read_queue, _told(cluster.queues_changed, changed)),
     )
+
+
+def mirrored_pods(
+    connection: Connection, path: str, cluster: Cluster, changed: Callable[[bool], None]
+) -> Reflector[Pod]:
+    """What keeps the pods of `cluster` as they are at this path."""
+    return Reflector(connection, path, read_pod, _told(cluster.pods_changed, changed))
+
+
+def _told(
+    apply: Callable[[Mapping[str, _Record | None]], bool], changed: Callable[[bool], None]
+) -> Callable[[Mapping[str, _Record | None]], None]:
+    return lambda changes: changed(apply(changes))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from scheduler_core.errors import Conflict, NotAllowed, NotFound, RunaiError
 from scheduler_core.kubernetes.api.connection import MERGE_PATCH, Connection, Json
 from scheduler_core.kubernetes.api.listing import listed
-from scheduler_core.kubernetes.api.reflector import Reflector
 from scheduler_core.kubernetes.api.resources import QUEUE_LABEL
 from scheduler_core.kubernetes.state.grouping import UNKNOWN, Grouped, grouped
 from scheduler_core.kubernetes.state.memberships import metadata_of
@@ -17,6 +16,7 @@ from scheduler_core.kubernetes.state.owner_kinds import OwnerKind
 from scheduler_core.kubernetes.state.owners import Owners
 from scheduler_core.kubernetes.state.pod_requests import is_share
 from scheduler_core.kubernetes.state.pods import Pod, read_pod
+from scheduler_core.kubernetes.state.sight import Sight
 from scheduler_core.workload import DEFAULT_QUEUE, KIND_PRIORITY, Allocation, Origin, State, Verb, Workload
 
 _LOOK_AGAIN_S = 5.0
@@ -24,21 +24,26 @@ _log = logging.getLogger(__name__)
 
 
 class Others:
-    """The workloads of one namespace that are none of ours; `changed` is called with what has changed of them.
+    """The workloads of this user's namespace that are none of ours; `changed` is called with what has changed of them.
 
     Null stands for what has gone. One that may not read pods sees none.
     """
 
     def __init__(
-        self, connection: Connection, namespace: str, changed: Callable[[Mapping[str, Workload | None]], None]
+        self,
+        connection: Connection,
+        sight: Sight,
+        owners: Owners,
+        changed: Callable[[Mapping[str, Workload | None]], None],
     ) -> None:
         self.seen: Mapping[str, Workload] = {}
         self._connection = connection
-        self._path = f"/api/v1/namespaces/{namespace}/pods"
-        self._owners = Owners(connection)
+        self._path = f"/api/v1/namespaces/{connection.namespace}/pods"
+        self._sight = sight
+        self._owners = owners
         self._changed = changed
         self._news = asyncio.Event()
-        self._reflector = Reflector(connection, self._path, read_pod, lambda _: self._news.set())
+        sight.tell(lambda _: self._news.set())
 
     async def list(self) -> tuple[Workload, ...]:
         return tuple((await self._workloads(await self._pods())).values())
@@ -74,20 +79,12 @@ class Others:
 
     async def follow(self) -> None:
         """Follow them until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as parts:
-                parts.create_task(self._reflector.run())
-                parts.create_task(self._tell())
-        except* NotAllowed:
-            await asyncio.Event().wait()
-
-    async def _tell(self) -> None:
-        await self._reflector.synced.wait()
+        await self._sight.known.wait()
         while True:
             self._news.clear()
             before = self.seen
             try:
-                self.seen = await self._workloads(list(self._reflector.records.values()))
+                self.seen = await self._workloads(list(self._sight.pods()))
             except RunaiError as error:
                 _log.info("Work that was not submitted here is looked at again: %s", error)
                 await asyncio.sleep(_LOOK_AGAIN_S)

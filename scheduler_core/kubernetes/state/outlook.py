@@ -45,9 +45,9 @@ class Reason(Struct, frozen=True, kw_only=True):
 class Outlook:
     """Plans what the cluster shows, for a user of one namespace; every method raises `NotAllowed` where it does not."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, owners: Owners) -> None:
         self._connection = connection
-        self._grouping = Memberships(Owners(connection))
+        self._grouping = Memberships(owners)
 
     async def devices(self) -> tuple[Device, ...]:
         """Every device of the cluster with who holds it."""

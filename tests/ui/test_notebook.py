@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from jupyter_runai.client import Client
 from scheduler_core.workload import Workload
-from tests.helpers import UNTIL_STOPPED, running, spec, until, waits
+from tests.helpers import UNTIL_STOPPED, outcome, running, spec, until, waits
 from tests.ui.conftest import Lab, until_ready
 from tests.ui.shots import shoot
 from tests.ui.test_accessible import AXE, serious
@@ -120,6 +120,27 @@ def test_what_runs_is_listed_and_opened(lab: Lab, page: Page) -> None:
     shoot(page, "running-panel")
     section.get_by_text("first").click()
     expect(page.locator(".jp-Runai-details:visible").get_by_role("heading", name="first")).to_be_visible()
+
+
+def test_what_runs_is_stopped_one_and_all(lab: Lab, page: Page) -> None:
+    client = Client()
+    first, second, third = (client.submit(spec(UNTIL_STOPPED, name=name, grace_s=0)).id for name in "abc")
+    until(client, third, running)
+    page.get_by_role("tab", name="Running Terminals and Kernels").click()
+    section = page.get_by_role("region", name="GPU workloads section")
+    items = section.locator(".jp-RunningSessions-item")
+    expect(items).to_have_count(3)
+    one = items.filter(has=page.get_by_text("b", exact=True))
+    one.hover()
+    one.locator(".jp-RunningSessions-itemShutdown").click()
+    expect(items).to_have_count(2)
+    assert outcome(client, second)[0].state == "stopped"
+    section.get_by_role("button", name="Stop All").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Stop all your GPU workloads")
+    dialog.get_by_role("button", name="Stop All").click()
+    expect(items).to_have_count(0)
+    assert [outcome(client, each)[0].state for each in (first, third)] == ["stopped", "stopped"]
 
 
 def test_news_of_my_workloads_are_told(lab: Lab, page: Page) -> None:

@@ -15,6 +15,8 @@ _WORKLOADS = 256
 """In a message. A state of ten thousand at once would take 10 MB of the daemon, for each slow client."""
 _LONGEST_LINE = 256 * 1024 * 1024
 _END = b"\n"
+_NO_WORKLOADS = b'"workloads":[]'
+"""It stands for itself: in a text its quotes would have backslashes."""
 Message: TypeAlias = bytes | str
 
 
@@ -23,11 +25,12 @@ def messages(event: Event) -> Iterator[bytes]:
     if not isinstance(event, EngineState):
         yield msgspec.json.encode(event) + _END
         return
-    yield msgspec.json.encode(replace(event, workloads=())).removesuffix(b"]}")
+    before, _, after = msgspec.json.encode(replace(event, workloads=())).rpartition(_NO_WORKLOADS)
+    yield before + _NO_WORKLOADS[:-1]
     for first in range(0, len(event.workloads), _WORKLOADS):
         some = msgspec.json.encode(event.workloads[first : first + _WORKLOADS])
         yield (b"," if first else b"") + some[1:-1]
-    yield b"]}" + _END
+    yield _NO_WORKLOADS[-1:] + after + _END
 
 
 async def events(received: AsyncIterator[Message]) -> AsyncGenerator[Event, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -19,13 +20,18 @@ NAMESPACE = "demo"
 
 
 @pytest.fixture
-def client(real: RealCluster, monkeypatch: pytest.MonkeyPatch) -> Client:
+def client(real: RealCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setenv("KUBECONFIG", str(real.user_of(NAMESPACE)))
     monkeypatch.setenv("RUNAI_ENGINE", "kubernetes")
     real.let_see_all(NAMESPACE)
-    return Client()
+    client = Client()
+    yield client
+    for workload in client.list():
+        client.stop(workload.id)
+    client.close()
 
 
+@pytest.mark.timeout(600)
 def test_the_demo_notebook_runs_on_a_cluster(real: RealCluster, client: Client, tmp_path: Path) -> None:
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     held: dict[str, Workload] = {}
@@ -41,9 +47,6 @@ def test_the_demo_notebook_runs_on_a_cluster(real: RealCluster, client: Client, 
             resources={"metadata": {"path": str(tmp_path)}},
             on_cell_executed=look,
         ).execute()
-        for workload in client.list():
-            client.stop(workload.id)
-    client.close()
     said = "\n".join(str(output) for cell in notebook.cells for output in cell.get("outputs", ()))
     assert "of the digits it has not seen are right" in said
     assert "model ← SVC" in said

@@ -52,6 +52,8 @@ def engine(
     monkeypatch.setenv("KUBECONFIG", str(real.user_of(namespace)))
     engine = jp_asyncio_loop.run_until_complete(KubernetesEngine.open(image=PYTHON_IMAGE))
     yield engine
+    for workload in jp_asyncio_loop.run_until_complete(engine.list()):
+        jp_asyncio_loop.run_until_complete(engine.stop(workload.id))
     jp_asyncio_loop.run_until_complete(engine.close())
 
 

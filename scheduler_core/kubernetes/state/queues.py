@@ -49,12 +49,13 @@ class Queues:
         """Those that work of a namespace can name, each once: a project's own go before those of its department."""
         queues = {queue.metadata.name: queue for queue in await self._list()}
         found: dict[str, Environment] = {}
-        nearest = [queue for queue in queues.values() if queue.admits(namespace)]
+        parents = {queue.spec.parent for queue in queues.values()}
+        nearest = [queue for name, queue in queues.items() if name not in parents and queue.admits(namespace)]
         while nearest:
             for queue in nearest:
                 found = {environment.name: environment for environment in queue.spec.environments} | found
-            parents = {queue.spec.parent for queue in nearest if queue.spec.parent}
-            nearest = [queues.pop(parent) for parent in sorted(parents) if parent in queues]
+            above = {queue.spec.parent for queue in nearest if queue.spec.parent}
+            nearest = [queues.pop(parent) for parent in sorted(above) if parent in queues]
         return tuple(found[name] for name in sorted(found))
 
     async def _list(self) -> list[GpuQueue]:

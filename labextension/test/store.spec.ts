@@ -1,6 +1,7 @@
 import { EngineModel } from '../src/model/engineModel';
 import { Book } from '../src/model/book';
 import type { IWorkloadChange } from '../src/model/book';
+import { LIMIT } from '../src/model/logText';
 import type { EngineEvent, IWorkload } from '../src/wire';
 import { FakeSocket, fakeSettings } from './helpers/fakeServer';
 import { device, queue, state, workload, heartbeat } from './helpers/sample';
@@ -254,7 +255,7 @@ describe('the store over broken lines', () => {
     const late = model.followLog('w1');
     await breakAndReturn();
     expect(FakeSocket.last.sent).toEqual([
-      { type: 'follow', workload: 'w1', offset: 0 }
+      { type: 'follow', workload: 'w1', offset: -LIMIT }
     ]);
     say(0, 'hello world');
     expect(first.text.toString()).toBe('hello world');

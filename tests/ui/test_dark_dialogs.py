@@ -27,7 +27,10 @@ def test_nothing_serious_is_found_in_dark_dialogs(lab: Lab, page: Page) -> None:
     choose(page, "Start Kernel with GPU…")
     check(page, dialog, "start-kernel")
 
-    page.locator(".jp-Notebook .jp-CodeCell").first.locator(".cm-content").click(button="right")
+    cell = page.locator(".jp-Notebook .jp-CodeCell").first.locator(".cm-content")
+    cell.click()
+    page.keyboard.type("1 + 1")
+    cell.click(button="right")
     page.get_by_role("menuitem", name="Run Cell on GPU…").click()
     check(page, dialog, "run-cell")
 

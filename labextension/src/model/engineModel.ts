@@ -209,6 +209,10 @@ export class EngineModel implements IEngineModel {
   }
 
   private _lose(problem: IProblem | null): void {
+    const said = this._connection.problem?.message;
+    if (this._connection.phase === 'lost' && said === problem?.message) {
+      return;
+    }
     this._connection = { ...this._connection, phase: 'lost', problem };
     this._changed.emit();
   }

@@ -135,9 +135,8 @@ def test_what_runs_is_stopped_one_and_all(lab: Lab, page: Page) -> None:
     one.locator(".jp-RunningSessions-itemShutdown").click()
     expect(items).to_have_count(2)
     assert outcome(client, second)[0].state == "stopped"
-    page.locator(".jp-AccordionPanel-title", has_text="GPU workloads").locator(
-        ".jp-RunningSessions-shutdownAll"
-    ).click()
+    heading = page.locator(".jp-AccordionPanel-title", has_text="GPU workloads")
+    heading.locator(".jp-RunningSessions-shutdownAll").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Stop all your GPU workloads")
     dialog.get_by_role("button", name="Stop All").click()

@@ -56,9 +56,9 @@ def notebook(lab: Lab, page: Page) -> OpenNotebook:
         page.goto(f"{lab.url}/lab/tree/widgets.ipynb?token=test")
         shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook")
         expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible()
-        shown.locator(".jp-Cell").first.click()
-        for _ in cells:
-            page.keyboard.press("Shift+Enter")
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        shown.get_by_role("button", name="Click to add a cell.").click()
         return shown
 
     return show

@@ -44,10 +44,10 @@ def until_same_label(one: Locator, other: Locator) -> None:
 
 @pytest.fixture
 def notebook(lab: Lab, page: Page) -> OpenNotebook:
-    """Open a notebook of these cells and run them all; what it shows."""
+    """Open a notebook of these cells, and an empty one, and run them all; what it shows."""
 
     def show(*sources: str) -> Locator:
-        cells = [nbformat.v4.new_code_cell(source) for source in (IMPORT, *sources)]
+        cells = [nbformat.v4.new_code_cell(source) for source in (IMPORT, *sources, "")]
         kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
         nbformat.write(
             nbformat.v4.new_notebook(cells=cells, metadata=kernel), lab.folder / "notebooks" / "widgets.ipynb"
@@ -58,7 +58,6 @@ def notebook(lab: Lab, page: Page) -> OpenNotebook:
         expect(page.get_by_role("button", name="Python 3 (ipykernel) | Idle")).to_be_visible()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        shown.get_by_role("button", name="Click to add a cell.").click()
         return shown
 
     return show

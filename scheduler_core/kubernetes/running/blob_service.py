@@ -65,13 +65,13 @@ class BlobService:
             try:
                 found = await self._find(namespace, name)
             except NotFound:
-                self._store.forget(namespace, name)
+                self._store.forget(namespace, name, uid)
                 continue
             except RunaiError as error:
                 _log.info("Blobs are looked at again later: %s", error)
                 return
             if found.metadata.uid != uid or found.workload().has_ended:
-                self._store.forget(namespace, name)
+                self._store.forget(namespace, name, uid)
 
     async def _find(self, namespace: str, name: str) -> GpuWorkload:
         return read_workload(await self._connection.raw(WORKLOADS.path(namespace, name)))
@@ -92,8 +92,9 @@ class _Store:
             namespace, name, uid = folder.relative_to(self._folder).parts
             yield namespace, name, uid
 
-    def forget(self, namespace: str, name: str) -> None:
-        shutil.rmtree(self._folder / namespace / name, ignore_errors=True)
+    def forget(self, namespace: str, name: str, uid: str) -> None:
+        """Those of one workload: another may have its name by now."""
+        shutil.rmtree(self._folder / namespace / name / uid, ignore_errors=True)
 
     def size(self) -> int:
         return sum(file.stat().st_size for file in self._folder.glob("*/*/*/*"))

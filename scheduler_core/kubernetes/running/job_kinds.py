@@ -15,6 +15,7 @@ from msgspec import Struct
 from scheduler_core.errors import InvalidRequest
 from scheduler_core.kubernetes.api.connection import Json
 from scheduler_core.kubernetes.api.objects import GpuWorkload
+from scheduler_core.kubernetes.api.resources import GROUP
 from scheduler_core.kubernetes.running.jobs import (
     INDEXED,
     REPLICA_INDEX,
@@ -29,9 +30,9 @@ from scheduler_core.kubernetes.running.jobs import (
 from scheduler_core.kubernetes.running.world import devices_of
 from scheduler_core.workload import JobKindName
 
-TASK_ANNOTATION = "jupyter-runai.io/task"
+TASK_ANNOTATION = f"{GROUP}/task"
 """On a pod whose operator does not number it: which task it is."""
-FIRST_TASK_ANNOTATION = "jupyter-runai.io/first-task"
+FIRST_TASK_ANNOTATION = f"{GROUP}/first-task"
 """On a pod that its operator numbers from 0: which task the first of these is."""
 
 _TRAINER = "trainer.kubeflow.org"
@@ -52,7 +53,7 @@ Written: TypeAlias = Callable[[GpuWorkload, int, int, HandOver | None], tuple[Js
 class JobKind(Struct, frozen=True, kw_only=True):
     """One kind. Of its spec `suspend` is the field, level by level, by which its pods go and come back.
 
-    Its conditions say with `completed` or `failed` that it is over. One that `speaks_for_all` says so itself, and its
+    Its conditions say with `completed`, or `Failed`, that it is over. One that `speaks_for_all` says so itself, and its
     pods may come and go until then; else each pod says what has become of its task. `needs` are the plurals of those
     kinds of its group of which an object with its name is made before it.
     """

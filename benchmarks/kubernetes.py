@@ -266,8 +266,7 @@ async def placed(given: Bench, scheduler: str, prefix: str) -> float:
     await given.warm_up(scheduler)
     pids = {**given.made.pids, "this program": os.getpid()}
     if scheduler == OURS:
-        (planner,) = children(given.controller.pid)
-        pids |= {"controller": given.controller.pid, "planner": planner}
+        pids["controller"] = given.controller.pid
     names = [f"{prefix}-{number}" for number in range(PODS)]
     before, began = {name: cpu_seconds(pid) for name, pid in pids.items()}, time.monotonic()
     await given.create(
@@ -280,10 +279,6 @@ async def placed(given: Bench, scheduler: str, prefix: str) -> float:
     print(f"{scheduler}: {PODS / took:.0f} pods/s, {took:.1f} s; seconds of CPU: {spent}", flush=True)
     await given.clear()
     return PODS / took
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def cpu_seconds(pid: int) -> float:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.scheduling.binder import Binder
 from scheduler_core.kubernetes.scheduling.evictions import Evictions
-from scheduler_core.kubernetes.scheduling.planner import Planner
 from scheduler_core.kubernetes.scheduling.queue_reports import QueueReports
 from scheduler_core.kubernetes.scheduling.verdicts import Verdicts
 from scheduler_core.kubernetes.sharing.reservation_pods import Slot
@@ -21,18 +20,19 @@ from scheduler_core.kubernetes.state.pod_requests import is_share
 from scheduler_core.kubernetes.state.pods import Pod
 from scheduler_core.kubernetes.state.slots import allocation_on, device_id, device_index
 from scheduler_core.kubernetes.state.snapshot import View, view
-from scheduler_core.model import Bind, Eviction, Plan, Verdict
+from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
+from scheduler_core.planning.check import Violation, check
+from scheduler_core.planning.plan import plan
 
 _GATHER_S = 0.05
 _BUSY_S = 1.0
-_RESTS_WHILE_PLACING = 3
 _LOOK_AGAIN_S = 10.0
 """Time alone changes plans too: what was protected is no more, a gang below its minimum gets stale."""
 _log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Plans whenever something changed, one plan at a time; a plan's bindings are assumed done."""
+    """Plans whenever something changed, one plan at a time, off the event loop; a plan's bindings are assumed done."""
 
     def __init__(
         self,
@@ -48,7 +48,6 @@ class Scheduler:
         self._evictions = Evictions(connection, cluster, self.wake)
         self._verdicts = Verdicts(connection, cluster)
         self._reports = QueueReports(connection, cluster)
-        self._planner = Planner()
         self._changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -57,19 +56,15 @@ class Scheduler:
 
     async def run(self) -> None:
         """Plan for ever, and do what is planned."""
-        try:
-            async with asyncio.TaskGroup() as parts:
-                for part in (self._binder, self._verdicts, self._reports):
-                    parts.create_task(part.run())
-                parts.create_task(self._plan())
-        finally:
-            await self._planner.close()
+        async with asyncio.TaskGroup() as parts:
+            for part in (self._binder, self._verdicts, self._reports):
+                parts.create_task(part.run())
+            parts.create_task(self._plan())
 
     async def _plan(self) -> None:
         """Plan for ever; a defect of ours in one cycle is logged and the next change tries again.
 
-        Planning rests for as long as it took, bindings and what the API tells have their turn; longer while work is
-        being placed, of which more comes meanwhile.
+        Planning rests for as long as it took: bindings and what the API tells have their turn.
         """
         while True:
             try:
@@ -81,23 +76,21 @@ class Scheduler:
             # Planning while many are still to be bound only takes time from binding them.
             await self._binder.until_short(_BUSY_S)
             self._changed.clear()
-            started, has_placed = time.monotonic(), False
+            started = time.monotonic()
             try:
-                has_placed = await self._cycle()
+                await self._cycle()
             except Exception:
                 _log.exception("A scheduling cycle failed")
-            took = time.monotonic() - started
-            await asyncio.sleep(took * _RESTS_WHILE_PLACING if has_placed else took)
+            await asyncio.sleep(time.monotonic() - started)
 
-    async def _cycle(self) -> bool:
-        """Whether it has placed anything."""
+    async def _cycle(self) -> None:
         refusals = self._shares.refusals()
         self._cluster.unshareable = {device_id(slot.node, slot.index) for slot in refusals}
         seen = view(self._cluster, self._grouping, time.time())
-        made, violations = await self._planner.plan(seen.snapshot)
+        made, violations = await asyncio.to_thread(_plan_and_check, seen.snapshot)
         if violations:
             _log.error("A plan is not valid and is not applied: %s", violations)
-            return False
+            return
         self._binder.bind(list(self._bindings(made.binds, seen)))
         self._shares.settle({*_shared(seen), *self._about_to_be_shared()})
         await self._evictions.evict(self._leaving(made.evictions, seen))
@@ -106,7 +99,6 @@ class Scheduler:
         if made.binds and any(verdict.state == "pending" for verdict in made.verdicts):
             # Who is left has moved up.
             self.wake()
-        return bool(made.binds)
 
     def _bindings(self, binds: Sequence[Bind], seen: View) -> Iterator[Binding]:
         """What can still be done: pods may have gone, or changed, while it was planned."""
@@ -148,3 +140,8 @@ def _to_tell(made: Plan, seen: View) -> Iterator[Verdict]:
     for verdict in made.verdicts:
         if verdict.state != "placed" and verdict.workload not in refused:
             yield verdict
+
+
+def _plan_and_check(snapshot: Snapshot) -> tuple[Plan, list[Violation]]:
+    made = plan(snapshot)
+    return made, check(snapshot, made)

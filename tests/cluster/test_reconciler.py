@@ -39,6 +39,17 @@ async def test_it_runs_to_its_end(engine: KubernetesEngine, binding: Binding) ->
     assert (ended.state, ended.exit_code, ended.reason) == ("failed", 1, "exit status 1")
 
 
+async def test_one_of_a_gang_may_end_before_another_has_begun(engine: KubernetesEngine, binding: Binding) -> None:
+    gang = await engine.submit(asked(says("x"), 1, tasks=2))
+    first, second = binding.waiting(2)
+    binding.bind(first)
+    await until_tasks(engine, gang.id, "completed", "pending")
+    assert (await engine.get(gang.id)).state == "running"
+    binding.bind(second)
+    ended = await until(engine, gang.id, "completed", "failed")
+    assert (ended.state, ended.restarts) == ("completed", 0)
+
+
 async def test_what_it_was_given_is_shown_while_it_runs(engine: KubernetesEngine, binding: Binding) -> None:
     workload = await engine.submit(asked(RUNS, 1, tasks=2))
     await running(engine, binding, workload, 2)

@@ -175,6 +175,8 @@ def _settled(workload: GpuWorkload, status: GpuWorkloadStatus, job: RunJob | Non
     is_through = all(map(has_ended, status.tasks)) and not is_tried_again
     if is_through or (spec.gang and then is None and completed >= spec.fewest_tasks):
         return _done(workload, _none_waits(status, now), now)
+    if spec.gang and then is None and completed:
+        return _half_begun(workload, status, now)
     was = status.state
     status = replace(status, then=None, as_started=None, started=None, state="suspended" if then else "pending")
     if then == "pending":
@@ -185,6 +187,18 @@ def _settled(workload: GpuWorkload, status: GpuWorkloadStatus, job: RunJob | Non
     if _needs_another_run(workload, status, job, then, was):
         return _next_run(status)
     return replace(status, restarts=_restarts(workload, status))
+
+
+def _half_begun(workload: GpuWorkload, status: GpuWorkloadStatus, now: float) -> GpuWorkloadStatus:
+    """A gang of which some have ended well before the others are on their nodes: it runs on, none of them anew."""
+    began = min(task.started or now for task in status.tasks if task.state == "completed")
+    return replace(
+        status,
+        state="running",
+        started=status.started or began,
+        restarts=_restarts(workload, status),
+        verdict=None,
+    )
 
 
 def _needs_another_run(

@@ -97,9 +97,12 @@ def test_a_login_that_has_expired_is_told_and_made_again(folder: Path, port: int
         with served(folder, port, token=SECOND):
             check_kept(page, "You are not logged in to this Jupyter server, or not any more.")
             shoot(page, "login-expired")
-            page.add_locator_handler(page.get_by_role("dialog"), close_for_good)
+            said_by_lab = page.get_by_role("dialog")
+            page.add_locator_handler(said_by_lab, close_for_good)
             with page.expect_popup() as opened:
                 page.locator(".jp-Runai-panel").get_by_role("link", name="Log in again").click()
+            # Behind another page nothing can be clicked, and nothing need be.
+            page.remove_locator_handler(said_by_lab)
             opened.value.get_by_role("textbox").first.fill(SECOND)
             opened.value.keyboard.press("Enter")
             opened.value.locator("#jp-runai-panel").wait_for(state="attached")

@@ -3,6 +3,15 @@ import type { ServerMessage } from '../src/wire';
 import { FakeSocket, fakeSettings } from './helpers/fakeServer';
 import { heartbeat } from './helpers/sample';
 
+interface IHeap {
+  getHeapStatistics: () => { used_heap_size: number };
+  setFlagsFromString: (flags: string) => void;
+}
+
+interface IScripts {
+  runInNewContext: (code: 'gc') => () => void;
+}
+
 describe('the stream', () => {
   let stream: EngineStream;
   let position: string | null;
@@ -73,6 +82,29 @@ describe('the stream', () => {
     FakeSocket.last.say(heartbeat(0));
     expect(heard).toHaveLength(1);
     expect([opened, closed]).toEqual([2, 1]);
+  });
+
+  it('holds on to nothing of what it has heard', async () => {
+    const { getHeapStatistics, setFlagsFromString } =
+      jest.requireActual<IHeap>('node:v8');
+    setFlagsFromString('--expose-gc');
+    const collect = jest
+      .requireActual<IScripts>('node:vm')
+      .runInNewContext('gc');
+    const held = async (messages: number): Promise<number> => {
+      for (let seq = 0; seq < messages; seq++) {
+        FakeSocket.last.say(heartbeat(seq));
+        await Promise.resolve();
+      }
+      heard = [];
+      await pass();
+      collect();
+      return getHeapStatistics().used_heap_size;
+    };
+    await open();
+    FakeSocket.last.accept();
+    const before = await held(1000);
+    expect((await held(20_000)) - before).toBeLessThan(500_000);
   });
 
   it('sends while a socket is open, and nothing else', async () => {

@@ -139,8 +139,8 @@ export class EngineStream implements IDisposable {
   }
 
   private _listen(): void {
-    // Rejected when it is put off again, which is what should happen.
-    this._silence.invoke().catch(() => undefined);
+    // Nothing may hang on its promise, which is one and the same while messages come: it would hang there for ever.
+    void this._silence.invoke();
   }
 
   private _drop(): void {

@@ -165,8 +165,12 @@ class KubernetesEngine(Absent):
     async def follow_measurements(
         self, workload_id: str, step: Step = "minute", since: float = 0.0
     ) -> AsyncGenerator[tuple[Measurement, ...], None]:
-        """No more than `measurements` has."""
+        """No more than `measurements` has, and the end with the workload's."""
         yield await self.measurements(workload_id, step, since)
+        async with aclosing(self.watch()) as events:
+            async for event in events:
+                if _tells_end(event, workload_id):
+                    return
 
     async def specification(self, workload_id: str) -> WorkloadSpec:
         return await self._workloads.submission(workload_id)
@@ -380,6 +384,14 @@ def _gone(name: str) -> Callable[[str, int], Event]:
 
 def _changed(workload: Workload) -> Callable[[str, int], Event]:
     return lambda epoch, seq: WorkloadChanged(epoch=epoch, seq=seq, workload=workload)
+
+
+def _tells_end(event: Event, name: str) -> bool:
+    if isinstance(event, EngineState):
+        return all(one.has_ended for one in event.workloads if one.id == name)
+    if isinstance(event, WorkloadChanged):
+        return event.workload.id == name and event.workload.has_ended
+    return isinstance(event, WorkloadDeleted) and event.id == name
 
 
 @cache

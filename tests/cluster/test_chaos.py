@@ -200,18 +200,22 @@ def large() -> Iterator[ControlPlane]:
         made.remove()
 
 
-async def settled(connection: Connection) -> None:
+async def settled(connection: Connection, chaos: Chaos) -> None:
     """Wait until nothing is left that a plan would do, as the API alone has it, and see that this is so validly."""
-    async with asyncio.timeout(SETTLES_WITHIN_S):
-        while True:
-            # A server that has just come back refuses some.
-            with suppress(EngineUnavailable):
-                seen = view(await read_cluster(connection), membership, time.time())
-                made = await asyncio.to_thread(plan, seen.snapshot)
-                if not made.binds and not made.evictions:
-                    assert check(seen.snapshot, made) == []
-                    return
-            await asyncio.sleep(0.5)
+    made = None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLES_WITHIN_S):
+            while True:
+                # A server that has just come back refuses some.
+                with suppress(EngineUnavailable):
+                    seen = view(await read_cluster(connection), membership, time.time())
+                    made = await asyncio.to_thread(plan, seen.snapshot)
+                    if not made.binds and not made.evictions:
+                        assert check(seen.snapshot, made) == []
+                        return
+                await asyncio.sleep(0.5)
+    said = "\n\n".join(controller.said[-3000:] for controller in chaos.controllers)
+    pytest.fail(f"{made and (made.binds, made.evictions)} is left to do after {SETTLES_WITHIN_S} s.\n{said}")
 
 
 @pytest.mark.timeout(60 * MINUTES + 600)
@@ -232,7 +236,7 @@ async def test_whatever_fails_no_device_is_given_twice_and_all_settles(
             while time.monotonic() < end:
                 for _ in range(chaos.random.randint(1, 8)):
                     struck[await asyncio.to_thread(chaos.strike)] += 1
-                await settled(connection)
+                await settled(connection, chaos)
                 assert witness.faults == []
             print(dict(struck))
             assert sum(struck.values()) > 10 * MINUTES

@@ -18,12 +18,13 @@ from scheduler_core.kubernetes.api.listing import listed
 from scheduler_core.kubernetes.api.queue_objects import read_queue
 from scheduler_core.kubernetes.api.resources import QUEUES, WORKLOADS
 from scheduler_core.kubernetes.state.cluster import Cluster, read_planned
+from scheduler_core.kubernetes.state.membership import workload_of
 from scheduler_core.kubernetes.state.memberships import Memberships
 from scheduler_core.kubernetes.state.nodes import read_machine
 from scheduler_core.kubernetes.state.owners import Owners
 from scheduler_core.kubernetes.state.pods import read_pod
 from scheduler_core.kubernetes.state.shown_devices import shown_devices
-from scheduler_core.kubernetes.state.snapshot import view
+from scheduler_core.kubernetes.state.snapshot import View, view
 from scheduler_core.model import Verdict
 from scheduler_core.planned import forecast, pending_workload, spec_change
 from scheduler_core.planning.plan import plan
@@ -65,16 +66,26 @@ class Outlook:
 
     async def reason(self, name: str, spec: WorkloadSpec, remedies: bool) -> Reason:
         """Of a workload of this namespace; without a verdict where no plan knows it yet."""
-        key = f"{self._connection.namespace}/{name}"
-        seen = view(await self._cluster(), self._grouping, time.time())
+        key, now = f"{self._connection.namespace}/{name}", time.time()
+        cluster = await self._cluster()
+        seen = view(cluster, self._grouping, now)
+        if len(seen.members.get(key, ())) < spec.tasks:
+            seen = self._with_all_pods(cluster, key, spec, now)
         asked = next((one for one in seen.snapshot.workloads if one.id == key), None)
         if asked is None:
             return Reason(verdict=None)
         made = await asyncio.to_thread(plan, seen.snapshot)
         said = (*seen.refused, *made.verdicts)
-        verdict = next((self._local(one) for one in said if one.workload == key), None)
+        verdict = next((self._local(one) for one in said if one.workload == key and one.state != "placed"), None)
         helpful = await asyncio.to_thread(changes, seen.snapshot, key) if remedies and verdict is not None else ()
         return Reason(verdict=verdict, remedies=tuple(spec_change(spec, asked, change) for change in helpful))
+
+    def _with_all_pods(self, cluster: Cluster, key: str, spec: WorkloadSpec, now: float) -> View:
+        """As it will be when the pods of a workload that are still on their way have come."""
+        known = cluster.workloads.get(key)
+        cluster.pods = {name: pod for name, pod in cluster.pods.items() if workload_of(pod) != key}
+        asked = pending_workload(key, spec, now if known is None else known.created)
+        return view(cluster, self._grouping, now, (asked,))
 
     def _local(self, verdict: Verdict) -> Verdict:
         """With the workloads of this namespace by their ids here."""

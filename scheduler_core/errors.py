@@ -13,6 +13,7 @@ RunaiError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import msgspec
@@ -102,3 +103,12 @@ _BY_CODE: dict[str, type[RunaiError]] = {
 def error_from_record(record: ErrorRecord) -> RunaiError:
     """The exception a record stands for; an unknown code becomes an EngineDefect."""
     return _BY_CODE.get(record.code, EngineDefect)(record.message, record.hint)
+
+
+def single(group: BaseExceptionGroup[RunaiError]) -> Iterator[RunaiError]:
+    """Each error of a group, and of the groups in it."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from single(error)
+        else:
+            yield error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractContextManager, aclosing
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from scheduler_core.engine import Door, Ends
-from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError
+from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError, single
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.api.connection import Connection, Json
@@ -309,7 +309,7 @@ class KubernetesEngine(Absent):
                 parts.create_task(self._sight.run())
                 parts.create_task(self._live.run())
         except* RunaiError as refused:
-            raise next(_leaves(refused)) from None
+            raise next(single(refused)) from None
 
     async def _check_kind(self, name: JobKindName, inputs: Path | None) -> None:
         if inputs is not None and name in WITHOUT_INPUTS:
@@ -364,14 +364,6 @@ class KubernetesEngine(Absent):
             survives=("a restart of Jupyter", "a restart of this machine"),
             shared=True,
         )
-
-
-def _leaves(group: BaseExceptionGroup[RunaiError]) -> Iterator[RunaiError]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 def _oldest_first(workloads: tuple[Workload, ...]) -> tuple[Workload, ...]:

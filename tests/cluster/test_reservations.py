@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from kubernetes import client
 
+from scheduler_core.errors import EngineUnavailable
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.resources import RESERVATIONS
 from scheduler_core.kubernetes.sharing.reservation_pods import (
@@ -110,6 +111,19 @@ async def test_another_controller_takes_over_what_is_there(
         following.cancel()
         await asyncio.wait((following,))
         await connection.close()
+
+
+async def test_a_server_that_is_away_says_nothing_against_a_device(
+    reservations: Reservations, installed: ControlPlane
+) -> None:
+    await reservations.reserve(SLOTS[:1])
+    with installed.without_api_server():
+        asking = asyncio.ensure_future(reservations.reserve(SLOTS[:2]))
+        with pytest.raises(EngineUnavailable):
+            await (await Connection.open()).get("/api/v1/nodes")
+    found = await asking
+    assert {slot: device.id for slot, device in found.items()} == {slot: uuid(slot) for slot in SLOTS[:2]}
+    assert reservations.refusals() == {}
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,8 @@ async def _to_its_end(asking: Coroutine[None, None, None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait((task,))
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.info("What was asked for at the end was refused: %s", error)
         raise
 
 

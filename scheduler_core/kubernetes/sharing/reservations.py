@@ -136,8 +136,8 @@ class Reservations:
         if self.refusal(slot):
             return None
         try:
-            async with asyncio.timeout(_STARTS_WITHIN_S):
-                device = await self._held(slot)
+            async with asyncio.timeout(_STARTS_WITHIN_S) as starting:
+                device = await self._held_at_last(slot, starting)
         except TimeoutError:
             found = self._found(slot)
             trouble = f": {found.trouble}" if found is not None and found.trouble else ""
@@ -148,6 +148,16 @@ class Reservations:
             self._refusals.pop(slot, None)
             return device
         return None
+
+    async def _held_at_last(self, slot: Slot, starting: asyncio.Timeout) -> ReservedDevice:
+        """That the API server is away says nothing about a device: its time begins anew."""
+        while True:
+            try:
+                return await self._held(slot)
+            except EngineUnavailable as error:
+                _log.info("%s is asked for again: %s", reservation_name(slot), error)
+                await asyncio.sleep(_ASK_AGAIN_S)
+                starting.reschedule(asyncio.get_running_loop().time() + _STARTS_WITHIN_S)
 
     async def _held(self, slot: Slot) -> ReservedDevice:
         """From whatever there is to a device that is known."""

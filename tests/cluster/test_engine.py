@@ -250,10 +250,7 @@ async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path, monkeypatch: 
 
 
 NOT_ON_A_CLUSTER = {
-    "policies are not for clusters yet": (
-        "test_policies_are_checked_against_the_work_that_is_there",
-        "test_what_would_let_it_start_does",
-    ),
+    "policies are not for clusters yet": ("test_policies_are_checked_against_the_work_that_is_there",),
     "what happened is not recorded yet": (
         "test_who_used_what_is_added_up",
         "test_what_queues_held_and_why_work_waited_is_kept",
@@ -264,18 +261,7 @@ NOT_ON_A_CLUSTER = {
         "test_who_did_what_is_found_by_what_is_known",
         "test_long_answers_come_in_pages",
     ),
-    "shares of devices are not placed yet": (
-        "test_what_it_holds_is_shown_and_given_back",
-        "test_a_workload_runs_to_its_end_and_is_remembered",
-        "test_each_change_is_an_event_and_none_is_missed",
-        "test_a_gang_fails_as_one",
-        "test_an_array_counts_what_failed",
-        "test_what_waits_or_is_suspended_asks_for_something_else_at_once",
-        "test_a_running_share_changes_its_size_on_its_device",
-        "test_what_cannot_change_while_it_runs_changes_at_its_next_start",
-        "test_a_gang_that_runs_is_of_another_number_from_its_next_start_on",
-        "test_an_elastic_gang_gives_up_tasks_while_it_runs",
-    ),
+    "a pod keeps what it was given": ("test_a_running_share_changes_its_size_on_its_device",),
     "positions are told with the reasons": ("test_one_that_finds_no_room_waits_says_why_and_starts_when_there_is",),
     "which tasks of an array start first is the scheduler's choice": (
         "test_a_suspended_array_goes_on_with_what_is_left",

@@ -13,7 +13,7 @@ from kubernetes import client
 from scheduler_core.kubernetes.sharing.prover import HOLDER, SHARER
 from scheduler_core.kubernetes.sharing.reservation_pods import Slot
 from tests.cluster.control_plane import ControlPlane, wait_until
-from tests.cluster.controlled import RESERVATIONS, SYSTEM, Controller, Team, controlled
+from tests.cluster.controlled import RESERVATIONS, SYSTEM, Controller, Team, controlled, queues
 from tests.cluster.logs import reading, say
 
 HELD = reading(Slot("node-0", 0))
@@ -83,6 +83,23 @@ def test_nobody_need_ask_for_it(installed: ControlPlane, team: Team) -> None:
         "nothing of it is left",
         lambda: names.isdisjoint(pod.metadata.name for pod in core.list_namespaced_pod(RESERVATIONS).items),
     )
+
+
+def test_it_is_in_no_project(installed: ControlPlane, team: Team) -> None:
+    with queues(installed, research={"gpu": {"quota": 16}}):
+        hand_over(installed, HELD)
+        assert "✓ devices can be shared" in check(installed)
+
+
+def test_what_was_found_holds_when_all_is_read_anew(installed: ControlPlane, team: Team) -> None:
+    # Whoever tried it again now would find otherwise.
+    hand_over(installed, NONE)
+    with installed.without_api_server():
+        # A server that was started anew keeps no changes from before.
+        pass
+    again = Team.again(installed, team.namespace)
+    again.until_bound(again.pod(1))
+    again.until_bound(again.pod(annotations={"gpu-fraction": "0.5"}))
 
 
 def test_one_without_rights_sees_what_was_found(installed: ControlPlane, team: Team) -> None:

@@ -162,7 +162,7 @@ class Prover:
                     await asyncio.sleep(_ASK_AGAIN_S)
         raise _Failed("a pod does not say which devices it sees")
 
-    def _changed(self, changes: Mapping[str, Proof | None]) -> None:
-        self.proof = next(iter(changes.values()), None)
+    def _changed(self, _: Mapping[str, Proof | None]) -> None:
+        self.proof = next(iter(self._reflector.records.values()), None)
         self._news.set()
         self._told()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from scheduler_core.kubernetes.api.resources import RESERVATIONS
 from scheduler_core.kubernetes.state.affinity import NodeTerm
 from scheduler_core.kubernetes.state.cluster import Cluster
 from scheduler_core.kubernetes.state.membership import Grouping, Membership
@@ -32,6 +33,8 @@ from scheduler_core.workload import DEFAULT_QUEUE, Allocation
 _STUCK_AFTER_S = 60.0
 """A pod that is still there so long after its grace does not go by itself."""
 _POOL = "default"
+_TRIALS = Queue(name=RESERVATIONS)
+"""What tries whether devices can be shared is in no project."""
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -89,14 +92,14 @@ class _Building:
 
     def view(self, extra: tuple[PlannedWorkload, ...]) -> View:
         nodes = tuple(self._node(machine) for machine in self.cluster.machines.values())
-        workloads = [self._workload(key, pods) for key, pods in self.members.items()]
+        made = [self._workload(key, pods) for key, pods in self.members.items()]
+        workloads = tuple(one for one in made if one is not None)
+        queues = queues_of(self.cluster)
+        if any(one.queue == _TRIALS.name for one in workloads):
+            queues = (*queues, _TRIALS)
         return View(
             snapshot=Snapshot(
-                time=self.now,
-                config=Config(),
-                nodes=nodes,
-                queues=queues_of(self.cluster),
-                workloads=(*(one for one in workloads if one is not None), *extra),
+                time=self.now, config=Config(), nodes=nodes, queues=queues, workloads=(*workloads, *extra)
             ),
             pods={pod.key: pod for pods in self.members.values() for pod in pods},
             members=self.members,
@@ -142,7 +145,7 @@ class _Building:
 
     def _workload(self, key: str, pods: list[Pod]) -> PlannedWorkload | None:
         known, says = self.cluster.workloads.get(key), self.memberships[key]
-        queue = known.queue if known is not None else pods[0].queue or DEFAULT_QUEUE
+        queue = known.queue if known is not None else _queue_of(pods[0])
         minimum = known.fewest_tasks if known is not None else says.minimum
         done = sum(pod.phase == "Succeeded" for pod in pods)
         why_not = self._why_not(pods, queue)
@@ -227,6 +230,10 @@ def _has_root(name: str, parents: Mapping[str, str | None]) -> bool:
     for _ in parents:
         at = parents.get(at) if at is not None else None
     return at is None or at not in parents
+
+
+def _queue_of(pod: Pod) -> str:
+    return _TRIALS.name if pod.namespace == RESERVATIONS else pod.queue or DEFAULT_QUEUE
 
 
 def _order(pod: Pod) -> tuple[int, float, str]:

@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 import pytest
 import stamina
 
-from jupyter_runai.running import warm
+from jupyter_runai.running.kept import warm
+from jupyter_runai.running.kept.stored_pieces import LARGEST
 from jupyter_runai.running.values import ALIGNMENT
 from jupyter_runai.submission.pieces import content_of, pieces_of
 
@@ -135,13 +136,13 @@ def another(tmp_path: Path, source: str, **options: Any) -> Path:
 
 def test_each_cell_has_an_interpreter_of_its_own(pod: Pod, tmp_path: Path) -> None:
     first = pod.until_free()
-    assert (first["id"], first["report"], first["end"]) == ("first", {"results": []}, len("first\n"))
+    assert (first["id"], first["report"], first["ends"]) == ("first", {"results": []}, [len("first\n")])
     pod.order(another(tmp_path, "x = 1\nimport os\nprint(os.getpid(), end='')"))
     told = pod.until_free()
     pod.order(another(tmp_path, "import os\nprint('x' in dir(), os.getpid())"), keep=None)
     lines = pod.output().splitlines()
     # A line that is not ended is ended with its cell, or nobody would read it.
-    assert told["end"] == len("\n".join(lines[:2])) + 1
+    assert told["ends"] == [len("\n".join(lines[:2])) + 1]
     assert lines[2].split()[0] == "False" and lines[2].split()[1] != lines[1]
     assert pod.process.returncode == 0
 
@@ -210,7 +211,7 @@ def test_one_that_nobody_comes_to_in_time_ends_as_its_last_cell(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "inputs", [{"../outside": []}, {"/tmp/outside": []}, {"a": [["00", warm.LARGEST + 1]]}, {"a": [["00", 1]]}]
+    "inputs", [{"../outside": []}, {"/tmp/outside": []}, {"a": [["00", LARGEST + 1]]}, {"a": [["00", 1]]}]
 )
 def test_what_cannot_be_is_refused(pod: Pod, inputs: dict[str, Any]) -> None:
     pod.until_free()

@@ -27,24 +27,31 @@ SCRIPT = Path(warm.__file__)
 
 
 class Pod:
-    """The process, and a connection to it."""
+    """The process, and a connection to it; with a `lead` it is of task 1 and that of task 0, which waits for it."""
 
-    def __init__(self, folder: Path, keep: float | None = 600) -> None:
+    def __init__(self, folder: Path, keep: float | None = 600, tasks: int = 1, lead: Pod | None = None) -> None:
+        folder.mkdir(exist_ok=True)
         self.inputs, self.results = folder / "inputs", folder / "results"
         for made in (self.inputs, self.results):
             made.mkdir()
         self.report = self.results / ".report.json"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self.port = two_free_ports() if lead is None else lead.port
         write_cell(self.inputs, "print('first')")
-        order = {"id": "first", "keep": keep, "inputs": pieces_of(self.inputs)}
+        order = {"id": "first", "keep": keep, "inputs": pieces_of(self.inputs), "token": "theirs"}
         (self.inputs / warm.KEEPING).write_text(json.dumps(order))
         folders = {"RUNAI_INPUTS": self.inputs, "RUNAI_RESULTS": self.results, "RUNAI_REPORT": self.report}
         said = {name: str(path) for name, path in folders.items()}
         self.process = subprocess.Popen(
             [sys.executable, "-u", SCRIPT],
-            env={**os.environ, **said, "RUNAI_DOOR": str(self._port)},
+            env={
+                **os.environ,
+                **said,
+                "RUNAI_DOOR": str(self.port),
+                "RUNAI_TASK_COUNT": str(tasks if lead is None else 2),
+                "RUNAI_TASK_INDEX": "0" if lead is None else "1",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": "0",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
@@ -57,9 +64,8 @@ class Pod:
     def _file(self) -> BinaryIO:
         return self._socket.makefile("rb")
 
-    @stamina.retry(on=ConnectionRefusedError, attempts=200, timeout=WAIT_S, wait_max=0.2)
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self._port), timeout=WAIT_S)
+        return connect(self.port)
 
     def hear(self) -> dict[str, Any]:
         said: dict[str, Any] = json.loads(self._file.readline())
@@ -97,6 +103,34 @@ class Pod:
             self._socket.close()
         self.process.kill()
         self.process.communicate()
+
+
+@stamina.retry(on=ConnectionRefusedError, attempts=200, timeout=WAIT_S, wait_max=0.2)
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=WAIT_S)
+
+
+def two_free_ports() -> int:
+    """The first of them: what listens there in a pod has the next one for its gang."""
+    while True:
+        with socket.socket() as probe, socket.socket() as beside:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            try:
+                beside.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+@pytest.fixture
+def gang(tmp_path: Path) -> Iterator[tuple[Pod, Pod]]:
+    """Two pods that know each other."""
+    first = Pod(tmp_path / "0", tasks=2)
+    second = Pod(tmp_path / "1", lead=first)
+    yield first, second
+    second.close()
+    first.close()
 
 
 @pytest.fixture
@@ -221,6 +255,55 @@ def test_what_cannot_be_is_refused(pod: Pod, inputs: dict[str, Any]) -> None:
         pod._socket.sendall(b"x")
         said = pod.hear()
     assert "refused" in said or "refused" in pod.hear()
+
+
+def test_a_gang_runs_each_cell_together_and_leaves_together(gang: tuple[Pod, Pod], tmp_path: Path) -> None:
+    first, _ = gang
+    assert first.until_free()["ends"] == [len("first\n")] * 2
+    folder = another(tmp_path, "import os\nprint(os.environ['RUNAI_TASK_INDEX'], os.environ['MASTER_PORT'] != '0')")
+    first.order(folder)
+    assert first.until_free()["ends"] == [len("first\n0 True\n")] * 2
+    first.order(another(tmp_path, "print('last')"), keep=None)
+    assert [pod.output() for pod in gang] == ["first\n0 True\nlast\n", "first\n1 True\nlast\n"]
+    assert [pod.process.returncode for pod in gang] == [0, 0]
+
+
+def test_a_task_that_is_gone_between_cells_ends_the_others_well(gang: tuple[Pod, Pod]) -> None:
+    first, second = gang
+    first.until_free()
+    second.process.kill()
+    first.output()
+    assert (first.process.returncode, json.loads(first.report.read_text())) == (0, {})
+
+
+@pytest.mark.parametrize(("gone", "left"), [(0, 1), (1, 0)])
+def test_a_task_that_is_gone_in_a_cell_is_said_by_the_others(
+    gang: tuple[Pod, Pod], tmp_path: Path, gone: int, left: int
+) -> None:
+    gang[0].until_free()
+    gang[0].order(another(tmp_path, "import signal\nprint('up', flush=True)\nsignal.pause()"))
+    for pod in gang:
+        assert b"up\n" in iter(pod.process.stdout or ())
+    gang[gone].process.kill()
+    gang[left].output()
+    error = json.loads(gang[left].report.read_text())["error"]
+    assert (gang[left].process.returncode, error["type"]) == (1, "TaskLost")
+    assert error["message"].startswith(f"Task {gone} is gone")
+
+
+def test_who_does_not_know_the_token_is_not_let_in(tmp_path: Path) -> None:
+    first = Pod(tmp_path / "0", tasks=2)
+    connect(first.port).close()
+    with connect(first.port + 1) as stranger, stranger.makefile("rb") as heard:
+        assert json.loads(heard.readline()).keys() == {"nonce"}
+        stranger.sendall(json.dumps({"index": 1, "nonce": "mine", "proof": "guessed"}).encode() + b"\n")
+        assert heard.readline() == b""
+    second = Pod(tmp_path / "1", lead=first)
+    try:
+        assert first.until_free()["id"] == "first"
+    finally:
+        second.close()
+        first.close()
 
 
 def in_file(buffer: bytes) -> bytes:

@@ -6,6 +6,8 @@ import os
 import re
 import signal
 
+import pytest
+
 from jupyter_runai.client import Client
 from tests.helpers import outcome, until
 from tests.notebooks.conftest import RunCells
@@ -64,14 +66,15 @@ def test_each_cell_runs_afresh_in_every_task_and_they_meet_each_time(run: RunCel
     assert (kept.state, kept.tasks, kept.allocation is not None) == ("running", 2, True)
 
 
-def test_one_that_fails_ends_the_others_and_all_are_kept(run: RunCells) -> None:
-    waits = "import os, signal\nif os.environ['RANK'] == '0':\n    signal.pause()"
+@pytest.mark.parametrize("fails", [0, 1])
+def test_one_that_fails_ends_the_others_and_all_are_kept(run: RunCells, fails: int) -> None:
+    waits = f"import os, signal\nif os.environ['RANK'] != '{fails}':\n    signal.pause()"
     failing, after = run(
         f"{GANG}\n{waits}\n1 / 0",
         f"{GANG}\nimport os\nprint('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'])",
     )
     assert "ZeroDivisionError" in failing.error
-    assert "Task 1 of 2 failed:" in failing.error
+    assert f"Task {fails} of 2 failed:" in failing.error
     assert "✗ ddp · failed after" in failing.line
     assert sorted(after.text.splitlines()) == ["[0] rank 0 of 2", "[1] rank 1 of 2"]
 

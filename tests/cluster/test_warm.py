@@ -12,6 +12,7 @@ from kubernetes import client as api
 
 from jupyter_runai.client import Client
 from scheduler_core.kubernetes.api.resources import WORKLOAD_LABEL
+from tests.cluster.clients import client_that_tidies, until
 from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.real_cluster import RealCluster
 from tests.cluster.test_real_node import ALL_REDUCE
@@ -30,19 +31,8 @@ def client(real: RealCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clien
     namespace = f"warm-{next(_numbers)}"
     monkeypatch.setenv("KUBECONFIG", str(real.user_of(namespace)))
     monkeypatch.setenv("RUNAI_ENGINE", "kubernetes")
-    client = Client()
-    yield client
-    for workload in client.list():
-        client.stop(workload.id)
-        until(client, workload.id, "completed", "stopped", "failed")
-    client.close()
-
-
-def until(client: Client, workload_id: str, *states: str) -> None:
-    for workload in client.changes(workload_id):
-        if workload is not None and workload.state in states:
-            return
-    raise AssertionError(client.get(workload_id))
+    with client_that_tidies() as client:
+        yield client
 
 
 def run(folder: Path, *sources: str) -> list[Ran]:

@@ -123,6 +123,14 @@ class EngineContract(RecordsContract):
         remedies = (await engine.explain(waits.id, remedies=True)).remedies
         assert [remedy.min_tasks for remedy in remedies if remedy.min_tasks] == [2]
 
+    async def test_a_higher_priority_that_helps_is_the_lowest_that_has_a_name(self, engine: Engine) -> None:
+        held = await engine.submit(asked(RUNS, 2))
+        await until(engine, held.id, "running")
+        waits = await engine.submit(asked(RUNS, 2))
+        remedies = (await engine.explain(waits.id, remedies=True)).remedies
+        named = [(remedy.change, remedy.priority) for remedy in remedies if remedy.priority]
+        assert named == [("priority low to medium-low", 65)]
+
     async def test_what_was_submitted_can_be_submitted_again(self, engine: Engine) -> None:
         first = await engine.submit(asked(RUNS, "0.5", key="once"))
         await engine.resize(first.id, TaskRequest(gpu="0.25"))

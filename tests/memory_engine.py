@@ -67,6 +67,7 @@ from scheduler_core.policies.standing import told
 from scheduler_core.policies.templates import Catalog
 from scheduler_core.workload import (
     DEFAULT_QUEUE,
+    PRIORITIES,
     Activity,
     Allocation,
     Device,
@@ -294,7 +295,8 @@ class MemoryEngine:
         workload, helpful = record.workload, ()
         if remedies and workload.state == "pending":
             asked = planned(record, "memory")
-            helpful = tuple(spec_change(record.spec, asked, each) for each in changes(self._snapshot(), workload_id))
+            found = changes(self._snapshot(), workload_id, PRIORITIES)
+            helpful = tuple(spec_change(record.spec, asked, each) for each in found)
         return Explanation(workload=workload, verdict=workload.verdict, queue=self._queues[0], remedies=helpful)
 
     async def queues(self) -> tuple[QueueStatus, ...]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from jupyter_runai.client.chosen import chosen_engine
 from jupyter_runai.client.settling import Settling
-from jupyter_runai.submission.travelling import for_pods
+from jupyter_runai.submission.travelling import for_pods, for_this_host
 from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, NotFound
 from scheduler_core.local import LocalEngine
@@ -44,6 +45,8 @@ class AsyncClient:
         """Store a workload; where it does not run on this host, what it needs of it goes along."""
         if not isinstance(self.engine, LocalEngine) and (await self.engine.info()).kind == "kubernetes":
             spec = await asyncio.to_thread(for_pods, spec, inputs)
+        else:
+            spec = for_this_host(spec, inputs)
         return await self.engine.submit(spec, inputs)
 
     async def find(self, reference: str) -> Workload:
@@ -92,14 +95,14 @@ class AsyncClient:
                 yield update[1] if isinstance(update, tuple) else update
 
     async def follow_tasks(
-        self, workload_id: str, tasks: Iterable[int], offset: int = 0
+        self, workload_id: str, tasks: Iterable[int], offsets: Mapping[int, int] = MappingProxyType({})
     ) -> AsyncGenerator[Workload | TaskOutput, None]:
-        """As `follow`, with the output of each of these tasks from byte `offset` on."""
+        """As `follow`, with the output of each of these tasks, from the byte on that `offsets` has for it."""
         updates: asyncio.Queue[Workload | TaskOutput | BaseException | None] = asyncio.Queue(256)
         followers = [
             asyncio.ensure_future(_into(updates, self.changes(workload_id))),
             *(
-                asyncio.ensure_future(_into(updates, self._labelled_output(workload_id, task, offset)))
+                asyncio.ensure_future(_into(updates, self._labelled_output(workload_id, task, offsets.get(task, 0))))
                 for task in tasks
             ),
         ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -103,10 +104,14 @@ class Client:
         return self._runtime.iterate(self._client.follow(workload_id), tick_s)
 
     def follow_tasks(
-        self, workload_id: str, tasks: Iterable[int], tick_s: float | None = None, offset: int = 0
+        self,
+        workload_id: str,
+        tasks: Iterable[int],
+        tick_s: float | None = None,
+        offsets: Mapping[int, int] = MappingProxyType({}),
     ) -> Iterator[Workload | TaskOutput | None]:
-        """As `follow`, with the output of each of these tasks from byte `offset` on as (index, bytes)."""
-        return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks, offset), tick_s)
+        """As `follow`, with the output of each of these tasks, from this byte of it on, as (index, bytes)."""
+        return self._runtime.iterate(self._client.follow_tasks(workload_id, tasks, offsets), tick_s)
 
     def tasks(self, workload_id: str) -> tuple[TaskStatus, ...]:
         return self._runtime.run(self._engine.tasks(workload_id))

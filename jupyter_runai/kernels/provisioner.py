@@ -19,7 +19,7 @@ import zmq
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from tornado import web
-from traitlets import Bool, Dict, Float, Int, List, Unicode
+from traitlets import Bool, Dict, Enum, Float, Int, List, Unicode
 
 from jupyter_runai.client import never_starts, shared_client
 from jupyter_runai.client.runtime import runtime
@@ -34,7 +34,7 @@ from jupyter_runai.submission.surroundings import name_hint, text_environment
 from scheduler_core.engine import Door
 from scheduler_core.errors import Conflict, InvalidRequest, RunaiError
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import DEFAULT_QUEUE, Mount, WorkloadSpec
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Mount, WorkloadSpec
 
 T = TypeVar("T")
 
@@ -65,6 +65,8 @@ class RunaiProvisioner(LocalProvisioner):
     image = Unicode("", config=True, help="On a cluster: the container image that it runs in.")
     mounts = List(Dict(), config=True, help="On a cluster: volume claims, each {claim, path, sub_path, read_only}.")
     preemptible = Bool(False, config=True, help="It may be evicted for others; it then waits and starts again.")
+    priority = Enum(("", *PRIORITIES), "", config=True, help="Another one than high; below that it may be evicted.")
+    max_time_s = Float(0.0, min=0, config=True, help="It is stopped after so many seconds; 0: never.")
     queue_timeout = Float(
         20.0,
         min=0,
@@ -260,7 +262,10 @@ class RunaiProvisioner(LocalProvisioner):
             name_hint=name_hint(env, "kernel"),
             kind="workspace",
             queue=self.project,
-            preemptible=self.preemptible,
+            priority=PRIORITIES[self.priority] if self.priority else None,
+            # Who is given a priority is also given what goes with it.
+            preemptible=self.preemptible or (None if self.priority else False),
+            max_run_s=self.max_time_s or None,
             request=request,
             key=launch.id,
         )

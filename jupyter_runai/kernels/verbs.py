@@ -39,20 +39,36 @@ def install_kernelspec(client: Client, options: Namespace) -> Answer:
     config: dict[str, Any] = {"gpu": str(asked.gpu)} if asked.gpu else {"gpu_memory_mib": asked.gpu_memory}
     if asked.project:
         config["project"] = asked.project
-    config |= placed(options)
+    config |= placed(options) | of_template(asked)
     if options.preemptible:
         config["preemptible"] = True
     name = options.name or f"Python {sys.version_info.major} ({amount_words(config)})"
     chosen = asked.environment if isinstance(asked.environment, Environment) else HERE
     folder = install_spec(options.profile, name, config, options.sys_prefix, chosen)
     data = {"profile": options.profile, "name": name, "folder": str(folder)}
-    return Answer(f"The launcher offers {name!r} now. Its kernelspec: {folder}", data)
+    return Answer(f"The launcher offers {name!r} now. Its kernelspec: {folder}{without_meaning(asked)}", data)
 
 
 def placed(options: Namespace) -> dict[str, Any]:
     """What options say of where on a cluster a kernel runs, as a provisioner's `config`."""
     said: dict[str, Any] = {"image": options.image} if options.image else {}
     return said | ({"mounts": msgspec.to_builtins(options.mount)} if options.mount else {})
+
+
+def of_template(asked: Asked) -> dict[str, Any]:
+    """What only a template says of a kernel, its priority and its longest time, as a provisioner's `config`."""
+    said: dict[str, Any] = {"priority": asked.priority} if asked.priority else {}
+    return said | ({"max_time_s": asked.max_time} if asked.max_time else {})
+
+
+def without_meaning(asked: Asked) -> str:
+    """A line on what a template says that has no meaning for a kernel; empty where there is nothing."""
+    said = [word for word in ("workers", "retries") if getattr(asked, word)]
+    if not said:
+        return ""
+    return (
+        f"\nOf the template {asked.template} its {' and '.join(said)} are left out: a kernel is one task, started once."
+    )
 
 
 def list_kernelspecs(client: Client, options: Namespace) -> Answer:

@@ -12,7 +12,7 @@ from jupyter_runai.client import AsyncClient, shared_client
 from jupyter_runai.client.runtime import runtime
 from jupyter_runai.kernels import lifetime
 from jupyter_runai.kernels.specs import HERE
-from jupyter_runai.kernels.verbs import placed
+from jupyter_runai.kernels.verbs import of_template, placed, without_meaning
 from jupyter_runai.kernels.workspaces import Workspace, all_workspaces, with_kernel
 from jupyter_runai.submission.specification import Asked
 from jupyter_runai.submission.templates import with_template
@@ -38,9 +38,15 @@ def create_workspace(options: Namespace) -> Answer:
         raise UsageError("workspace create needs an amount.", "Say it: --gpu 0.5, or a --template that has one.")
     chosen = asked.environment if isinstance(asked.environment, Environment) else HERE
     folder = options.folder or chosen.folder or "."
-    config = {"folder": str(Path(folder).absolute()), **placed(options), **_changes(asked, options.preemptible)}
+    config = {
+        "folder": str(Path(folder).absolute()),
+        **placed(options),
+        **of_template(asked),
+        **_changes(asked, options.preemptible),
+    }
     inside = with_kernel(chosen, options.kernel, options.python)
-    return _opened(_run(lifetime.create(AsyncClient(), options.name, options.kernel, inside, config)))
+    made = _opened(_run(lifetime.create(AsyncClient(), options.name, options.kernel, inside, config)))
+    return made._replace(text=made.text + without_meaning(asked))
 
 
 def list_workspaces(options: Namespace) -> Answer:

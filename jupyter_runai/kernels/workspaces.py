@@ -28,9 +28,9 @@ from jupyter_runai.kernels.specs import (
 )
 from jupyter_runai.words.figures import asked_for
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
-from scheduler_core.model import TaskRequest
+from scheduler_core.model import NON_PREEMPTIBLE_PRIORITY, TaskRequest
 from scheduler_core.policies.templates import Environment
-from scheduler_core.workload import DEFAULT_QUEUE, Workload
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Workload
 
 
 class Workspace(Struct, frozen=True, kw_only=True):
@@ -131,9 +131,14 @@ def _shown(name: str, spec: KernelSpec, workload: Workload | None) -> Workspace:
         folder=config.get("folder", ""),
         project=config.get("project", DEFAULT_QUEUE),
         request=request_of(config) if workload is None else workload.request,
-        preemptible=config.get("preemptible", False),
+        preemptible=_preemptible(config) if workload is None else workload.preemptible,
         workload=workload,
     )
+
+
+def _preemptible(config: Mapping[str, Any]) -> bool:
+    priority = PRIORITIES.get(config.get("priority", ""), NON_PREEMPTIBLE_PRIORITY)
+    return bool(config.get("preemptible")) or priority < NON_PREEMPTIBLE_PRIORITY
 
 
 def request_of(config: Mapping[str, Any]) -> TaskRequest:

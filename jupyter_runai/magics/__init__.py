@@ -14,8 +14,8 @@ from jupyter_runai.magics.cell import CellLimits, CellOptions, run_cell
 from jupyter_runai.magics.command import run_command
 from jupyter_runai.magics.complete import Completer
 from jupyter_runai.magics.errors import shown, shown_syntax_error
-from jupyter_runai.magics.kept import SentValues
 from jupyter_runai.magics.modules import LocalModules
+from jupyter_runai.magics.sent_values import SentValues
 from jupyter_runai.magics.tables import LiveTables
 from jupyter_runai.pickling.pickles import LARGEST_BYTES, WARN_BYTES
 from jupyter_runai.verbs.line import answered, read_line, verb_of

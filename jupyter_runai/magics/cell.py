@@ -17,11 +17,14 @@ from jupyter_runai.client import Client
 from jupyter_runai.magics.errors import failed, not_brought_back
 from jupyter_runai.magics.follow import follow, has_run
 from jupyter_runai.magics.inputs import captured, chosen, unknown
-from jupyter_runai.magics.kept import SentValues, Stay, check_keep, kept_process
+from jupyter_runai.magics.keeping import check_keep
+from jupyter_runai.magics.kept import kept_process
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.modules import LocalModules
 from jupyter_runai.magics.preview import preview_text
 from jupyter_runai.magics.returned import returned_by
+from jupyter_runai.magics.sent_values import SentValues
+from jupyter_runai.magics.stay import Stay
 from jupyter_runai.magics.values import Cell, write_cell, write_values
 from jupyter_runai.submission.automatic import with_amount_found
 from jupyter_runai.submission.handshake import shake_hands
@@ -70,9 +73,11 @@ def run_cell(
         Shown: it completed, and a variable it left cannot be had here.
     """
     check_keep(options)
-    kept = None if options.dry_run else kept_process(client, options)
+    kept = None if options.dry_run else kept_process(client, options, sent)
     if kept is None:
         options = with_amount_found(client, with_template(client, options))
+        # A template may ask for what cannot be kept.
+        check_keep(options)
     cell = prepared_cell(shell, options, source, modules, () if kept is None else kept.names)
     if options.dry_run:
         print(preview_cell(shell, client, options, cell, limits))
@@ -91,13 +96,15 @@ def run_cell(
     line = ProgressLine(in_place=hasattr(shell, "kernel"))
     stay = Stay(cell, kept)
     workload = follow(client, workload, line, options.detach, stay)
+    if stay.kept_until is not None:
+        sent.expect(workload, stay.kept_until)
     if not has_run(client, workload):
         return
     sent.note(workload, _bring_back(shell, client, workload, line, stay.note))
     if stay.has_lost_values:
         sent.forget(workload)
     if workload.state != "completed":
-        raise failed(workload, client.tasks(workload.id) if workload.tasks > 1 else ())
+        raise failed(workload, stay.tasks(client, workload))
 
 
 def prepared_cell(

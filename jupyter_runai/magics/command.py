@@ -9,8 +9,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_runai.client import Client
 from jupyter_runai.magics.errors import failed
 from jupyter_runai.magics.follow import follow, has_run
-from jupyter_runai.magics.kept import Stay
 from jupyter_runai.magics.line import ProgressLine
+from jupyter_runai.magics.stay import Stay
 from jupyter_runai.verbs.command import check_followed, submit
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from jupyter_runai.client import Client, never_starts
 from jupyter_runai.client.leaving import goes_on, wants_it_stopped, was_stopped
 from jupyter_runai.magics.errors import interrupted
-from jupyter_runai.magics.kept import Stay
 from jupyter_runai.magics.line import ProgressLine
 from jupyter_runai.magics.output import RichOutput
+from jupyter_runai.magics.stay import Stay
 from jupyter_runai.running.displays import display_file
 from jupyter_runai.words.output import MOST_FOLLOWED, LabelledOutput, PlainOutput
 from scheduler_core.workload import Workload
@@ -53,11 +53,15 @@ def has_run(client: Client, workload: Workload) -> bool:
 
 def _outputs(client: Client, workload: Workload, line: ProgressLine, stay: Stay) -> list[PlainOutput]:
     displays = Path(display_file(str(client.results(workload.id))))
+    start = stay.starts.get(0, 0)
     if workload.tasks == 1:
-        return [RichOutput(displays, PlainOutput(), line.show_again, stay.start, stay.shown)]
+        return [RichOutput(displays, PlainOutput(), line.show_again, start, stay.shown)]
     # Pictures are those of task 0: the same ones of all tasks would bury it.
     others = range(1, min(workload.tasks, MOST_FOLLOWED))
-    return [RichOutput(displays, LabelledOutput(0), None), *(LabelledOutput(rank) for rank in others)]
+    return [
+        RichOutput(displays, LabelledOutput(0), None, start, stay.shown),
+        *(LabelledOutput(rank) for rank in others),
+    ]
 
 
 def _show(
@@ -71,11 +75,11 @@ def _show(
     """Show what comes; the last of `seen` is the workload as it is now."""
     if len(outputs) < seen[-1].tasks:
         print(f"The output of the first {len(outputs)} tasks; of others: %runai logs {seen[-1].name} --task N")
-    received = stay.start
-    for update in client.follow_tasks(seen[-1].id, range(len(outputs)), stay.tick_s, stay.start):
+    received = [stay.starts.get(task, 0) for task in range(len(outputs))]
+    for update in client.follow_tasks(seen[-1].id, range(len(outputs)), stay.tick_s, stay.starts):
         if isinstance(update, tuple):
             task, data = update
-            received += len(data)
+            received[task] += len(data)
             outputs[task].feed(data)
             continue
         if update is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from msgspec import Struct, convert
 
 from jupyter_runai.client import Client
 from jupyter_runai.client.runtime import runtime
-from jupyter_runai.running.keeping import SOCKET
+from jupyter_runai.running.kept.keeping import SOCKET
 from jupyter_runai.submission.pieces import content_of
 from jupyter_runai.submission.travelling import for_another_host
 from scheduler_core.errors import TooLarge
@@ -21,14 +22,18 @@ from scheduler_core.workload import Report
 class Told(Struct, frozen=True):
     """What a kept process says of the cell that it ran last; `seconds` is for how long it waits for the next.
 
-    One that takes `files` is in a pod: what it runs is sent, and what it leaves is brought.
+    `ends` are the lengths of each task's output by then, `names` the variables that are there; `failed` is the one of
+    several tasks that has failed and that the report is of. With `fresh` each cell has an interpreter of its own. One
+    that takes `files` is in a pod: what it runs is sent, and what it leaves is brought.
     """
 
     id: str
     report: Report
-    end: int
+    ends: list[int]
     seconds: float
     names: list[str] = []
+    failed: int | None = None
+    fresh: bool = False
     files: bool = False
 
 
@@ -55,9 +60,9 @@ class Connection:
             return None
         return convert(line, Told)
 
-    def order(self, folder: str) -> None:
-        """Let it run the cell that lies in this folder of its results."""
-        runtime().run(self._say({"folder": folder}))
+    def order(self, folder: str, words: Mapping[str, Any] | None = None) -> None:
+        """Let it run the cell that lies in this folder of its results, with these words beside."""
+        runtime().run(self._say({**(words or {}), "folder": folder}))
 
     def send(self, inputs: Path) -> None:
         """Let it run the cell in this folder of ours, and send it what it does not have.

@@ -35,7 +35,7 @@ def run_cell(inputs: str, folder: str, index: int) -> int:
     sys.modules["__main__"] = module = ModuleType("__main__")
     displays.prepare(module, displays.Displays(displays.display_file(folder, index)))
     if cell["keep"] is not None:
-        from .keeping import keep_cells  # noqa: PLC0415 (only what is needed)
+        from .kept.keeping import keep_cells  # noqa: PLC0415 (only what is needed)
 
         return keep_cells(
             inputs, folder, vars(module), _read, lambda found, cell: _run(found, cell, module, folder, index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import sys
 from collections.abc import Mapping
@@ -12,12 +13,17 @@ from typing import Any
 import cloudpickle
 from msgspec.structs import replace
 
-from jupyter_runai.running.warm import KEEPING
+from jupyter_runai.running.kept.warm import KEEPING
 from jupyter_runai.submission.pieces import pieces_of
 from scheduler_core.workload import WorkloadSpec
 
 RUNNER = Path(__file__).parents[1] / "runner.py"
-_RUNNING, _WARM = "running", "warm.py"
+"""Runs what lies in a workload's inputs."""
+_RUNNING = RUNNER.with_name("running")
+KEEPER = _RUNNING / "kept" / "warm.py"
+"""Runs the cell there and those that come after it, each in an interpreter of its own."""
+_NOT_OF_KEPT = ("keeping.py", "calls.py", "items.py", "outcomes.py", "processes.py")
+"""What runs no cell in an interpreter of its own."""
 PYTHON = "python3"
 """As images call it."""
 FOLDER = "runner"
@@ -39,15 +45,31 @@ def for_pods(spec: WorkloadSpec, inputs: Path | None) -> WorkloadSpec:
     if size > _TOLD_FROM:
         sys.stderr.write(f"{size / 1e6:.0f} MB travel to the cluster; a path on a volume (--mount) would be faster.\n")
     if inputs is not None and str(RUNNER) in command:
-        script, keeping = RUNNER.name, for_another_host(inputs)
-        if keeping is not None and keeping["keep"] is not None:
-            (inputs / KEEPING).write_text(json.dumps(keeping))
-            script = f"{_RUNNING}/{_WARM}"
-        _put_runner(inputs / FOLDER)
-        command = (_python(command[0]), "-u", "-c", launching(script))
+        order, script = for_another_host(inputs), RUNNER
+        if order is not None and order["keep"] is not None:
+            _write_first(inputs, order)
+            script = KEEPER
+        _put_runner(inputs / FOLDER, is_kept=script is KEEPER)
+        command = (_python(command[0]), "-u", "-c", launching(script.relative_to(RUNNER.parent).as_posix()))
     else:
         command = (_python(command[0]), *command[1:])
     return replace(spec, command=command, env=of_no_host(spec.env))
+
+
+def for_this_host(spec: WorkloadSpec, inputs: Path | None) -> WorkloadSpec:
+    """The workload as it runs here: the cells of a gang that is kept have interpreters of their own here too."""
+    if inputs is None or spec.tasks == 1 or not (inputs / "cell.json").exists():
+        return spec
+    order = in_fresh_interpreter(inputs)
+    if order is None or order["keep"] is None:
+        return spec
+    _write_first(inputs, order)
+    return replace(spec, command=tuple(str(KEEPER) if word == str(RUNNER) else word for word in spec.command))
+
+
+def _write_first(inputs: Path, order: dict[str, Any]) -> None:
+    """Put the first order where a keeper finds it, with what its gang's tasks know each other by."""
+    (inputs / KEEPING).write_text(json.dumps({**order, "token": secrets.token_hex(32)}))
 
 
 def launching(script: str) -> str:
@@ -60,25 +82,31 @@ def _python(program: str) -> str:
     return PYTHON if program == sys.executable else program
 
 
-def _put_runner(folder: Path) -> None:
-    leave_out = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(RUNNER.with_name(_RUNNING), folder / _RUNNING, ignore=leave_out)
+def _put_runner(folder: Path, is_kept: bool) -> None:
+    """As little as it can be: a Secret has room for it and not for much more."""
+    leave_out = shutil.ignore_patterns("__pycache__", *(_NOT_OF_KEPT if is_kept else (KEEPER.parent.name,)))
+    shutil.copytree(_RUNNING, folder / _RUNNING.name, ignore=leave_out)
     shutil.copytree(Path(cloudpickle.__file__).parent, folder / "lib" / "cloudpickle", ignore=leave_out)
     shutil.copy(RUNNER, folder)
 
 
 def for_another_host(inputs: Path) -> dict[str, Any] | None:
-    """Let modules be looked for where an image has them; of a cell what `running/warm.py` is told of it, else null."""
+    """Let modules be looked for where an image has them; of a cell the order that a keeper there gets, else null."""
+    order = in_fresh_interpreter(inputs, path=None)
+    return None if order is None else {**order, "inputs": pieces_of(inputs)}
+
+
+def in_fresh_interpreter(inputs: Path, **changes: Any) -> dict[str, Any] | None:
+    """Let what lies there run alone in its interpreter; of a cell the order that a keeper gets, else null."""
     for name in ("cell.json", "call.json"):
         if not (inputs / name).exists():
             continue
         content = json.loads((inputs / name).read_bytes())
         keep = content.get("keep")
-        # Its process is kept by another one, which is the pod's first.
+        # Its task is kept by another process, which is the task's first.
         kept = {"keep": None} if keep is not None else {}
-        (inputs / name).write_text(json.dumps({**content, "path": None, **kept}))
-        if name == "cell.json":
-            return {"id": content["id"], "keep": keep, "inputs": pieces_of(inputs)}
+        (inputs / name).write_text(json.dumps({**content, **changes, **kept}))
+        return {"id": content["id"], "keep": keep} if name == "cell.json" else None
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from jupyter_runai.submission.travelling import RUNNER
+from jupyter_runai.submission.travelling import KEEPER, RUNNER
 from jupyter_runai.verbs.answer import Answer
 from jupyter_runai.verbs.manifest import manifest
 from jupyter_runai.words.figures import share
@@ -14,7 +14,7 @@ from scheduler_core.model import MILLI, NON_PREEMPTIBLE_PRIORITY, TaskRequest
 from scheduler_core.workload import DEFAULT_QUEUE, KIND_PRIORITY, PRIORITIES, Workload, WorkloadSpec
 
 _ENVIRONMENT = "Its environment is left out: it may hold secrets. What the command needs of it is to be set here."
-_RUNNER = list(RUNNER.parts[-2:])
+_OURS = tuple(list(script.parts[-2:]) for script in (RUNNER, KEEPER))
 
 
 def exported(workload: Workload, spec: WorkloadSpec, form: str, image: str | None) -> Answer:
@@ -72,7 +72,7 @@ def _amount(request: TaskRequest) -> Iterator[str]:
 
 
 def _check_is_command(workload: Workload, spec: WorkloadSpec) -> None:
-    if any(word.rsplit("/", 2)[-2:] == _RUNNER for word in spec.command):
+    if any(word.rsplit("/", 2)[-2:] in _OURS for word in spec.command):
         raise InvalidRequest(
             f"{workload.name} is a cell or a function with values from its notebook: neither script nor manifest has "
             "them.",

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from jupyter_runai.client import shared_client
 from jupyter_runai.magics import RunaiMagics
 from jupyter_runai.magics.cell import CellLimits, CellOptions, prepared_cell, submit_cell
-from jupyter_runai.magics.kept import check_keep
+from jupyter_runai.magics.keeping import check_keep
 from jupyter_runai.magics.returned import returned_by
 from jupyter_runai.submission.specification import specification
 from jupyter_runai.submission.surroundings import name_hint

@@ -6,7 +6,7 @@ found by halving: less of everything fits wherever more of it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -41,8 +41,8 @@ def remedies(snapshot: Snapshot, workload_id: str) -> list[Remedy]:
     return [change.remedy for change in changes(snapshot, workload_id)]
 
 
-def changes(snapshot: Snapshot, workload_id: str) -> list[Change]:
-    """The same, each with what the workload would be."""
+def changes(snapshot: Snapshot, workload_id: str, priorities: Mapping[str, int] | None = None) -> list[Change]:
+    """The same, each with what the workload would be; `priorities` are those that people give, any where null."""
     validate(snapshot)
     decision = decide(snapshot)
     state = decision.state
@@ -51,13 +51,14 @@ def changes(snapshot: Snapshot, workload_id: str) -> list[Change]:
         raise BadSnapshot(f"there is no workload {workload_id!r}", "$.workloads")
     if not gang.waiting() or not gang.next_tasks() or not state.tree.is_leaf(gang.queue):
         return []
-    return list(_Trial(decision, gang).changes())
+    return list(_Trial(decision, gang, priorities or {}).changes())
 
 
 class _Trial:
     """Tries changed copies of one workload."""
 
-    def __init__(self, decision: Decision, gang: Gang) -> None:
+    def __init__(self, decision: Decision, gang: Gang, priorities: Mapping[str, int]) -> None:
+        self.priorities = priorities
         self.state = decision.state
         self.running = decision.running
         self.gang = gang
@@ -127,22 +128,29 @@ class _Trial:
 
     def _priority(self) -> Iterator[Change]:
         """A higher priority that may preempt, or, where its quota is used up, one that is preemptible."""
-        own = self.workload.priority
+        own, named = self.workload.priority, sorted(self.priorities.values())
         if not self.gang.preemptible and self.workload.preemptible is None:
-            below = NON_PREEMPTIBLE_PRIORITY - 1
+            below = max((one for one in named if one < NON_PREEMPTIBLE_PRIORITY), default=NON_PREEMPTIBLE_PRIORITY - 1)
             changed = replace(self.workload, priority=below)
             where = self._starts(changed)
             if where is not None:
-                yield _change(f"priority {own} to {below}, which is preemptible", where, changed)
+                yield _change(f"{self._priorities(own, below)}, which is preemptible", where, changed)
                 return
         for pool in self.state.pools_of(self.gang):
             entries = self.running.candidates(pool).entries(self.gang.queue)
-            for priority in sorted({-entry[0] + 1 for entry in entries if -entry[0] >= own}):
+            enough = {-entry[0] + 1 for entry in entries if -entry[0] >= own}
+            if named:
+                enough = {next((one for one in named if one >= least), own) for least in enough} - {own}
+            for priority in sorted(enough):
                 changed = replace(self.workload, priority=priority)
                 effect = self._preempts(changed, pool)
                 if effect is not None:
-                    yield _change(f"priority {own} to {priority}", effect, changed)
+                    yield _change(self._priorities(own, priority), effect, changed)
                     return
+
+    def _priorities(self, before: int, after: int) -> str:
+        names = {number: name for name, number in self.priorities.items()}
+        return f"priority {names.get(before, before)} to {names.get(after, after)}"
 
     def _preempts(self, workload: PlannedWorkload, pool: str) -> str | None:
         gang, mark, waiting = self._compiled(workload), self.state.mark(), self.state.waiting

@@ -13,6 +13,7 @@ from kubernetes import client as api
 
 from jupyter_runai.client import Client
 from scheduler_core.workload import WorkloadSpec
+from tests.cluster.clients import client_that_tidies, until
 from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.real_cluster import RealCluster
 from tests.engine_steps import RUNS, asked
@@ -54,19 +55,8 @@ def start_server(client: Client, tmp_path: Path) -> Iterator[StartServer]:
 @pytest.fixture
 def client(namespace: str) -> Iterator[Client]:
     """The same cluster, asked beside the server."""
-    client = Client()
-    yield client
-    for workload in client.list():
-        client.stop(workload.id)
-        until(client, workload.id, "completed", "stopped", "failed")
-    client.close()
-
-
-def until(client: Client, workload_id: str, *states: str) -> None:
-    for workload in client.changes(workload_id):
-        if workload is not None and workload.state in states:
-            return
-    raise AssertionError(client.get(workload_id))
+    with client_that_tidies() as client:
+        yield client
 
 
 async def test_a_kernel_runs_in_a_pod_with_all_that_people_do_to_one(

@@ -48,13 +48,19 @@ def test_install_writes_what_the_provisioner_reads(data: Path) -> None:
 
 def test_a_template_and_an_environment_are_written_into_the_kernelspec(data: Path, simulated: Path) -> None:
     (simulated / "policies.yaml").write_text(
-        "templates: {small: {gpu: 0.25, project: default, environment: torch}}\n"
+        "templates: {small: {gpu: 0.25, project: default, environment: torch}, low: {gpu: 0.5, priority: low,"
+        " max_time: 2h, retries: 2, workers: 4}}\n"
         "environments: {torch: {python: /opt/torch/bin/python, variables: {OMP_NUM_THREADS: 4}}}\n"
     )
     assert say("install", "--profile", "small", "--template", "small").returncode == 0
     spec = written(data, "small")
     assert (spec["argv"][0], spec["env"]) == ("/opt/torch/bin/python", {"OMP_NUM_THREADS": "4"})
     assert spec["metadata"]["kernel_provisioner"]["config"] == {"gpu": "0.25", "project": "default"}
+    said = say("install", "--profile", "low", "--template", "low")
+    left_out = "Of the template low its workers and retries are left out: a kernel is one task, started once.\n"
+    assert said.stdout.endswith(left_out)
+    config = written(data, "low")["metadata"]["kernel_provisioner"]["config"]
+    assert config == {"gpu": "0.5", "priority": "low", "max_time_s": 7200}
     said = say("install", "--profile", "none", "--environment", "torch")
     assert (said.returncode, said.stderr) == (
         2,

@@ -125,6 +125,16 @@ async def test_of_a_template_it_has_the_share_and_the_environment(
     )
 
 
+async def test_of_a_template_it_has_the_priority_and_the_longest_time(
+    server: Jupyter, simulated: Path, client: Client
+) -> None:
+    offer_environments(client, simulated, {"short": {"gpu": 0.25, "priority": "low", "max_time": "2h"}})
+    assert create(server, "vision", "--template", "short")["preemptible"]
+    (workload,) = client.list()
+    assert (workload.priority, workload.preemptible) == (40, True)
+    assert client.specification(workload.id).max_run_s == 7200
+
+
 async def test_suspended_it_frees_its_device_and_resumed_it_is_the_same_workload(
     server: Jupyter, client: Client
 ) -> None:

@@ -127,17 +127,17 @@ def test_a_second_interrupt_ends_what_is_kept(kernel: LiveKernel) -> None:
 
 
 def test_what_does_not_go_with_keeping_is_refused(run: RunCells) -> None:
-    nameless, gang, _, more, sweep, other = run(
+    nameless, elastic, _, more, sweep, other = run(
         "%%runai train --keep 10m\n1",
-        "%%runai train --name a --keep 10m --workers 2\n1",
+        "%%runai train --name a --keep 10m --elastic 1:2\n1",
         f"{FIRST}\npass",
         "%%runai train --name digits --gpu 0.25\n1",
         "%%runai train --name digits --workers 2\n1",
         "%%runai run --name digits\n1",
     )
     assert "--keep needs --name" in nameless.error
-    assert "--workers: not allowed with argument --keep." in gang.error
+    assert "--elastic: not allowed with argument --keep." in elastic.error and "--workers 2" in elastic.error
     assert "digits is kept with 0.5, and this cell asks for 0.25." in more.error
-    assert "--workers cannot change there" in sweep.error
+    assert "digits is kept with 0.5, and this cell asks for 2 x -." in sweep.error
     assert "digits is kept as training, not as interactive." in other.error
     assert "%runai stop digits" in other.error

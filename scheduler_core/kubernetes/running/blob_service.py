@@ -82,6 +82,17 @@ class _Store:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._sizes: dict[Path, dict[str, int]] = {}
+        self.size = 0
+        """In bytes, of all of them, those that are on their way among them."""
+        for file in folder.glob("*/*/*/*"):
+            self.note(file, file.stat().st_size)
+
+    def note(self, file: Path, size: int) -> None:
+        """A file is so long now; 0 where it is not there any more."""
+        self.size += size - self._sizes.get(file.parent, {}).pop(file.name, 0)
+        if size:
+            self._sizes.setdefault(file.parent, {})[file.name] = size
 
     def path(self, owner: GpuWorkload, blob: Blob) -> Path:
         meta = owner.metadata
@@ -94,10 +105,9 @@ class _Store:
 
     def forget(self, namespace: str, name: str, uid: str) -> None:
         """Those of one workload: another may have its name by now."""
-        shutil.rmtree(self._folder / namespace / name / uid, ignore_errors=True)
-
-    def size(self) -> int:
-        return sum(file.stat().st_size for file in self._folder.glob("*/*/*/*"))
+        folder = self._folder / namespace / name / uid
+        shutil.rmtree(folder, ignore_errors=True)
+        self.size -= sum(self._sizes.pop(folder, {}).values())
 
 
 @stream_request_body
@@ -116,11 +126,12 @@ class _Handler(RequestHandler):
         if self.request.method == "PUT":
             if int(self.request.headers.get("Content-Length", -1)) != self._blob.size:
                 raise HTTPError(400, "not as long as was said")
-            if self._store.size() + self._blob.size > _MOST_KEPT:
+            if self._store.size + self._blob.size > _MOST_KEPT:
                 raise HTTPError(_FULL, reason="No space left for values")
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fresh = self._path.with_name(f"{self._blob.digest}.{id(self)}.new")
             self._file = self._fresh.open("wb")
+            self._store.note(self._fresh, self._blob.size)
 
     def data_received(self, chunk: bytes) -> None:
         if self._file is not None:
@@ -133,6 +144,7 @@ class _Handler(RequestHandler):
         if self._digest.hexdigest() != self._blob.digest:
             raise HTTPError(400, "not what was said")
         self._fresh.replace(self._path)
+        self._store.note(self._path, self._blob.size)
         self.set_status(201)
 
     async def get(self, *_: str) -> None:
@@ -158,6 +170,7 @@ class _Handler(RequestHandler):
         if self._file is not None:
             self._file.close()
             self._fresh.unlink(missing_ok=True)
+            self._store.note(self._fresh, 0)
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         if not isinstance(value, HTTPError):

@@ -16,7 +16,7 @@ REPORT = f"{RESULTS}/.report.json"
 ACTIVITY = f"{RESULTS}/.activity.json"
 
 DOOR = 52316
-"""The port on a pod's loopback at which a task that is talked to while it runs listens."""
+"""The port on a pod's loopback at which a task that is talked to while it runs listens; the next is its gang's."""
 
 _PORT = 29500
 _FAILURES = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"

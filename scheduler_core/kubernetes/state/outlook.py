@@ -29,7 +29,7 @@ from scheduler_core.model import Verdict
 from scheduler_core.planned import forecast, pending_workload, spec_change
 from scheduler_core.planning.plan import plan
 from scheduler_core.planning.remedies import changes
-from scheduler_core.workload import Device, SpecChange, WorkloadSpec
+from scheduler_core.workload import PRIORITIES, Device, SpecChange, WorkloadSpec
 
 _PREVIEW = "preview"
 _log = logging.getLogger(__name__)
@@ -77,7 +77,9 @@ class Outlook:
         made = await asyncio.to_thread(plan, seen.snapshot)
         said = (*seen.refused, *made.verdicts)
         verdict = next((self._local(one) for one in said if one.workload == key and one.state != "placed"), None)
-        helpful = await asyncio.to_thread(changes, seen.snapshot, key) if remedies and verdict is not None else ()
+        if not remedies or verdict is None:
+            return Reason(verdict=verdict)
+        helpful = await asyncio.to_thread(changes, seen.snapshot, key, PRIORITIES)
         return Reason(verdict=verdict, remedies=tuple(spec_change(spec, asked, change) for change in helpful))
 
     def _with_all_pods(self, cluster: Cluster, key: str, spec: WorkloadSpec, now: float) -> View:

@@ -29,7 +29,7 @@ from scheduler_core.planned import forecast, pending_workload, spec_change
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
 from scheduler_core.planning.remedies import changes
-from scheduler_core.workload import PlannerTime, QueueStatus, SpecChange, WorkloadSpec
+from scheduler_core.workload import PRIORITIES, PlannerTime, QueueStatus, SpecChange, WorkloadSpec
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 0.5
@@ -99,7 +99,7 @@ class Scheduling:
         asked = next((known for known in snapshot.workloads if known.id == workload_id), None)
         if asked is None:
             return ()
-        found = await asyncio.to_thread(changes, snapshot, workload_id)
+        found = await asyncio.to_thread(changes, snapshot, workload_id, PRIORITIES)
         spec = self._book.get(workload_id).spec
         return tuple(spec_change(spec, asked, change) for change in found)
 

@@ -1,8 +1,8 @@
 """Keeps a cell's process for the next cell of its name, which finds there what those before it have left.
 
 It listens on the private socket `cells.sock` in the folder of results. Both sides speak JSON, one object a line.
-Whoever connects is told of the cell that ran last, at once or when it ends: {id, report, end, names, seconds}, `end`
-being the length of the log by then, `names` the variables that are there, `seconds` how long all of it is kept. An
+Whoever connects is told of the cell that ran last, at once or when it ends: {id, report, ends, names, seconds}, `ends`
+holding the length of the log by then, `names` the variables that are there, `seconds` how long all of it is kept. An
 order is the {folder} of the next cell's inputs, which is removed after it; without one in time the process ends.
 """
 
@@ -16,7 +16,9 @@ import socket
 import sys
 import time
 
-from .reports import FAILED, report
+from ..reports import FAILED, report
+from .activity import say_busy, say_kept
+from .private_sockets import listening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 SOCKET = "cells.sock"
 _MARK = ".kept"
-_ACTIVITY = "RUNAI_ACTIVITY"
 _LONGEST_ORDER = 65_536
 _TELLING_S = 5.0
 
@@ -60,28 +61,11 @@ def keep_cells(
         os.close(os.open(f"{folder}/{_MARK}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         sys.stdout.flush()
         end = os.fstat(1).st_size
-        last = {"id": cell["id"], "report": said, "end": end, "names": list(namespace)}
+        last = {"id": cell["id"], "report": said, "ends": [end], "names": list(namespace)}
         order = door.next_order(last, cell["keep"])
         if order is None:
             return status
         inputs = f"{folder}/{order['folder']}"
-
-
-def _say_kept(seconds: float) -> None:
-    """Say that nothing runs here any more, and until when that is so."""
-    path, now = os.environ.get(_ACTIVITY), time.time()
-    if path is not None:
-        fresh = f"{path}.new"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"executing": False, "since": now, "kept_until": now + seconds}, file)
-        os.replace(fresh, path)
-
-
-def _say_busy() -> None:
-    path = os.environ.get(_ACTIVITY)
-    if path is not None and os.path.exists(path):
-        os.unlink(path)
 
 
 class _Door:
@@ -89,24 +73,12 @@ class _Door:
 
     def __init__(self, folder: str) -> None:
         self._visitors: dict[socket.socket, bytearray] = {}
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.setblocking(False)
-        here, mask = os.getcwd(), os.umask(0o177)
-        try:
-            # By its relative name: the whole path may be longer than an address can be.
-            os.chdir(folder)
-            if os.path.lexists(SOCKET):
-                os.unlink(SOCKET)
-            self._listener.bind(SOCKET)
-        finally:
-            os.umask(mask)
-            os.chdir(here)
-        self._listener.listen()
+        self._listener = listening(folder, SOCKET)
 
     def next_order(self, last: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         """What somebody hands over in the time there is; null where nobody does."""
         until = time.monotonic() + seconds
-        _say_kept(seconds)
+        say_kept(seconds)
         for visitor in list(self._visitors):
             self._tell(visitor, last, seconds)
         while (left := until - time.monotonic()) > 0:
@@ -120,7 +92,7 @@ class _Door:
                 else:
                     order = self._hear(end)
                     if order is not None:
-                        _say_busy()
+                        say_busy()
                         return order
         return None
 

@@ -1,0 +1,1 @@
+"""Keeps tasks for the next cell of their name."""

@@ -254,8 +254,13 @@ _LABELS = "nvidia.com/gpu.present=true,nvidia.com/gpu.product=NVIDIA-A100-SXM4-8
 
 
 def _free_net() -> str:
-    used = subprocess.run(["ip", "-4", "route", "show", "table", "all"], capture_output=True, text=True, check=True)
-    return next(net for net in (f"10.{number}" for number in range(199, 255)) if f"{net}." not in used.stdout)
+    routes, links = (
+        subprocess.run(["ip", *words.split()], capture_output=True, text=True, check=True).stdout
+        for words in ("-4 route show table all", "link show")
+    )
+    return next(
+        f"10.{number}" for number in range(199, 255) if f"10.{number}." not in routes and f"rt{number}" not in links
+    )
 
 
 def _ip(words: str) -> None:

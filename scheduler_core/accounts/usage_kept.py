@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
 from scheduler_core.accounting.cells import Place, Subject
 from scheduler_core.accounting.usage import OTHERS, UsageBy
-from scheduler_core.local.durable.usage_sums import DEVICES, USERS, WORKLOADS
+from scheduler_core.accounts.usage_sums import DEVICES, USERS, WORKLOADS
 
 Kept: TypeAlias = tuple[tuple[int, Subject, Place], Amounts]
 

@@ -11,8 +11,8 @@ from sqlite3 import Connection
 
 from msgspec.structs import replace
 
-from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
-from scheduler_core.accounting.cells import Cells, Measured, Place, Subject, cells
+from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS
+from scheduler_core.accounting.cells import Cells, Measured, cells
 from scheduler_core.accounting.holding import Deserved, Projects
 from scheduler_core.accounting.past import QueueHistory, QueueStep, added
 from scheduler_core.accounting.prices import Prices
@@ -20,7 +20,7 @@ from scheduler_core.accounting.timeline import intervals
 from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy, UsageStep, rows, unpriced
 from scheduler_core.accounts import queue_log, usage_log, usage_sums
 from scheduler_core.accounts.kept_in import AccountStore
-from scheduler_core.accounts.usage_kept import Period, kept_sums
+from scheduler_core.accounts.usage_kept import Kept, Period, kept_of, kept_sums
 from scheduler_core.accounts.usage_log import Log
 from scheduler_core.errors import InvalidRequest, RunaiError
 from scheduler_core.model import MILLI, Queue
@@ -96,17 +96,24 @@ class Accounts:
         step: UsageStep,
         most: int = MOST_GROUPS,
         pending: Iterable[Measured] = (),
+        prefix: str = "",
     ) -> Usage:
         """Who used what in [since, until), in seconds since the epoch; until now where that is null.
 
         It names the `most` groups with most, the others as one. `pending` was measured and is not in the store yet.
+        With a `prefix` only workloads whose ids begin so count, as long as these are kept one by one.
 
         Raises:
-            InvalidRequest: no time, an end before its beginning, or too many steps.
+            InvalidRequest: no time, an end before its beginning, too many steps, or devices of some workloads alone.
         """
+        if prefix and by == "device":
+            raise InvalidRequest("Who used which device is not kept.", "Ask for it by workload, user or project.")
         period = _period(since, until, step, self._clock())
         most = max(1, min(most, self._most_groups))
-        found = await asyncio.to_thread(self._found, by, period, most, pending)
+        if prefix:
+            found = await asyncio.to_thread(self._found_of, prefix, period, pending)
+        else:
+            found = await asyncio.to_thread(self._found, by, period, most, pending)
         return Usage(
             by=by,
             step=step,
@@ -141,16 +148,30 @@ class Accounts:
         with self._store.reading() as connection:
             return queue_log.read(connection, period.since, period.until, period.step)
 
-    def _found(
-        self, by: UsageBy, period: Period, most: int, pending: Iterable[Measured]
-    ) -> list[tuple[tuple[int, Subject, Place], Amounts]]:
+    def _found(self, by: UsageBy, period: Period, most: int, pending: Iterable[Measured]) -> list[Kept]:
         with self._store.reading() as connection:
-            log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
-            parts = intervals(log.entries, log.projects, period.until)
-            logged = cells(parts, [*log.measured, *pending], period.since, period.until, period.step)
+            _, logged = _logged(connection, period, pending)
             workloads = {subject.workload for _, subject, _ in logged}
             kept = list(kept_sums(connection, by, period, workloads, most))
         return [*kept, *logged.items()]
+
+    def _found_of(self, prefix: str, period: Period, pending: Iterable[Measured]) -> list[Kept]:
+        with self._store.reading() as connection:
+            log, logged = _logged(connection, period, pending)
+            kept = list(kept_of(connection, prefix, period))
+        deserved = log.projects[-1].deserved if log.projects else {}
+        departments = {name: known.department for name, known in deserved.items()}
+        told = (
+            ((at, replace(who, department=departments.get(who.project, "")), where), sums)
+            for (at, who, where), sums in kept
+        )
+        return [*told, *(cell for cell in logged.items() if cell[0][1].workload.startswith(prefix))]
+
+
+def _logged(connection: Connection, period: Period, pending: Iterable[Measured]) -> tuple[Log, Cells]:
+    log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
+    parts = intervals(log.entries, log.projects, period.until)
+    return log, cells(parts, [*log.measured, *pending], period.since, period.until, period.step)
 
 
 def _period(since: float, until: float | None, step: UsageStep, now: float) -> Period:

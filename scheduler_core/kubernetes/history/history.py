@@ -88,7 +88,7 @@ class History:
 
         async def read() -> None:
             readings = await reservations.readings()
-            self._readings.take(readings.values(), holdings.holders())
+            self._readings.take(readings, holdings.holders())
             await self._readings.write_down(round(time.time() * 1000))
 
         async def look_at_queues() -> None:

@@ -12,6 +12,8 @@ from scheduler_core.accounts import usage_log
 from scheduler_core.accounts.kept_in import AccountStore
 from scheduler_core.kubernetes.history.counted_pods import Counted
 from scheduler_core.kubernetes.sharing.device_reader import Reading
+from scheduler_core.kubernetes.sharing.reservation_pods import Slot
+from scheduler_core.kubernetes.state.slots import device_id
 from scheduler_core.model import MILLI
 
 _LONGEST_MS = 60_000
@@ -31,20 +33,21 @@ class ReadingMeter:
         self._sums: dict[tuple[int, str, str], _Sum] = {}
         self._read: dict[str, int] = {}
 
-    def take(self, readings: Iterable[Reading], holders: Iterable[Counted]) -> None:
+    def take(self, readings: Mapping[Slot, Reading], holders: Iterable[Counted]) -> None:
         """Take up the newest reading of each device; one that was taken up before says nothing new."""
         milli = _held(holders)
         before, self._read = self._read, {}
-        for reading in readings:
-            now = self._read[reading.id] = round(reading.at * 1000)
-            length = now - before.get(reading.id, now)
-            shares = milli.get(reading.id)
+        for slot, reading in readings.items():
+            device = device_id(slot.node, slot.index)
+            now = self._read[device] = round(reading.at * 1000)
+            length = now - before.get(device, now)
+            shares = milli.get(device)
             if reading.utilization is None or not shares or not 0 < length <= _LONGEST_MS:
                 continue
             minute = (now - length) // MINUTE_MS * MINUTE_MS
             busy = round(min(1.0, max(0.0, reading.utilization)) * MILLI)
             for workload, share in shares.items():
-                known = self._sums.setdefault((minute, workload, reading.id), _Sum())
+                known = self._sums.setdefault((minute, workload, device), _Sum())
                 known.measured += share * length
                 known.used += min(share, busy * share // sum(shares.values())) * length
 

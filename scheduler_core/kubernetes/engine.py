@@ -19,7 +19,7 @@ from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiErr
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.api.connection import Connection, Json
-from scheduler_core.kubernetes.api.history import HistoryReader
+from scheduler_core.kubernetes.api.history import NOT_KEPT, HistoryReader
 from scheduler_core.kubernetes.api.objects import GpuWorkload, read_workload, scaling_obstacle
 from scheduler_core.kubernetes.api.reflector import Reflector
 from scheduler_core.kubernetes.api.tunnels import Tunnels
@@ -106,7 +106,10 @@ class KubernetesEngine(Absent):
         return cls(connection, review["status"]["userInfo"]["username"], image)
 
     async def info(self) -> EngineInfo:
-        self._notice = KAI_NOTICE if await has_kai(self._connection) else ""
+        told = [KAI_NOTICE] if await has_kai(self._connection) else []
+        if await self._history.keeping() is None:
+            told.append(f"Here {NOT_KEPT}.")
+        self._notice = " ".join(told)
         return self._info()
 
     def staging(self) -> AbstractContextManager[Path]:

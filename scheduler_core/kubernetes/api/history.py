@@ -11,6 +11,7 @@ from base64 import b64decode
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageStep
@@ -26,6 +27,7 @@ ALL_SECRET = "jupyter-runai-accounts"  # noqa: S105 (its name)
 TOKEN_KEY = "token"  # noqa: S105 (its name)
 
 _ROOT = f"{PROXY}/history"
+NOT_KEPT = "what ended work said goes with its pods, and who used what is not recorded"
 KEEP_HISTORY = "Whoever runs the cluster can have its controller keep it: jupyter runai cluster install --history CLAIM"
 
 
@@ -67,9 +69,16 @@ class HistoryReader:
             return None
 
     async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int) -> Usage:
-        """As the port has it: of all namespaces for whom that is open, else of their own."""
+        """As the port has it: of all namespaces for whom that is open, else of their own.
+
+        Workloads of other namespaces are told by NAMESPACE/NAME.
+        """
         asked = {"by": by, "most": str(most), **_period(since, until, step)}
-        return msgspec.json.decode(await self._ask("usage", "Who used what", asked), type=Usage)
+        found = msgspec.json.decode(await self._ask("usage", "Who used what", asked), type=Usage)
+        if by != "workload":
+            return found
+        own = f"{self._connection.namespace}/"
+        return replace(found, rows=tuple(replace(row, group=row.group.removeprefix(own)) for row in found.rows))
 
     async def queue_history(self, since: float, until: float | None, step: UsageStep) -> QueueHistory:
         """As the port has it."""

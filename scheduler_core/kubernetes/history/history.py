@@ -70,6 +70,8 @@ class History:
 
     def begin(self, cluster: Cluster, grouping: Grouping) -> None:
         """Count the pods of this cluster from now on; `follow` it once all of them are known."""
+        # Whoever answered before would count the same pods as well.
+        self.answers = None
         self._holdings = Holdings(self._store, cluster, grouping)
 
     async def follow(self, cluster: Cluster, scheduler: Scheduler, reservations: Reservations) -> None:
@@ -95,7 +97,7 @@ class History:
             await self._queue_meter.look(scheduler.queues, scheduler.waiting)
 
         await _tried(count)
-        self.answers = self._answers()
+        self.answers = self._answers(holdings)
         async with asyncio.TaskGroup() as parts:
             parts.create_task(_again_and_again(count, _LOOKS_EVERY_S))
             parts.create_task(_again_and_again(look_at_queues, _LOOKS_EVERY_S))
@@ -123,10 +125,12 @@ class History:
         while not await _tried(open_all):
             await asyncio.sleep(_TRIES_AGAIN_S)
 
-    def _answers(self) -> Answers:
+    def _answers(self, holdings: Holdings) -> Answers:
         async def usage(
             by: UsageBy, since: float, until: float | None, step: UsageStep, most: int, prefix: str
         ) -> Usage:
+            if holdings.has_news:
+                await holdings.write_down()
             return await self._accounts.usage(by, since, until, step, most, self._readings.pending(), prefix)
 
         async def queue_history(since: float, until: float | None, step: UsageStep) -> QueueHistory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from sqlite3 import Connection
@@ -34,6 +35,7 @@ class Holdings:
         self._touched: dict[str, Pod] = {}
         self._gone: dict[str, int] = {}
         self._evicted_at: dict[str, int] = {}
+        self._writing = asyncio.Lock()
 
     @property
     def has_news(self) -> bool:
@@ -72,6 +74,10 @@ class Holdings:
         Raises:
             RunaiError: it cannot be; the next time it is tried again.
         """
+        async with self._writing:
+            await self._write_down()
+
+    async def _write_down(self) -> None:
         now, gone = round(time.time() * 1000), dict(self._gone)
         entries: list[Entry] = []
         done: dict[str, Pod] = {}

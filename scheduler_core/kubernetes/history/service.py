@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
-from msgspec.structs import replace
 from tornado.web import HTTPError, RequestHandler
 
 from scheduler_core.accounting.past import QueueHistory
@@ -72,7 +71,7 @@ class _Handler(RequestHandler):
         except RunaiError as error:
             self._refuse(503, error)
         else:
-            self._write(_named(found, prefix))
+            self._write(found)
 
     def _write(self, answer: msgspec.Struct) -> None:
         self.set_header("Content-Type", "application/json")
@@ -136,10 +135,3 @@ class _LogHandler(_Handler):
         self.set_header("Content-Type", "application/octet-stream")
         self.write(b"%d\n" % found.first)
         self.write(found.data)
-
-
-def _named(usage: Usage, prefix: str) -> Usage:
-    """Workloads as those of one namespace know them."""
-    if usage.by != "workload" or not prefix:
-        return usage
-    return replace(usage, rows=tuple(replace(row, group=row.group.removeprefix(prefix)) for row in usage.rows))

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from scheduler_core.errors import NotAllowed, NotFound
 from scheduler_core.kubernetes.api.connection import Connection, Json
-from scheduler_core.kubernetes.api.history import KEEP_HISTORY, HistoryReader
+from scheduler_core.kubernetes.api.history import KEEP_HISTORY, NOT_KEPT, HistoryReader
 from scheduler_core.kubernetes.api.resources import DEVICES, GROUP, QUEUES, SYSTEM_NAMESPACE, WORKLOADS
 from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.setup.deployment import CONTROLLER
@@ -123,8 +123,7 @@ async def _history(connection: Connection) -> Finding:
     keeping = await HistoryReader(connection).keeping()
     if keeping is not None:
         return Finding(outcome="note", what=f"{ended}; {keeping.sentence}")
-    what = f"{ended}; what they said, as long as their pods do; who used what is not recorded"
-    return Finding(outcome="note", what=what, hint=KEEP_HISTORY)
+    return Finding(outcome="note", what=f"{ended}; {NOT_KEPT}", hint=KEEP_HISTORY)
 
 
 async def _right(connection: Connection, verb: str) -> Finding:

@@ -142,20 +142,20 @@ def controller_deployment(image: str, claim: str | None = None) -> Json:
         },
         "containers": [container],
     }
-    strategy: Json = {"type": "RollingUpdate"}
+    more: Json = {}
     if claim is not None:
         container["args"] += ["--history", _HISTORY]
         container["volumeMounts"].append({"name": "history", "mountPath": _HISTORY})
         pod["volumes"].append({"name": "history", "persistentVolumeClaim": {"claimName": claim}})
         # Most volumes the next one could not have before the last one has gone.
-        strategy = {"type": "Recreate", "rollingUpdate": None}
+        more["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(),
         "spec": {
             "replicas": 1,
-            "strategy": strategy,
+            **more,
             "selector": {"matchLabels": _LABELS},
             "template": {"metadata": {"labels": _LABELS}, "spec": pod},
         },

@@ -15,7 +15,7 @@ import pytest
 from kubernetes import client
 
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageRow
-from scheduler_core.errors import InvalidRequest, NotAllowed
+from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.kubernetes.api.blobs import PROXY, SERVICE, TOKEN_HEADER
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.resources import RESERVATIONS
@@ -98,7 +98,7 @@ async def usage_once(engine: KubernetesEngine, by: UsageBy, groups: set[str], un
     while time.monotonic() < deadline:
         try:
             found = await engine.usage(by, until=until)
-        except (InvalidRequest, NotAllowed):
+        except (InvalidRequest, NotAllowed, EngineUnavailable):
             continue
         seen = {row.group for row in found.rows}
         if seen >= groups:
@@ -114,7 +114,7 @@ async def rows_when(
     while time.monotonic() < deadline:
         try:
             rows = {row.group: row for row in (await engine.usage(by, until=until)).rows}
-        except InvalidRequest:
+        except (InvalidRequest, NotAllowed, EngineUnavailable):
             continue
         if wanted(rows):
             return rows
@@ -135,7 +135,8 @@ def ms(at: datetime) -> int:
 
 
 def end(team: Team, name: str) -> None:
-    """As its node says it."""
+    """As its node says it, once it has said that it runs."""
+    wait_until("it runs", lambda: team.get(name).status.phase == "Running")
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     done = {"exitCode": 0, "finishedAt": now, "startedAt": now}
     one = {
@@ -289,7 +290,7 @@ async def test_what_queues_held_and_why_work_waited(kept: Kept, team: Team, monk
         while time.monotonic() < deadline:
             try:
                 rows = {row.queue: row for row in (await engine.queue_history()).rows}
-            except (InvalidRequest, NotAllowed):
+            except (InvalidRequest, NotAllowed, EngineUnavailable):
                 continue
             if "default" in rows and rows["default"].waits:
                 break

@@ -64,8 +64,8 @@ class HistoryReader:
     async def keeping(self) -> Keeping | None:
         """Null where nothing is kept, or nobody is there who would say."""
         try:
-            return msgspec.json.decode(await self._connection.fetch(_ROOT, {}), type=Keeping)
-        except (NotFound, NotAllowed, EngineUnavailable, msgspec.MsgspecError):
+            return await self._keeping()
+        except (NotFound, NotAllowed, EngineUnavailable):
             return None
 
     async def usage(self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int) -> Usage:
@@ -104,11 +104,20 @@ class HistoryReader:
         Raises:
             InvalidRequest: this cluster keeps nothing, or nothing of this namespace yet.
             NotAllowed: none of it is open.
+            EngineUnavailable: who keeps it does not answer now.
         """
-        if await self.keeping() is None:
-            raise InvalidRequest(f"{sentence} is not recorded in this cluster.", KEEP_HISTORY)
         namespace = self._connection.namespace
         token = await self._token(SYSTEM_NAMESPACE, ALL_SECRET)
+        try:
+            await self._keeping()
+        except (NotFound, NotAllowed):
+            raise InvalidRequest(f"{sentence} is not recorded in this cluster.", KEEP_HISTORY) from None
+        except EngineUnavailable as error:
+            if token is None and await self._token(namespace, SECRET) is None:
+                raise InvalidRequest(f"{sentence} is not recorded in this cluster.", KEEP_HISTORY) from None
+            raise EngineUnavailable(
+                "The controller, which keeps history, does not answer.", "Try again in a minute."
+            ) from error
         if token is not None:
             return await self._connection.fetch(f"{_ROOT}/all/{what}", {TOKEN_HEADER: token}, **asked)
         try:
@@ -117,6 +126,9 @@ class HistoryReader:
             raise InvalidRequest(f"Nothing has run in the namespace {namespace} since history is kept.") from None
         path = f"{_ROOT}/namespaces/{namespace}/{what}"
         return await self._connection.fetch(path, {TOKEN_HEADER: token or ""}, **asked)
+
+    async def _keeping(self) -> Keeping:
+        return msgspec.json.decode(await self._connection.fetch(_ROOT, {}), type=Keeping)
 
     async def _token(self, namespace: str, name: str, needed: bool = False) -> str | None:
         """Null where it is not there, or not for this user to read; an error of those where it is `needed`."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from kubernetes import client
 
+from scheduler_core.accounting.past import QueueStep
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageRow
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
 from scheduler_core.kubernetes.api.blobs import PROXY, SERVICE, TOKEN_HEADER
@@ -282,25 +283,37 @@ async def test_readings_of_a_shared_device_are_counted_for_each_who_shares_it(
 
 
 async def test_what_queues_held_and_why_work_waited(kept: Kept, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
-    team.until_bound(team.pod(8), team.pod(8))
-    waits = team.pod(1)
-    engine = await kept.engine_of(monkeypatch, team.namespace)
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                rows = {row.queue: row for row in (await engine.queue_history()).rows}
-            except (InvalidRequest, NotAllowed, EngineUnavailable):
-                continue
-            if "default" in rows and rows["default"].waits:
-                break
-        seen = rows["default"]
-        assert 0 < seen.allocated <= 16_000 * seen.observed
-        assert sum(seen.waits.values()) <= seen.observed
-        waited = await rows_when(engine, "workload", lambda rows: f"pod/{waits}" in rows)
-        assert waited[f"pod/{waits}"].waiting > 0 and waited[f"pod/{waits}"].allocated == 0
-    finally:
-        await engine.close()
+    lab = {"kai.scheduler/queue": "lab"}
+    with queues(kept.cluster, lab={"gpu": {"quota": 16}}):
+        team.until_bound(team.pod(8, labels=lab), team.pod(8, labels=lab))
+        waits = team.pod(1, labels=lab)
+        engine = await kept.engine_of(monkeypatch, team.namespace)
+        try:
+            seen = await queue_when(engine, "lab", lambda row: row.allocated > 0 and row.waits)
+            assert seen.devices(seen.quota) == 16
+            assert seen.allocated <= 16_000 * seen.observed
+            assert seen.allocated < seen.requested <= 17_000 * seen.observed
+            assert 0 < sum(seen.waits.values()) <= seen.observed
+            rows = await rows_when(engine, "workload", lambda rows: f"pod/{waits}" in rows)
+            assert rows[f"pod/{waits}"].waiting > 0
+            assert rows[f"pod/{waits}"].allocated == 0
+        finally:
+            await engine.close()
+        team.clear()
+
+
+async def queue_when(engine: KubernetesEngine, name: str, wanted: Callable[[QueueStep], object]) -> QueueStep:
+    """A queue over all time, once it is as wanted."""
+    deadline = time.monotonic() + 60
+    seen: list[QueueStep] = []
+    while time.monotonic() < deadline:
+        try:
+            seen = [row for row in (await engine.queue_history()).rows if row.queue == name]
+        except (InvalidRequest, NotAllowed, EngineUnavailable):
+            continue
+        if seen and wanted(seen[0]):
+            return seen[0]
+    raise AssertionError(f"not within a minute: {seen}")
 
 
 async def test_an_eviction_is_counted_for_who_was_evicted(

@@ -10,7 +10,7 @@ from random import Random
 
 from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
 from scheduler_core.accounting.cells import NOWHERE, Cells, Place, Subject
-from scheduler_core.local.durable import usage_sums
+from scheduler_core.accounts import usage_sums
 from scheduler_core.local.durable.store import Store
 
 DAYS = 365

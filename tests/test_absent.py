@@ -14,8 +14,6 @@ from scheduler_core.kubernetes.absent import Absent
 @pytest.mark.parametrize(
     ("ask", "sentence"),
     [
-        (lambda engine: engine.usage("user"), "Who used what is not recorded on a cluster yet."),
-        (lambda engine: engine.queue_history(step="hour"), "What queues held is not recorded on a cluster yet."),
         (lambda engine: engine.audit(), "the audit log of its API server"),
         (lambda engine: engine.check_policies("cluster: {}"), "Policies are not for clusters yet."),
         (lambda engine: engine.simulate("2xA100-80GB"), "none are simulated."),

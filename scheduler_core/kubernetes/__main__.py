@@ -50,12 +50,18 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     for name, text, run in known:
         command = commands.add_parser(name, help=text, description=text.capitalize())
         command.add_argument("--context", help="a context of the kubeconfig (default: the current one)")
-        command.set_defaults(run=run, manifest=False, image=None)
+        command.set_defaults(run=run, manifest=False, image=None, history=None)
         if name != "check":
             command.add_argument("--yes", action="store_true", help="do it without asking")
         if name == "install":
             command.add_argument(
                 "--image", metavar="IMAGE", help="with Python and this package: what the controller runs in there"
+            )
+            command.add_argument(
+                "--history",
+                metavar="CLAIM",
+                help="a PersistentVolumeClaim of the namespace jupyter-runai, for the controller to keep history in: "
+                "who used what, and what ended tasks said",
             )
             command.add_argument(
                 "--manifest", action="store_true", help="print all of it for kubectl apply, and ask no cluster"
@@ -65,7 +71,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 async def _run(options: argparse.Namespace) -> int:
     if options.manifest:
-        _say(yaml.safe_dump_all(manifest(options.image), sort_keys=False).rstrip())
+        _say(yaml.safe_dump_all(manifest(options.image, options.history), sort_keys=False).rstrip())
         return DONE
     connection = await Connection.open(options.context)
     try:
@@ -76,7 +82,7 @@ async def _run(options: argparse.Namespace) -> int:
 
 
 async def _install(connection: Connection, options: argparse.Namespace) -> int:
-    changes = await planned_installation(connection, options.image)
+    changes = await planned_installation(connection, options.image, options.history)
     _show(connection, changes)
     if options.image is None:
         _say(
@@ -88,7 +94,7 @@ async def _install(connection: Connection, options: argparse.Namespace) -> int:
         return DONE
     if not _is_wanted(options):
         return REFUSED
-    await install(connection, options.image)
+    await install(connection, options.image, options.history)
     _say("Done. jupyter runai cluster check says what can be used from here.")
     return DONE
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scheduler_core.accounting.past import QueueHistory
-from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.audit import EVERYTHING, AuditPage, AuditQuery
 from scheduler_core.errors import Conflict, InvalidRequest
 from scheduler_core.policies.clauses import PolicyCheck, PolicyClauses
@@ -11,28 +9,11 @@ from scheduler_core.workload import DEFAULT_QUEUE, EngineInfo, Kind, Workload
 
 
 class Absent:
-    """No policies or warnings, and no records of the past."""
+    """No policies, warnings, or records of who did what."""
 
     async def snooze(self, workload_id: str) -> Workload:
         """No rule warns anybody."""
         raise Conflict(f"{workload_id} was not warned of anything.")
-
-    async def usage(
-        self,
-        by: UsageBy = "project",
-        since: float = 0.0,
-        until: float | None = None,
-        step: UsageStep = "all",
-        most: int = MOST_GROUPS,
-    ) -> Usage:
-        """Not kept."""
-        raise InvalidRequest("Who used what is not recorded on a cluster yet.")
-
-    async def queue_history(
-        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
-    ) -> QueueHistory:
-        """Not kept."""
-        raise InvalidRequest("What queues held is not recorded on a cluster yet.")
 
     async def policy(self, project: str = DEFAULT_QUEUE, kind: Kind = "training") -> PolicyClauses:
         """None."""

@@ -19,6 +19,7 @@ from scheduler_core.kubernetes.api.blobs import PORT
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.lease import Lease
 from scheduler_core.kubernetes.api.resources import SYSTEM_NAMESPACE
+from scheduler_core.kubernetes.history.history import History
 from scheduler_core.kubernetes.running.blob_service import BlobService
 from scheduler_core.kubernetes.running.reconciler import Reconciler
 from scheduler_core.kubernetes.scheduling.kai import handed_to_kai, has_kai
@@ -47,6 +48,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--image", default=os.environ.get(IMAGE_VARIABLE), help="what pods that hold devices run")
     parser.add_argument("--values", help="a folder for large values of workloads (default: one that goes with it)")
     parser.add_argument("--values-port", type=int, default=PORT, help="where they are served (default: %(default)s)")
+    parser.add_argument("--history", metavar="FOLDER", type=Path, help="where to keep history (default: none is kept)")
     parser.add_argument("--namespace", default=SYSTEM_NAMESPACE, help="where its lease is (default: %(default)s)")
     options = parser.parse_args(words)
     if options.kubeconfig:
@@ -56,23 +58,24 @@ def main(words: list[str] | None = None) -> int:
         with ExitStack() as own:
             # In its pod there is no other folder that it may write to.
             folder = options.values or own.enter_context(TemporaryDirectory(prefix="runai-values-"))
-            values = Values(Path(folder), options.values_port)
-            asyncio.run(_until_told(options.context, options.namespace, options.image, values))
+            kept = Kept(Path(folder), options.values_port, options.history)
+            asyncio.run(_until_told(options.context, options.namespace, options.image, kept))
     except RunaiError as error:
         print(error, file=sys.stderr)  # noqa: T201 (this is a command)
         return _FAILED
     return 0
 
 
-class Values(Struct, frozen=True):
-    """Where large values of workloads are kept, and at which port they are served."""
+class Kept(Struct, frozen=True):
+    """Where large `values` of workloads are kept, at which port they are served, and where `history`, if it is."""
 
-    folder: Path
+    values: Path
     port: int
+    history: Path | None = None
 
 
-async def _until_told(context: str | None, namespace: str, image: str | None, values: Values) -> None:
-    running, loop = asyncio.ensure_future(control(context, namespace, image, values)), asyncio.get_running_loop()
+async def _until_told(context: str | None, namespace: str, image: str | None, kept: Kept) -> None:
+    running, loop = asyncio.ensure_future(control(context, namespace, image, kept)), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, running.cancel)
     await asyncio.wait((running,))
@@ -80,7 +83,7 @@ async def _until_told(context: str | None, namespace: str, image: str | None, va
         running.result()
 
 
-async def control(context: str | None, namespace: str, image: str | None, values: Values) -> None:
+async def control(context: str | None, namespace: str, image: str | None, kept: Kept) -> None:
     """Wait for the lease and, while it is held, do what there is to do.
 
     Raises:
@@ -89,34 +92,48 @@ async def control(context: str | None, namespace: str, image: str | None, values
     connection = await Connection.open(context)
     lease = Lease(connection, namespace, CONTROLLER)
     try:
-        await lease.lead(lambda: _lead(connection, image, values))
+        await lease.lead(lambda: _lead(connection, image, kept))
     finally:
         await connection.close()
 
 
-async def _lead(connection: Connection, image: str | None, values: Values) -> None:
-    async with asyncio.TaskGroup() as parts:
-        parts.create_task(BlobService(connection, values.folder, values.port).run())
-        parts.create_task(_place(connection, image))
+async def _lead(connection: Connection, image: str | None, kept: Kept) -> None:
+    history = None if kept.history is None else _history(connection, kept.history)
+    try:
+        async with asyncio.TaskGroup() as parts:
+            routes = () if history is None else history.routes()
+            parts.create_task(BlobService(connection, kept.values, kept.port, routes).run())
+            parts.create_task(_place(connection, image, history))
+    finally:
+        if history is not None:
+            history.close()
 
 
-async def _place(connection: Connection, image: str | None) -> None:
+def _history(connection: Connection, folder: Path) -> History | None:
+    try:
+        return History(connection, folder)
+    except RunaiError as error:
+        _log.error("No history is kept: %s", error)
+        return None
+
+
+async def _place(connection: Connection, image: str | None, history: History | None) -> None:
     """Place pods, from what the API says alone; where it refuses, look again after a while."""
     while True:
         try:
-            await _place_from_new(connection, image)
+            await _place_from_new(connection, image, history)
         except* RunaiError as refused:
             for error in single(refused):
                 _log.error("The cluster cannot be read: %s", error)
         await asyncio.sleep(_RETRY_S)
 
 
-async def _place_from_new(connection: Connection, image: str | None) -> None:
+async def _place_from_new(connection: Connection, image: str | None, history: History | None) -> None:
     """Where KAI is, it places pods: there we are its client."""
     if await has_kai(connection):
         await _with_kai(connection)
     else:
-        await _by_ourselves(connection, image)
+        await _by_ourselves(connection, image, history)
 
 
 async def _with_kai(connection: Connection) -> None:
@@ -125,7 +142,7 @@ async def _with_kai(connection: Connection) -> None:
         parts.create_task(KaiVerdicts(connection).run())
 
 
-async def _by_ourselves(connection: Connection, image: str | None) -> None:
+async def _by_ourselves(connection: Connection, image: str | None, history: History | None) -> None:
     cluster = Cluster()
     reservations = Reservations(connection, image or "")
     memberships = Memberships(Owners(connection))
@@ -138,7 +155,15 @@ async def _by_ourselves(connection: Connection, image: str | None) -> None:
 
     prover = Prover(connection, image or "", proved)
     cluster.no_shares = prover.refusal
-    reflectors = mirrored(connection, cluster, lambda matters: scheduler.wake() if matters else None)
+    if history is not None:
+        history.begin(cluster, memberships)
+    reflectors = mirrored(
+        connection,
+        cluster,
+        lambda matters: scheduler.wake() if matters else None,
+        lambda pods: None if history is None else history.pods_seen(pods),
+    )
+    reconciler = Reconciler(connection, seen=lambda pods: None if history is None else history.run_pods_seen(pods))
     async with asyncio.TaskGroup() as parts:
         for reflector in reflectors:
             parts.create_task(reflector.run())
@@ -148,7 +173,9 @@ async def _by_ourselves(connection: Connection, image: str | None) -> None:
         parts.create_task(reservations.run())
         await memberships.learn(cluster.pods.values())
         parts.create_task(scheduler.run())
-        parts.create_task(Reconciler(connection).run())
+        parts.create_task(reconciler.run())
+        if history is not None:
+            parts.create_task(history.follow(cluster, scheduler, reservations))
         if image:
             parts.create_task(prover.run())
         else:

@@ -12,11 +12,14 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from scheduler_core.accounting.past import QueueHistory
+from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.engine import Door, Ends
 from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError, single
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.api.connection import Connection, Json
+from scheduler_core.kubernetes.api.history import NOT_KEPT, HistoryReader
 from scheduler_core.kubernetes.api.objects import GpuWorkload, read_workload, scaling_obstacle
 from scheduler_core.kubernetes.api.reflector import Reflector
 from scheduler_core.kubernetes.api.tunnels import Tunnels
@@ -74,7 +77,8 @@ class KubernetesEngine(Absent):
         self._user = user
         self._image = image
         self._workloads = Workloads(connection, connection.namespace)
-        self._outputs = Outputs(connection, connection.namespace, self._workloads)
+        self._history = HistoryReader(connection)
+        self._outputs = Outputs(connection, connection.namespace, self._workloads, self._history)
         self._tunnels = Tunnels(connection)
         self._queues = Queues(connection)
         owners = Owners(connection)
@@ -102,7 +106,10 @@ class KubernetesEngine(Absent):
         return cls(connection, review["status"]["userInfo"]["username"], image)
 
     async def info(self) -> EngineInfo:
-        self._notice = KAI_NOTICE if await has_kai(self._connection) else ""
+        told = [KAI_NOTICE] if await has_kai(self._connection) else []
+        if await self._history.keeping() is None:
+            told.append(f"Here {NOT_KEPT}.")
+        self._notice = " ".join(told)
         return self._info()
 
     def staging(self) -> AbstractContextManager[Path]:
@@ -136,7 +143,10 @@ class KubernetesEngine(Absent):
     async def logs(
         self, workload_id: str, offset: int = 0, follow: bool = False, task: int = 0
     ) -> AsyncGenerator[Output, None]:
-        """As kubelets keep it: of a task that was started again what its last pod said, as long as that is there."""
+        """As kubelets keep it: of a task that was started again what its last pod said.
+
+        Of a pod that is gone there is what the controller has kept, where it keeps history.
+        """
         async with aclosing(self._outputs.logs(workload_id, offset, follow, task)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -254,6 +264,26 @@ class KubernetesEngine(Absent):
 
     async def queues(self) -> tuple[QueueStatus, ...]:
         return await self._queues.statuses()
+
+    async def usage(
+        self,
+        by: UsageBy = "project",
+        since: float = 0.0,
+        until: float | None = None,
+        step: UsageStep = "all",
+        most: int = MOST_GROUPS,
+    ) -> Usage:
+        """Of the whole cluster for whom its accounts are open, else of this namespace.
+
+        `InvalidRequest` where nobody keeps it, `NotAllowed` where this user may not read the Secret that opens it.
+        """
+        return await self._history.usage(by, since, until, step, most)
+
+    async def queue_history(
+        self, since: float = 0.0, until: float | None = None, step: UsageStep = "all"
+    ) -> QueueHistory:
+        """All queues; errors as those of `usage`."""
+        return await self._history.queue_history(since, until, step)
 
     async def catalog(self) -> Catalog:
         """The environments of the queues that this namespace may use; there are no templates."""

@@ -15,8 +15,8 @@ import pytest
 
 from scheduler_core.accounting.holding import Deserved, Entry, Holding, Projects, Share
 from scheduler_core.accounting.usage import MOST_GROUPS, OTHERS, Usage, UsageBy, UsageStep
+from scheduler_core.accounts import usage_log
 from scheduler_core.local.access.projects import ProjectsFile
-from scheduler_core.local.durable import usage_log
 from scheduler_core.local.metering.accounting import Accounting
 from tests.accounting.histories import PROJECTS, Histories, live
 from tests.accounting.witness import Quotas, Witness, recount

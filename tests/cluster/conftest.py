@@ -15,7 +15,7 @@ from scheduler_core.kubernetes.api.blobs import PORT
 from scheduler_core.kubernetes.engine import KubernetesEngine
 from tests.cluster.binding import Binding
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.controlled import Controller, Team, clear, controlled, set_up
+from tests.cluster.controlled import Controller, Team, clear, controlled, install, set_up
 from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.logs import let_devices_speak
 from tests.cluster.real_cluster import RealCluster, obstacle
@@ -56,8 +56,9 @@ def real() -> Iterator[RealCluster]:
     try:
         made.start()
         set_up(made)
+        install(made, "--history", "volume")
         # Pods find it at the port that it has in a cluster.
-        with controlled(made, image=PYTHON_IMAGE, values_port=PORT):
+        with controlled(made, image=PYTHON_IMAGE, values_port=PORT, history=made.folder / "history"):
             made.serve_values(PORT)
             yield made
     finally:

@@ -31,10 +31,15 @@ _numbers = count()
 
 def set_up(cluster: ControlPlane) -> None:
     """Put in place all that the product puts in place, but no controller; that devices can be shared is proved."""
-    command = [sys.executable, "-m", "jupyter", "runai", "cluster", "install", "--yes"]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
+    install(cluster)
     proof = {"metadata": {"name": "sharing", "labels": {f"{GROUP}/proof": "true"}}, "data": {"works": "yes"}}
     client.CoreV1Api(cluster.api()).create_namespaced_config_map(RESERVATIONS, proof)
+
+
+def install(cluster: ControlPlane, *options: str) -> None:
+    """As whoever runs the cluster does it."""
+    command = [sys.executable, "-m", "jupyter", "runai", "cluster", "install", "--yes", *options]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)})
 
 
 class Controller:
@@ -46,11 +51,13 @@ class Controller:
         kubeconfig: Path | None = None,
         image: str = "localhost/runai:1",
         values_port: int | None = None,
+        history: Path | None = None,
     ) -> None:
         account = kubeconfig or cluster.account(SYSTEM, "jupyter-runai-controller")
         self._command = [sys.executable, "-m", "scheduler_core.kubernetes.controller"]
         self.values_port = values_port or free_port()
         self._command += ["--image", image, "--kubeconfig", str(account), "--values-port", str(self.values_port)]
+        self._command += [] if history is None else ["--history", str(history)]
         self._log = cluster.folder / f"controller-{next(_numbers)}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -86,9 +93,10 @@ def controlled(
     kubeconfig: Path | None = None,
     image: str = "localhost/runai:1",
     values_port: int | None = None,
+    history: Path | None = None,
 ) -> Iterator[Controller]:
     """A controller at work, with its own account's rights unless told otherwise, and its own pods of this image."""
-    controller = Controller(cluster, kubeconfig, image, values_port)
+    controller = Controller(cluster, kubeconfig, image, values_port, history)
     controller.start()
     try:
         yield controller

@@ -238,6 +238,13 @@ async def test_a_queue_is_for_the_namespaces_that_it_names(
             custom.delete_cluster_custom_object(GROUP, VERSION, "gpuqueues", name)
 
 
+async def test_where_no_history_is_kept_that_is_said(engine: KubernetesEngine) -> None:
+    for ask, what in ((engine.usage, "Who used what"), (engine.queue_history, "What queues held")):
+        with pytest.raises(InvalidRequest, match=f"{what} is not recorded in this cluster.*--history CLAIM"):
+            await ask()
+    assert "who used what is not recorded" in (await engine.info()).notice
+
+
 async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config"
     config.write_text(
@@ -251,10 +258,12 @@ async def test_a_server_that_is_away_is_a_sentence(tmp_path: Path, monkeypatch: 
 
 NOT_ON_A_CLUSTER = {
     "policies are not for clusters yet": ("test_policies_are_checked_against_the_work_that_is_there",),
-    "what happened is not recorded yet": (
+    "history is that of the whole cluster, and of all tests": (
         "test_who_used_what_is_added_up",
         "test_what_queues_held_and_why_work_waited_is_kept",
         "test_an_eviction_is_counted_for_who_was_evicted",
+    ),
+    "who did what the API server keeps": (
         "test_who_did_what_is_told_in_its_order",
         "test_what_did_not_come_to_pass_is_not_told",
         "test_an_eviction_names_for_whom_it_was",
@@ -266,7 +275,6 @@ NOT_ON_A_CLUSTER = {
     "which tasks of an array start first is the scheduler's choice": (
         "test_a_suspended_array_goes_on_with_what_is_left",
     ),
-    "what a pod said goes with it": ("test_what_is_deleted_can_be_had_back_until_it_is_purged",),
     "the devices of a cluster are its own": ("test_it_says_what_it_is",),
 }
 

@@ -116,6 +116,30 @@ def test_the_controller_is_deployed_from_the_image_that_is_named(bare: ControlPl
     assert apps.list_namespaced_deployment("jupyter-runai").items == []
 
 
+def test_history_is_kept_on_the_volume_that_is_named(bare: ControlPlane) -> None:
+    assert say(bare.kubeconfig, "install", "--image", "example.com/runai:1", "--yes").returncode == 0
+    checked = say(bare.kubeconfig, "check").stdout
+    assert "who used what is not recorded\n  Whoever runs the cluster" in checked
+    assert "✓ all that was installed is of this version" in checked
+    shown = say(bare.kubeconfig, "install", "--image", "example.com/runai:1", "--history", "past", "--yes")
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert "create  ClusterRole jupyter-runai-history" in shown.stdout
+    deployed = client.AppsV1Api(bare.api()).read_namespaced_deployment("jupyter-runai-controller", "jupyter-runai")
+    pod = deployed.spec.template.spec
+    (volume,) = (one for one in pod.volumes if one.persistent_volume_claim is not None)
+    (mount,) = (one for one in pod.containers[0].volume_mounts if one.name == volume.name)
+    assert volume.persistent_volume_claim.claim_name == "past"
+    assert pod.containers[0].args[-2:] == ["--history", mount.mount_path]
+    # A volume that one pod at a time can have is free before the next one comes.
+    assert deployed.spec.strategy.rolling_update.max_surge == 0
+    assert "✓ all that was installed is of this version" in say(bare.kubeconfig, "check").stdout
+    back = say(bare.kubeconfig, "install", "--image", "example.com/runai:1", "--yes")
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert say(bare.kubeconfig, "uninstall", "--yes").returncode == 0
+    rules = client.RbacAuthorizationV1Api(bare.api())
+    assert not [role for role in rules.list_cluster_role().items if role.metadata.name == "jupyter-runai-history"]
+
+
 def test_a_controller_before_its_kinds_are_there_waits_for_them(bare: ControlPlane) -> None:
     core = client.CoreV1Api(bare.api())
     core.create_namespace({"metadata": {"name": "jupyter-runai"}})

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,7 @@ from scheduler_core.kubernetes.api.blobs import PORT
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.engine import KubernetesEngine
 from scheduler_core.workload import Mount, WorkloadSpec
+from tests.cluster.control_plane import wait_until
 from tests.cluster.image import PYTHON_IMAGE
 from tests.cluster.real_cluster import RealCluster
 from tests.engine_steps import asked, output, says, until
@@ -63,6 +65,30 @@ async def test_output_streams_and_can_be_read_from_anywhere(engine: KubernetesEn
     assert await output(engine, workload.id, offset=8) == b"89\n"
     assert await output(engine, workload.id, offset=1000) == b""
     assert (await until(engine, workload.id, "completed", "failed")).state == "completed"
+
+
+async def test_what_a_task_said_is_there_when_its_pod_is_gone(
+    engine: KubernetesEngine, real: RealCluster, namespace: str
+) -> None:
+    goodbye = "trap 'echo bye; exit 0' TERM; echo hello; while :; do sleep 0.1; done"
+    workload = await engine.submit(WorkloadSpec(command=("/bin/sh", "-c", goodbye), cwd="/", grace_s=10))
+    await until(engine, workload.id, "running")
+    assert await first_line(engine, workload.id) == "hello"
+    await engine.suspend(workload.id)
+    await until(engine, workload.id, "suspended")
+    core = client.CoreV1Api(real.api())
+    wait_until("its pod is gone", lambda: not core.list_namespaced_pod(namespace).items)
+    async with asyncio.timeout(60):
+        while await output(engine, workload.id) != b"hello\nbye\n":
+            await asyncio.sleep(0)
+    assert await output(engine, workload.id, offset=6) == b"bye\n"
+    assert await output(engine, workload.id, offset=1000) == b""
+    # Nobody but the controller can read what it keeps.
+    kept = list((real.folder / "history" / "logs").iterdir())
+    assert kept and {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o600}
+    await engine.stop(workload.id)
+    await until(engine, workload.id, "stopped")
+    assert await output(engine, workload.id) == b"hello\nbye\n"
 
 
 async def test_inputs_travel_and_results_come_back(engine: KubernetesEngine) -> None:

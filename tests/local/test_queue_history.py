@@ -13,8 +13,8 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, MINUTE_MS
 from scheduler_core.accounting.past import QueueHistory, QueueStep, added, together
+from scheduler_core.accounts import queue_log
 from scheduler_core.errors import InvalidRequest
-from scheduler_core.local.durable import queue_log
 from scheduler_core.local.durable.store import Store
 from tests.helpers import UNTIL_STOPPED, running, shut_down, spec, until, waits
 

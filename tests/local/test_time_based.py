@@ -15,8 +15,8 @@ from jupyter_runai.verbs.line import run_verb
 from jupyter_runai.verbs.options import verb_parsers
 from scheduler_core.accounting.amounts import DAY_MS
 from scheduler_core.accounting.holding import Entry, Holding, Share
+from scheduler_core.accounts import usage_log
 from scheduler_core.local.access.settings import Settings
-from scheduler_core.local.durable import usage_log
 from scheduler_core.local.durable.store import Store
 from scheduler_core.workload import QueueStatus
 from tests.conftest import SIMULATED

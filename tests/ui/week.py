@@ -13,8 +13,8 @@ from scheduler_core.accounting.amounts import DAY_MS, MINUTE_MS
 from scheduler_core.accounting.cells import NOWHERE, Measured, cells
 from scheduler_core.accounting.prices import Prices
 from scheduler_core.accounting.timeline import intervals
+from scheduler_core.accounts import usage_log
 from scheduler_core.local.access.settings import Settings
-from scheduler_core.local.durable import usage_log
 from tests.accounting.histories import PROJECTS, Histories, live
 from tests.conftest import SIMULATED
 

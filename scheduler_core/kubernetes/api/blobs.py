@@ -17,7 +17,7 @@ TOKEN_HEADER = "X-Runai-Token"  # noqa: S105 (its name)
 PROXIED = f"http:{SERVICE}:{PORT_NAME}"
 """How the API server calls it."""
 
-_PROXY = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/services/{PROXIED}/proxy"
+PROXY = f"/api/v1/namespaces/{SYSTEM_NAMESPACE}/services/{PROXIED}/proxy"
 
 
 class Blob(Struct, frozen=True):
@@ -40,5 +40,5 @@ def url_in_cluster(namespace: str, workload: str) -> str:
 
 async def send_blob(connection: Connection, namespace: str, workload: str, token: str, blob: Blob, file: Path) -> None:
     """Bring one to the controller, by way of the API server."""
-    path = f"{_PROXY}/blobs/{namespace}/{workload}/{blob.digest}"
+    path = f"{PROXY}/blobs/{namespace}/{workload}/{blob.digest}"
     await connection.upload(path, file.read_bytes(), {TOKEN_HEADER: token})

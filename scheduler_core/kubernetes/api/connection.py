@@ -141,6 +141,11 @@ class Connection:
         async with self._answer("PUT", path, {}, content, "application/octet-stream", headers=headers) as response:
             await response.read()
 
+    async def fetch(self, path: str, headers: Mapping[str, str], **query: str) -> bytes:
+        """What a service of the cluster answers."""
+        async with self._answer("GET", path, query, headers=headers) as response:
+            return await response.read()
+
     async def raw(self, path: str, **query: str) -> bytes:
         async with self._answer("GET", path, query) as response:
             return await response.read()

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,9 +34,10 @@ _log = logging.getLogger(__name__)
 
 
 class BlobService:
-    """Serves those of a cluster from a folder."""
+    """Serves those of a cluster from a folder; `others` are routes to what else the controller is asked for."""
 
-    def __init__(self, connection: Connection, folder: Path, port: int = PORT) -> None:
+    def __init__(self, connection: Connection, folder: Path, port: int = PORT, others: Sequence[Any] = ()) -> None:
+        self._others = others
         self._connection = connection
         self._store = _Store(folder)
         self._port = port
@@ -45,7 +46,7 @@ class BlobService:
         """Serve until cancelled."""
         handling = {"store": self._store, "find": self._find}
         pattern = r"/blobs/([a-z0-9.-]{1,253})/([a-z0-9.-]{1,253})/([0-9a-f]{64})"
-        server = HTTPServer(Application([(pattern, _Handler, handling)]), max_body_size=LARGEST)
+        server = HTTPServer(Application([(pattern, _Handler, handling), *self._others]), max_body_size=LARGEST)
         try:
             server.listen(self._port)
         except OSError as error:

@@ -1,6 +1,6 @@
 """What the tasks of workloads say and leave: logs as kubelets keep them, results as the collector beside a task says.
 
-Of a task that was started again what its last pod said is kept, as long as that pod is there.
+Of a task that was started again what its last pod said is told, as long as that pod is there or history is kept.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from msgspec import Raw, Struct
 
 from scheduler_core.errors import Conflict, EngineDefect, EngineUnavailable, InvalidRequest, NotFound, TooLarge
 from scheduler_core.kubernetes.api.connection import Connection
+from scheduler_core.kubernetes.api.history import HistoryReader, Said
 from scheduler_core.kubernetes.api.objects import GpuWorkload
 from scheduler_core.kubernetes.api.resources import RUN_LABEL, WORKLOAD_LABEL
 from scheduler_core.kubernetes.api.tunnels import Place
@@ -31,6 +32,8 @@ from scheduler_core.workload import Output
 _SILENT_S = 60.0
 _CHANGES_WITHIN_S = 5
 _LARGEST_MB = 5
+_KEPT = "kept"
+"""Stands for a pod that is gone, among those that were read."""
 
 
 class _ListMeta(Struct, frozen=True, rename="camel"):
@@ -45,7 +48,9 @@ class _Listed(Struct, frozen=True):
 class Outputs:
     """Those of the workloads of one namespace; results are brought into a folder that goes with this process."""
 
-    def __init__(self, connection: Connection, namespace: str, workloads: Workloads) -> None:
+    def __init__(self, connection: Connection, namespace: str, workloads: Workloads, history: HistoryReader) -> None:
+        self._history = history
+        self._namespace = namespace
         self._connection = connection
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._workloads = workloads
@@ -76,6 +81,14 @@ class Outputs:
                     offset, position = max(offset, position), start
                     continue
                 read.add(pod.uid)
+                offset = position
+            elif pod is None and not read and found.status.run is not None:
+                kept = await self._kept(found, task)
+                read.add(_KEPT)
+                position = kept.first + len(kept.data)
+                fresh = kept.data[max(0, offset - kept.first) :]
+                if fresh:
+                    yield Output(offset=position - len(fresh), data=fresh)
                 offset = position
             if found.workload().has_ended or not follow:
                 return
@@ -129,6 +142,12 @@ class Outputs:
         pods = [read_pod(bytes(item)) for item in listed.items]
         run = max((pod.run for pod in pods), default=0)
         return newest(pods, run).get(task), listed.metadata.resource_version
+
+    async def _kept(self, found: GpuWorkload, task: int) -> Said:
+        """What the controller has kept, where it keeps anything."""
+        meta = found.metadata
+        kept = await self._history.log(self._namespace, meta.name, task, meta.creation_timestamp.timestamp())
+        return kept or Said(0, b"")
 
     async def _is_over(self, found: GpuWorkload, task: int, pod: RunPod) -> bool:
         now, _ = await self._pod(found, task)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -34,9 +34,17 @@ _LAST = frozenset({"degraded", "resuming", *ENDED})
 
 
 class Reconciler:
-    """Sees to all workloads of a cluster; there is one of its kind at a time."""
+    """Sees to all workloads of a cluster; there is one of its kind at a time.
 
-    def __init__(self, connection: Connection, hand_over: HandOver | None = None) -> None:
+    `seen` is told of each change of the pods of tasks.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        hand_over: HandOver | None = None,
+        seen: Callable[[Mapping[str, RunPod | None]], None] = lambda pods: None,
+    ) -> None:
         self._connection = connection
         self._hand_over = hand_over
         self._queue = WorkQueue(self._look_at, _AT_ONCE)
@@ -46,8 +54,9 @@ class Reconciler:
         self._workloads = Reflector(connection, WORKLOADS.path(), read_workload, self._changed)
         self._following = (
             self._workloads,
-            Reflector(connection, "/api/v1/pods", read_pod, self._pods.note, OF_RUNS),
+            Reflector(connection, "/api/v1/pods", read_pod, self._pods_changed, OF_RUNS),
         )
+        self._seen = seen
 
     async def run(self) -> None:
         """Work until it is cancelled.
@@ -62,6 +71,10 @@ class Reconciler:
             for reflector in self._following:
                 await reflector.synced.wait()
             group.create_task(self._queue.run())
+
+    def _pods_changed(self, changes: Mapping[str, RunPod | None]) -> None:
+        self._pods.note(changes)
+        self._seen(changes)
 
     def _changed(self, changes: Mapping[str, GpuWorkload | None]) -> None:
         for key, found in changes.items():

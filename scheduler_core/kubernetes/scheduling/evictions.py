@@ -11,7 +11,7 @@ from scheduler_core.errors import RunaiError
 from scheduler_core.kubernetes.api.connection import STRATEGIC_PATCH, Connection, Json
 from scheduler_core.kubernetes.api.resources import SCHEDULER
 from scheduler_core.kubernetes.state.cluster import Cluster
-from scheduler_core.kubernetes.state.pods import Pod
+from scheduler_core.kubernetes.state.pods import TAKEN_FOR_OTHERS, Pod
 from scheduler_core.model import Eviction
 
 _AT_ONCE = 8
@@ -56,7 +56,7 @@ def _disrupted(pod: Pod, why: str) -> Json:
     condition = {
         "type": "DisruptionTarget",
         "status": "True",
-        "reason": "PreemptionByScheduler",
+        "reason": TAKEN_FOR_OTHERS,
         "message": why,
         "lastTransitionTime": _now(),
     }

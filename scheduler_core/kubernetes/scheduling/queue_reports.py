@@ -7,13 +7,16 @@ import logging
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.kubernetes.api.connection import MERGE_PATCH, Connection
 from scheduler_core.kubernetes.api.queue_objects import GpuQueueStatus
 from scheduler_core.kubernetes.api.resources import QUEUES
 from scheduler_core.kubernetes.state.cluster import Cluster
+from scheduler_core.kubernetes.state.queues import queue_statuses
 from scheduler_core.model import QueueShare
+from scheduler_core.workload import QueueStatus
 
 _PAUSE_S = 1.0
 _log = logging.getLogger(__name__)
@@ -32,6 +35,16 @@ class QueueReports:
         """The shares of all queues."""
         self._wanted = statuses(shares)
         self._news.set()
+
+    def queues(self) -> tuple[QueueStatus, ...]:
+        """All queues with these shares; where nobody has made one there is `default`."""
+        known = queue_statuses(self._cluster.queues.values())
+        return tuple(
+            queue
+            if (share := self._wanted.get(queue.name)) is None
+            else replace(queue, fair_share=share.fair_share, allocated=share.allocated, requested=share.requested)
+            for queue in known
+        )
 
     async def run(self) -> None:
         """Write, for ever."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.scheduling.binder import Binder
@@ -20,9 +21,10 @@ from scheduler_core.kubernetes.state.pod_requests import is_share
 from scheduler_core.kubernetes.state.pods import Pod
 from scheduler_core.kubernetes.state.slots import allocation_on, device_id, device_index
 from scheduler_core.kubernetes.state.snapshot import View, view
-from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict
+from scheduler_core.model import Bind, Eviction, Plan, Snapshot, Verdict, VerdictCode
 from scheduler_core.planning.check import Violation, check
 from scheduler_core.planning.plan import plan
+from scheduler_core.workload import QueueStatus
 
 _GATHER_S = 0.05
 _BUSY_S = 1.0
@@ -49,6 +51,13 @@ class Scheduler:
         self._verdicts = Verdicts(connection, cluster)
         self._reports = QueueReports(connection, cluster)
         self._changed = asyncio.Event()
+        self.waiting: Mapping[tuple[str, VerdictCode], int] = {}
+        """How many workloads wait by project and cause, as the newest plan has it."""
+
+    @property
+    def queues(self) -> tuple[QueueStatus, ...]:
+        """The queues as the newest plan has them."""
+        return self._reports.queues()
 
     def wake(self) -> None:
         """Something changed: plan again."""
@@ -94,7 +103,9 @@ class Scheduler:
         self._binder.bind(list(self._bindings(made.binds, seen)))
         self._shares.settle({*_shared(seen), *self._about_to_be_shared()})
         await self._evictions.evict(self._leaving(made.evictions, seen))
-        self._verdicts.tell(_to_tell(made, seen), seen)
+        told = list(_to_tell(made, seen))
+        self._verdicts.tell(told, seen)
+        self.waiting = _waiting(told, seen)
         self._reports.tell(made.shares)
         if made.binds and any(verdict.state == "pending" for verdict in made.verdicts):
             # Who is left has moved up.
@@ -140,6 +151,12 @@ def _to_tell(made: Plan, seen: View) -> Iterator[Verdict]:
     for verdict in made.verdicts:
         if verdict.state != "placed" and verdict.workload not in refused:
             yield verdict
+
+
+def _waiting(verdicts: Iterable[Verdict], seen: View) -> Mapping[tuple[str, VerdictCode], int]:
+    projects = {workload.id: workload.queue for workload in seen.snapshot.workloads}
+    waiting = (one for one in verdicts if one.state == "pending" and one.workload in projects)
+    return Counter((projects[verdict.workload], verdict.code) for verdict in waiting)
 
 
 def _plan_and_check(snapshot: Snapshot) -> tuple[Plan, list[Violation]]:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from scheduler_core.errors import NotAllowed, NotFound
 from scheduler_core.kubernetes.api.connection import Connection, Json
+from scheduler_core.kubernetes.api.history import KEEP_HISTORY, NOT_KEPT, HistoryReader
 from scheduler_core.kubernetes.api.resources import DEVICES, GROUP, QUEUES, SYSTEM_NAMESPACE, WORKLOADS
 from scheduler_core.kubernetes.scheduling.kai import KAI_NOTICE, has_kai
 from scheduler_core.kubernetes.setup.deployment import CONTROLLER
@@ -56,7 +57,7 @@ async def check(connection: Connection) -> tuple[Finding, ...]:
             *[await _right(connection, verb) for verb in ("list", "create")],
         ]
         found += await _sharing(connection)
-        found.append(_history())
+        found.append(await _history(connection))
     return (*found, await _devices(connection), *await _other_schedulers(connection))
 
 
@@ -117,13 +118,12 @@ async def _answered(connection: Connection) -> None:
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
 
-def _history() -> Finding:
-    days = int(KEPT_DELETED_S // _DAY_S)
-    what = (
-        f"ended workloads stay until they are deleted, then {days} days; what they said, as long as their pods do; "
-        "who used what is not recorded"
-    )
-    return Finding(outcome="note", what=what)
+async def _history(connection: Connection) -> Finding:
+    ended = f"ended workloads stay until they are deleted, then {int(KEPT_DELETED_S // _DAY_S)} days"
+    keeping = await HistoryReader(connection).keeping()
+    if keeping is not None:
+        return Finding(outcome="note", what=f"{ended}; {keeping.sentence}")
+    return Finding(outcome="note", what=f"{ended}; {NOT_KEPT}", hint=KEEP_HISTORY)
 
 
 async def _right(connection: Connection, verb: str) -> Finding:

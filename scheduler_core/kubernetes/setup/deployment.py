@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from scheduler_core.kubernetes.api.blobs import PORT, PORT_NAME, PROXIED, SERVICE
 from scheduler_core.kubernetes.api.connection import Json
+from scheduler_core.kubernetes.api.history import ALL_SECRET, SECRET
 from scheduler_core.kubernetes.api.resources import GROUP, QUEUES, RESERVATIONS, SYSTEM_NAMESPACE, WORKLOADS
 from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS
 from scheduler_core.kubernetes.scheduling.kai import KAI_GROUP
@@ -22,6 +23,8 @@ _ACCOUNT = {"kind": "ServiceAccount", "name": CONTROLLER, "namespace": SYSTEM_NA
 _NOBODY = 65534
 _LABELS = {"app.kubernetes.io/name": CONTROLLER}
 _VALUES = "/var/lib/runai/values"
+_HISTORY = "/var/lib/runai/history"
+_HISTORY_ROLE = "jupyter-runai-history"
 _ROLE = {"kind": "Role", "apiGroup": _RBAC}
 
 
@@ -74,10 +77,10 @@ def controller_account() -> tuple[Json, ...]:
 
 
 def _values() -> tuple[Json, ...]:
-    """By what everybody sends large values to the controller; what is there is for who has its token."""
+    """By what everybody sends large values to the controller, and asks for history; both for who has the token."""
     everyone = {"kind": "Group", "apiGroup": _RBAC, "name": "system:authenticated"}
     metadata = {"name": SERVICE, "namespace": SYSTEM_NAMESPACE}
-    rule = {"apiGroups": [""], "resources": ["services/proxy"], "resourceNames": [PROXIED], "verbs": ["update"]}
+    rule = {"apiGroups": [""], "resources": ["services/proxy"], "resourceNames": [PROXIED], "verbs": ["get", "update"]}
     return (
         {
             "apiVersion": "v1",
@@ -95,9 +98,25 @@ def _values() -> tuple[Json, ...]:
     )
 
 
-def controller_deployment(image: str) -> Json:
-    """The controller, from an image that has Python and this package."""
-    container = {
+def history_rights() -> tuple[Json, ...]:
+    """What the controller has to be allowed where it keeps history: to read what pods say, and to tell its tokens."""
+    metadata = {"name": _HISTORY_ROLE}
+    # What may be created cannot be told by its name. It reads no Secret.
+    rules = [
+        _rule("", ["pods/log"], ["get"]),
+        _rule("", ["secrets"], ["create"]),
+        {**_rule("", ["secrets"], ["patch"]), "resourceNames": [SECRET, ALL_SECRET]},
+    ]
+    reference = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _HISTORY_ROLE}
+    return (
+        {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules},
+        {**_bound("ClusterRole", metadata), "roleRef": reference},
+    )
+
+
+def controller_deployment(image: str, claim: str | None = None) -> Json:
+    """The controller, from an image that has Python and this package; it keeps history on the volume of a claim."""
+    container: Json = {
         "name": "controller",
         "image": image,
         "command": ["python", "-m", "scheduler_core.kubernetes.controller"],
@@ -112,7 +131,7 @@ def controller_deployment(image: str) -> Json:
             "capabilities": {"drop": ["ALL"]},
         },
     }
-    pod = {
+    pod: Json = {
         "volumes": [{"name": "values", "emptyDir": {}}],
         "serviceAccountName": CONTROLLER,
         "securityContext": {
@@ -123,12 +142,20 @@ def controller_deployment(image: str) -> Json:
         },
         "containers": [container],
     }
+    more: Json = {}
+    if claim is not None:
+        container["args"] += ["--history", _HISTORY]
+        container["volumeMounts"].append({"name": "history", "mountPath": _HISTORY})
+        pod["volumes"].append({"name": "history", "persistentVolumeClaim": {"claimName": claim}})
+        # Most volumes the next one could not have before the last one has gone.
+        more["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": _metadata(),
         "spec": {
             "replicas": 1,
+            **more,
             "selector": {"matchLabels": _LABELS},
             "template": {"metadata": {"labels": _LABELS}, "spec": pod},
         },

@@ -28,7 +28,8 @@ _PLURALS = {
     "Deployment": "deployments",
 }
 _ANY_IMAGE = "any"
-"""Which one it runs does not matter where the controller goes."""
+_ANY_CLAIM = "any"
+"""Which ones it has does not matter where the controller goes; the claim itself stays."""
 _SERVED_WITHIN_S = 30
 
 
@@ -40,17 +41,19 @@ class Change(Struct, frozen=True, kw_only=True):
     name: str
 
 
-async def planned_installation(connection: Connection, image: str | None = None) -> tuple[Change, ...]:
+async def planned_installation(
+    connection: Connection, image: str | None = None, claim: str | None = None
+) -> tuple[Change, ...]:
     """What `install` would do. The API server works it out; nothing is changed."""
-    objects = manifest(image)
+    objects = manifest(image, claim)
     namespaces = [wanted for wanted in objects if wanted["kind"] == "Namespace"]
     lacking = {wanted["metadata"]["name"] for wanted in namespaces if await _live(connection, wanted) is None}
     return tuple([await _planned(connection, wanted, lacking) for wanted in objects])
 
 
-async def install(connection: Connection, image: str | None = None) -> None:
+async def install(connection: Connection, image: str | None = None, claim: str | None = None) -> None:
     """Make every object as it should be, and wait until our kinds are served; without an image no controller."""
-    for wanted in manifest(image):
+    for wanted in manifest(image, claim):
         await _apply(connection, wanted)
     for wanted in manifest(image):
         if wanted["kind"] == "CustomResourceDefinition":
@@ -59,13 +62,13 @@ async def install(connection: Connection, image: str | None = None) -> None:
 
 async def planned_removal(connection: Connection) -> tuple[Change, ...]:
     """What `uninstall` would do, the last that was made first."""
-    there = [wanted for wanted in reversed(manifest(_ANY_IMAGE)) if await _stays(connection, wanted)]
+    there = [wanted for wanted in reversed(manifest(_ANY_IMAGE, _ANY_CLAIM)) if await _stays(connection, wanted)]
     return tuple(_change("delete", wanted) for wanted in there)
 
 
 async def uninstall(connection: Connection) -> None:
     """Delete every object; with our kinds go all workloads and queues."""
-    for wanted in reversed(manifest(_ANY_IMAGE)):
+    for wanted in reversed(manifest(_ANY_IMAGE, _ANY_CLAIM)):
         if await _stays(connection, wanted):
             await connection.send("DELETE", _path(wanted))
 

@@ -153,4 +153,5 @@ def _quotas(found: GpuQueue | None) -> object:
 
 def _matters(pod: Pod) -> object:
     """What of it plans depend on: not what we say of it ourselves, and not that it has begun to run where it is."""
-    return replace(pod, unscheduled="", started=None, phase="Pending" if not pod.has_ended else pod.phase)
+    phase = pod.phase if pod.has_ended else "Pending"
+    return replace(pod, unscheduled="", started=None, bound=None, ended=None, evicted=False, phase=phase)

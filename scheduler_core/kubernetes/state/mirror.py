@@ -16,11 +16,25 @@ from scheduler_core.kubernetes.state.pods import Pod, read_pod
 _Record = TypeVar("_Record")
 
 
-def mirrored(connection: Connection, cluster: Cluster, changed: Callable[[bool], None]) -> tuple[Reflector[Any], ...]:
-    """What keeps `cluster` as it is in the API, to be run; `changed` is told whether another plan may come of it."""
+def mirrored(
+    connection: Connection,
+    cluster: Cluster,
+    changed: Callable[[bool], None],
+    seen: Callable[[Mapping[str, Pod | None]], None] = lambda pods: None,
+) -> tuple[Reflector[Any], ...]:
+    """What keeps `cluster` as it is in the API, to be run; `changed` is told whether another plan may come of it.
+
+    `seen` is told of each change of pods after that.
+    """
+
+    def pods_changed(changes: Mapping[str, Pod | None]) -> bool:
+        matters = cluster.pods_changed(changes)
+        seen(changes)
+        return matters
+
     return (
         Reflector(connection, "/api/v1/nodes", read_machine, _told(cluster.machines_changed, changed)),
-        mirrored_pods(connection, "/api/v1/pods", cluster, changed),
+        Reflector(connection, "/api/v1/pods", read_pod, _told(pods_changed, changed)),
         Reflector(connection, WORKLOADS.path(), read_planned, _told(cluster.workloads_changed, changed)),
         Reflector(connection, QUEUES.path(), read_queue, _told(cluster.queues_changed, changed)),
     )

@@ -36,6 +36,8 @@ Phase: TypeAlias = Literal["Pending", "Running", "Succeeded", "Failed", "Unknown
 
 _Part = TypeVar("_Part")
 
+TAKEN_FOR_OTHERS = "PreemptionByScheduler"
+"""The reason of a pod's disruption where a scheduler takes it for others."""
 _INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
 _DEFAULT_GRACE_S = 30
 _BLIND = (
@@ -63,8 +65,10 @@ class Owner(Struct, frozen=True, rename="camel", gc=False):
 class Pod(Struct, frozen=True, kw_only=True, gc=False):
     """A pod. Times are seconds since the epoch.
 
-    `node` is null until it is bound, `allocation` where we did not bind it. `refused` says why what it asks for makes
-    no sense, and is empty where it does. `deleted` is when it was told to go, `gone_by` when its grace is over.
+    `node` is null until it is bound (at `bound`), `allocation` where we did not bind it. `ended` is when its last
+    container did, once all have, as far as its node has said so; it is `evicted` where a scheduler took it for others.
+    `refused` says why what it asks for makes no sense, and is empty where it does. `deleted` is when it was told to go,
+    `gone_by` when its grace is over.
     `priority`, `preemptible` and `gang_minimum` are null where the pod does not say; `workload` names its GpuWorkload;
     `reservation` is the index of the device that it holds for those who share it; it `takes_caps` where its frameworks
     keep to a share of a device's memory; `unscheduled` is the sentence that it
@@ -85,6 +89,9 @@ class Pod(Struct, frozen=True, kw_only=True, gc=False):
     deleted: float | None = None
     gone_by: float | None = None
     started: float | None = None
+    bound: float | None = None
+    ended: float | None = None
+    evicted: bool = False
     gated: bool = False
     priority: int | None = None
     preemptible: bool | None = None
@@ -176,16 +183,31 @@ class _Spec(PodResources, frozen=True, rename="camel"):
     termination_grace_period_seconds: int = _DEFAULT_GRACE_S
 
 
-class _Condition(Struct):
+class _Condition(Struct, rename="camel"):
     type: str
     status: str
+    reason: str = ""
     message: str = ""
+    last_transition_time: datetime | None = None
+
+
+class _Terminated(Struct, rename="camel"):
+    finished_at: datetime | None = None
+
+
+class _ContainerState(Struct):
+    terminated: _Terminated | None = None
+
+
+class _Container(Struct):
+    state: _ContainerState = msgspec.field(default_factory=_ContainerState)
 
 
 class _Status(Struct, rename="camel"):
     phase: Phase = "Pending"
     start_time: datetime | None = None
     conditions: tuple[_Condition, ...] = ()
+    container_statuses: tuple[_Container, ...] = ()
 
 
 class _Object(Struct):
@@ -227,6 +249,9 @@ def read_pod(content: bytes) -> Pod:
         deleted=None if gone_by is None else gone_by - (metadata.deletion_grace_period_seconds or 0),
         gone_by=gone_by,
         started=_seconds(found.status.start_time),
+        bound=_bound(found.status),
+        ended=_ended(found.status),
+        evicted=_evicted(found.status),
         gated=bool(spec.scheduling_gates),
         priority=_priority(said.get(PRIORITY_ANNOTATION), spec),
         preemptible=_PREEMPTIBILITY.get(
@@ -256,6 +281,27 @@ def _shared(part: Any) -> Any:
 
 def _seconds(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
+
+
+def _bound(status: _Status) -> float | None:
+    """When it was given a node, as the API server noted it."""
+    return next((_seconds(one.last_transition_time) for one in status.conditions if _is(one, "PodScheduled")), None)
+
+
+def _ended(status: _Status) -> float | None:
+    """When the last of its containers ended; null while any may go on, and where nobody has said."""
+    if status.phase not in ("Succeeded", "Failed"):
+        return None
+    ends = (_seconds(done.finished_at) for one in status.container_statuses if (done := one.state.terminated))
+    return max((at for at in ends if at is not None), default=None)
+
+
+def _evicted(status: _Status) -> bool:
+    return any(_is(one, "DisruptionTarget") and one.reason == TAKEN_FOR_OTHERS for one in status.conditions)
+
+
+def _is(condition: _Condition, kind: str) -> bool:
+    return (condition.type, condition.status) == (kind, "True")
 
 
 def _priority(said: str | None, spec: _Spec) -> int | None:

@@ -22,9 +22,10 @@ import msgspec
 from msgspec import Struct
 
 from scheduler_core.accounting.holding import Entry
+from scheduler_core.accounts import queue_log, usage_log, usage_sums
 from scheduler_core.audit import AuditEntry
 from scheduler_core.errors import EngineUnavailable, NotFound, StorageFull
-from scheduler_core.local.durable import audit_log, queue_log, task_rows, usage_log, usage_sums
+from scheduler_core.local.durable import audit_log, task_rows
 from scheduler_core.local.durable.task_rows import TaskRows, with_tasks
 from scheduler_core.local.record.records import Record, decode_record
 from scheduler_core.workload import Measurement

@@ -1,39 +1,24 @@
-"""Keeps the accounts of one engine: opens them at its start, makes sums of the log, and answers who used what."""
+"""Keeps the accounts of one engine: opens them at its start, and answers with what is not written down yet."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from sqlite3 import Connection
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS, Amounts
-from scheduler_core.accounting.cells import Cells, Measured, Place, Subject, cells
-from scheduler_core.accounting.holding import Deserved, Entry, Projects, changed
-from scheduler_core.accounting.past import QueueHistory, QueueStep, added
+from scheduler_core.accounting.holding import Entry, changed
+from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.prices import Prices
-from scheduler_core.accounting.timeline import intervals
-from scheduler_core.accounting.usage import MOST_GROUPS, STEP_MS, Usage, UsageBy, UsageStep, rows, unpriced
-from scheduler_core.errors import InvalidRequest, RunaiError
+from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
+from scheduler_core.accounts import usage_log
+from scheduler_core.accounts.accounts import Accounts
+from scheduler_core.accounts.queue_meter import QueueMeter
 from scheduler_core.local.access.projects import ProjectsFile
-from scheduler_core.local.durable import queue_log, usage_log, usage_sums
 from scheduler_core.local.durable.store import Store
-from scheduler_core.local.durable.usage_kept import Period, kept_sums
-from scheduler_core.local.durable.usage_log import Log
-from scheduler_core.local.metering.queue_meter import QueueMeter
 from scheduler_core.local.metering.usage_meter import UsageMeter
 from scheduler_core.local.record.holding import holding_of
 from scheduler_core.local.work.book import Book
-from scheduler_core.model import MILLI, Queue
-
-_log = logging.getLogger(__name__)
-LOG_KEPT_MS = DAY_MS
-_SUM_INTERVAL_S = 600.0
-_MOST_STEPS = 20_000
 
 
 class Accounting:
@@ -57,145 +42,40 @@ class Accounting:
         self._book = book
         self._store = store
         self._projects = projects
-        self._prices = prices
-        self._simulated = simulated
-        self._clock = clock
-        self._most_groups = most_groups
+        self._accounts = Accounts(store, prices, simulated, clock, most_groups)
 
     async def open(self) -> None:
         """Bring the log in line with the records: it begins empty in a store from before there was one."""
         with self._store.reading() as connection:
             logged = usage_log.all_held(connection)
         live = {record.workload.id: holding_of(record) for record in self._book.live()}
-        differing = []
+        differing, now = [], self._accounts.now()
         for workload in logged | live:
             holding = live.get(workload) or logged[workload].emptied()
             change = holding if workload not in logged else changed(holding, replace(logged[workload], evictions=0), -1)
             if not change.is_nothing:
-                differing.append(Entry(at=self._now(), workload=workload, change=change))
+                differing.append(Entry(at=now, workload=workload, change=change))
         await self._store.account(lambda connection: usage_log.append(connection, differing))
         await self.note_projects()
 
     async def note_projects(self) -> None:
         """Note what projects deserve from now on."""
-        projects = Projects(at=self._now(), deserved=_deserved(self._projects.projects.queues))
-        await self._store.account(lambda connection: usage_log.append_projects(connection, projects))
+        await self._accounts.note_queues(self._projects.projects.queues)
 
     async def run(self) -> None:
         """For ever make sums of what is older than a day."""
-        while True:
-            # At a start the ends of what ended meanwhile are still on their way into the log.
-            await asyncio.sleep(_SUM_INTERVAL_S)
-            try:
-                await self.sum_up(self._now())
-            except RunaiError as error:
-                _log.warning("The accounts cannot be summed up yet: %s", error)
+        await self._accounts.run()
 
     async def sum_up(self, now: int) -> None:
         """Make sums of the whole hours of the log that are older than a day at `now` (milliseconds since the epoch)."""
-        up_to = (now - LOG_KEPT_MS) // HOUR_MS * HOUR_MS
-        with self._store.reading() as connection:
-            if usage_sums.summed_up_to(connection) >= up_to:
-                return
-        log, hours = await asyncio.to_thread(self._hours, up_to)
-
-        def write(connection: Connection) -> None:
-            usage_sums.add_hours(connection, hours, up_to)
-            usage_log.cut_off(connection, log, up_to)
-            usage_sums.thin(connection, now)
-
-        await self._store.account(write)
-
-    def _now(self) -> int:
-        return round(self._clock() * 1000)
-
-    def _hours(self, up_to: int) -> tuple[Log, Cells]:
-        with self._store.reading() as connection:
-            log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
-        parts = intervals(log.entries, log.projects, up_to)
-        return log, cells(parts, log.measured, log.begins, up_to, HOUR_MS)
+        await self._accounts.sum_up(now)
 
     async def usage(
         self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int = MOST_GROUPS
     ) -> Usage:
-        """Who used what in [since, until), in seconds since the epoch; until now where that is null.
-
-        It names the `most` groups with most, the others as one.
-
-        Raises:
-            InvalidRequest: no time, an end before its beginning, or too many steps.
-        """
-        period = _period(since, until, step, self._clock())
-        most = max(1, min(most, self._most_groups))
-        asked = (by, period, most, self.meter.pending())
-        found = await asyncio.to_thread(self._found, *asked)
-        return Usage(
-            by=by,
-            step=step,
-            since=period.since / 1000,
-            until=period.until / 1000,
-            rows=rows(found, by, self._prices, most),
-            simulated=self._simulated,
-            currency=None if self._prices is None else self._prices.currency,
-            unpriced=unpriced(found, self._prices),
-        )
+        """Who used what, as `Accounts.usage` says it."""
+        return await self._accounts.usage(by, since, until, step, most, self.meter.pending())
 
     async def queue_history(self, since: float, until: float | None, step: UsageStep) -> QueueHistory:
-        """What queues deserved, got and held, and why work waited in them; times and errors as those of `usage`."""
-        period = _period(since, until, step, self._clock())
-        kept = await asyncio.to_thread(self._queue_steps, period)
-        fresh = (
-            replace(seen, at=(period.since if period.step is None else at - at % period.step) / 1000)
-            for seen in self.queue_meter.pending()
-            if period.since <= (at := round(seen.at * 1000)) < period.until
-        )
-        return QueueHistory(
-            step=step,
-            since=period.since / 1000,
-            until=period.until / 1000,
-            rows=added((*kept, *fresh)),
-            simulated=self._simulated,
-        )
-
-    def _queue_steps(self, period: Period) -> tuple[QueueStep, ...]:
-        with self._store.reading() as connection:
-            return queue_log.read(connection, period.since, period.until, period.step)
-
-    def _found(
-        self, by: UsageBy, period: Period, most: int, pending: Iterable[Measured]
-    ) -> list[tuple[tuple[int, Subject, Place], Amounts]]:
-        with self._store.reading() as connection:
-            log = usage_log.read_log(connection, usage_sums.summed_up_to(connection))
-            parts = intervals(log.entries, log.projects, period.until)
-            logged = cells(parts, [*log.measured, *pending], period.since, period.until, period.step)
-            workloads = {subject.workload for _, subject, _ in logged}
-            kept = list(kept_sums(connection, by, period, workloads, most))
-        return [*kept, *logged.items()]
-
-
-def _period(since: float, until: float | None, step: UsageStep, now: float) -> Period:
-    """What is asked about, as far as it is past; until now where `until` is null.
-
-    Raises:
-        InvalidRequest: no time, an end before its beginning, or too many steps.
-    """
-    end = now if until is None else min(until, now)
-    if not (math.isfinite(since) and math.isfinite(end)):
-        raise InvalidRequest("A time is a number of seconds since 1970.")
-    begin_ms, end_ms = round(max(0.0, since) * 1000), round(end * 1000)
-    step_ms = STEP_MS[step]
-    if until is not None and until < since:
-        raise InvalidRequest("The time that is asked about ends before it begins.")
-    if step_ms is not None and (end_ms - begin_ms) / step_ms > _MOST_STEPS:
-        raise InvalidRequest(f"That are more than {_MOST_STEPS:,} steps.", "Ask for longer ones, or a shorter time.")
-    return Period(begin_ms, end_ms, step_ms)
-
-
-def _deserved(queues: Iterable[Queue]) -> Mapping[str, Deserved]:
-    return {
-        queue.name: Deserved(
-            department=queue.parent or "",
-            quota_milli=None if queue.gpu.quota is None else round(queue.gpu.quota * MILLI),
-        )
-        for queue in queues
-    }
+        """What queues deserved, got and held, as `Accounts.queue_history` says it."""
+        return await self._accounts.queue_history(since, until, step, self.queue_meter.pending())

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from scheduler_core.accounting.amounts import MINUTE_MS
 from scheduler_core.accounting.cells import Measured
+from scheduler_core.accounts import usage_log
 from scheduler_core.errors import RunaiError
-from scheduler_core.local.durable import usage_log
 from scheduler_core.local.durable.store import Store
 from scheduler_core.local.metering.meter import busy_share
 from scheduler_core.local.metering.simulation import device_load

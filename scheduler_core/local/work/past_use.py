@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from scheduler_core.accounting.amounts import DAY_MS, HOUR_MS
 from scheduler_core.accounting.decay import Decay
 from scheduler_core.accounting.holding import Holding
+from scheduler_core.accounts.usage_sums import USERS, summed_up_to
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.access.projects import ProjectsFile
 from scheduler_core.local.durable.store import Store
-from scheduler_core.local.durable.usage_sums import USERS, summed_up_to
 from scheduler_core.local.work.snapshot import Machine
 from scheduler_core.model import MILLI, Config, Queue, Usage
 from scheduler_core.workload import PastUse

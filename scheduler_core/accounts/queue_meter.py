@@ -8,9 +8,9 @@ from sqlite3 import Connection
 
 from scheduler_core.accounting.amounts import HOUR_MS, MINUTE_MS
 from scheduler_core.accounting.past import QueueStep, added
+from scheduler_core.accounts import queue_log
+from scheduler_core.accounts.kept_in import AccountStore
 from scheduler_core.errors import RunaiError
-from scheduler_core.local.durable import queue_log
-from scheduler_core.local.durable.store import Store
 from scheduler_core.model import MILLI, VerdictCode
 from scheduler_core.workload import QueueStatus
 
@@ -21,7 +21,7 @@ _LONGEST_MS = 5000
 class QueueMeter:
     """The history of the queues in one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: AccountStore) -> None:
         self._store = store
         self._sums: dict[tuple[int, str], QueueStep] = {}
         self._looked = time.monotonic()

@@ -153,9 +153,11 @@ class Workloads:
         if spec.key is not None:
             name = f"{slug}-{key_digest(spec.key)[:8]}"
             try:
-                await self._anywhere(name)
+                found = await self._anywhere(name)
             except NotFound:
                 return name
+            if not found.is_deleted and found.metadata.labels.get(KEY_LABEL) == key_digest(spec.key):
+                raise Conflict(f"{name} has been submitted already.")
         return f"{slug}-{secrets.token_hex(4)}"
 
     async def _make(self, name: str, spec: WorkloadSpec, owner: str, inputs: Path | None) -> GpuWorkload:

@@ -263,7 +263,7 @@ def test_a_gang_runs_each_cell_together_and_leaves_together(gang: tuple[Pod, Pod
     folder = another(tmp_path, "import os\nprint(os.environ['RUNAI_TASK_INDEX'], os.environ['MASTER_PORT'] != '0')")
     first.order(folder)
     assert first.until_free()["ends"] == [len("first\n0 True\n")] * 2
-    first.order(another(tmp_path, "import os\n1 / (1 - int(os.environ['RUNAI_TASK_INDEX']))"), keep=None)
+    first.order(another(tmp_path, "import os\none = 1 / (1 - int(os.environ['RUNAI_TASK_INDEX']))"), keep=None)
     assert [pod.output() for pod in gang] == ["first\n0 True\n", "first\n1 True\n"]
     assert [pod.process.returncode for pod in gang] == [0, 1]
     assert json.loads(gang[1].report.read_text())["error"]["type"] == "ZeroDivisionError"

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 from kubernetes import client
-from kubernetes.client.exceptions import ConflictException
+from kubernetes.client.exceptions import ConflictException, NotFoundException
 
 from tests.cluster.control_plane import ControlPlane, wait_until
 
@@ -43,10 +43,10 @@ class Binding:
             held = {"id": f"{NODE}-{index_of(pod)}", "index": index_of(pod), "model": "A100", "portion_milli": 1000}
             allocation = json.dumps({"node": NODE, "devices": [{**held, "memory_mib": 81920}]})
             change = {"metadata": {"annotations": {"jupyter-runai.io/allocation": allocation}}}
-            self.core.patch_namespaced_pod(pod.metadata.name, self.namespace, change)
             target = {"apiVersion": "v1", "kind": "Node", "name": NODE}
             body = {"metadata": {"name": pod.metadata.name}, "target": target}
-            with suppress(ConflictException):
+            with suppress(ConflictException, NotFoundException):
+                self.core.patch_namespaced_pod(pod.metadata.name, self.namespace, change)
                 self.core.create_namespaced_binding(self.namespace, body, _preload_content=False)
 
     def evict(self, pod: client.V1Pod, reason: str) -> None:

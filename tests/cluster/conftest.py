@@ -25,6 +25,8 @@ NODES, DEVICES = 2, 8
 _run_numbers = count()
 
 
+# Before xdist, which reads these marks then.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of several processes one has the real node, and each file is one process's: its controller starts once."""
     for item in items:

@@ -13,6 +13,7 @@ from kubernetes import client
 from msgspec.structs import replace
 
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotAllowed, NotFound
+from scheduler_core.kubernetes.api.resources import RESERVATIONS
 from scheduler_core.kubernetes.engine import KubernetesEngine
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import EngineState, WorkloadChanged, WorkloadDeleted, WorkloadSpec
@@ -310,4 +311,5 @@ class TestContract(EngineContract):
         jp_asyncio_loop.run_until_complete(engine.close())
         custom, core = client.CustomObjectsApi(real.api()), client.CoreV1Api(real.api())
         custom.delete_collection_namespaced_custom_object(GROUP, VERSION, namespace, "gpuworkloads")
-        wait_until("all of it is gone", lambda: not core.list_namespaced_pod(namespace).items)
+        for used in (namespace, RESERVATIONS):
+            wait_until("all of it is gone", lambda used=used: not core.list_namespaced_pod(used).items)

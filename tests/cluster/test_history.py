@@ -168,8 +168,8 @@ async def test_usage_by_project_is_what_the_pods_times_say(
         try:
             await usage_once(engine, "workload", {f"pod/{pod.metadata.name}" for pod in pods})
             end(team, pods[1].metadata.name)
-            until = time.time()
             ends = {pods[1].metadata.name: ended(team.get(pods[1].metadata.name))}
+            until = max(time.time(), *(at / 1000 for at in ends.values()))
             expected = dict.fromkeys(specs, 0)
             for pod in pods:
                 milli = sum(device.portion_milli for device in allocation(pod).devices)

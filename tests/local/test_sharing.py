@@ -86,7 +86,12 @@ def client(on_devices: Client) -> Client:
 
 
 def first_line(client: Client, workload: Workload) -> str:
-    return next(update for update in client.follow(workload.id) if isinstance(update, bytes)).decode().strip()
+    said = b""
+    for update in client.follow(workload.id):
+        said += update if isinstance(update, bytes) else b""
+        if b"\n" in said:
+            break
+    return said.partition(b"\n")[0].decode()
 
 
 def level(workload: Workload) -> tuple[str, str, str]:

@@ -32,6 +32,7 @@ from scheduler_core.sockets import short_socket_path
 T = TypeVar("T")
 
 _LEAVES_WITHIN_S = 60.0
+_PAUSE_S = 0.1
 _LARGEST_MESSAGE = 64 * 1024 * 1024
 
 
@@ -52,13 +53,19 @@ class Daemon:
     async def ask(self, method: str, path: str, answer: type[T], body: object = None, repeatable: bool = True) -> T:
         """One request; where the daemon has left meanwhile, its successor is asked what is safe to ask twice."""
         connection = await self._connect()
-        try:
-            response = await connection.ask(method, path, body)
-        except EngineUnavailable as error:
-            if not repeatable and not isinstance(error, NothingSent):
-                raise
-            response = await (await self._reconnect(connection)).ask(method, path, body)
-        return _decoded(response, answer)
+        # One that was killed may seem to listen a moment longer.
+        pauses = iter((0.0, _PAUSE_S))
+        while True:
+            try:
+                response = await connection.ask(method, path, body)
+            except EngineUnavailable as error:
+                pause = next(pauses, None)
+                if pause is None or not (repeatable or isinstance(error, NothingSent)):
+                    raise
+                await asyncio.sleep(pause)
+                connection = await self._reconnect(connection)
+            else:
+                return _decoded(response, answer)
 
     async def stream(self, path: str) -> AsyncGenerator[str | bytes, None]:
         """What it sends, message by message.

@@ -12,6 +12,7 @@ import pytest
 from kubernetes import client
 from msgspec.structs import replace
 
+from scheduler_core.engine import Engine
 from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotAllowed, NotFound
 from scheduler_core.kubernetes.api.resources import RESERVATIONS
 from scheduler_core.kubernetes.engine import KubernetesEngine
@@ -291,6 +292,11 @@ def onlookers(real: RealCluster) -> None:
 
 class TestContract(EngineContract):
     """Real pods on a real node, placed by our controller."""
+
+    async def check_given_back(self, engine: Engine) -> None:
+        """What holds a shared device goes after the last who shares it."""
+        while any(device.holders for device in await engine.devices()):
+            await asyncio.sleep(0)
 
     @pytest.fixture
     def engine(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from ..reports import FAILED, report
@@ -41,7 +42,7 @@ class Task(NamedTuple):
         return Meeting(self.results, self.first.get("token", ""), self.rank)
 
 
-class Keeper:
+class Keeper(ABC):
     """What the keepers of all tasks do."""
 
     def __init__(self, task: Task) -> None:
@@ -59,8 +60,9 @@ class Keeper:
         except TaskLost as lost:
             return await self._alone(str(lost))
 
+    @abstractmethod
     async def _keep(self) -> int:
-        raise NotImplementedError
+        """Run cells until none follows; the status of the last."""
 
     def _start(self, order: dict[str, Any]) -> asyncio.Future[Ended]:
         meets_at = ("MASTER_PORT", "PET_MASTER_PORT") if "port" in order else ()

@@ -105,10 +105,10 @@ def error_from_record(record: ErrorRecord) -> RunaiError:
     return _BY_CODE.get(record.code, EngineDefect)(record.message, record.hint)
 
 
-def single(group: BaseExceptionGroup[RunaiError]) -> Iterator[RunaiError]:
+def leaves(group: BaseExceptionGroup[RunaiError]) -> Iterator[RunaiError]:
     """Each error of a group, and of the groups in it."""
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
-            yield from single(error)
+            yield from leaves(error)
         else:
             yield error

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from scheduler_core.errors import RunaiError, single
+from scheduler_core.errors import RunaiError, leaves
 from scheduler_core.kubernetes.api.blobs import PORT
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.lease import Lease
@@ -123,7 +123,7 @@ async def _place(connection: Connection, image: str | None, history: History | N
         try:
             await _place_from_new(connection, image, history)
         except* RunaiError as refused:
-            for error in single(refused):
+            for error in leaves(refused):
                 _log.error("The cluster cannot be read: %s", error)
         await asyncio.sleep(_RETRY_S)
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from scheduler_core.accounting.past import QueueHistory
 from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageStep
 from scheduler_core.engine import Door, Ends
-from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError, single
+from scheduler_core.errors import Conflict, InvalidRequest, NotAllowed, RunaiError, leaves
 from scheduler_core.feed import Feed
 from scheduler_core.kubernetes.absent import Absent
 from scheduler_core.kubernetes.api.connection import Connection, Json
@@ -339,7 +339,7 @@ class KubernetesEngine(Absent):
                 parts.create_task(self._sight.run())
                 parts.create_task(self._live.run())
         except* RunaiError as refused:
-            raise next(single(refused)) from None
+            raise next(leaves(refused)) from None
 
     async def _check_kind(self, name: JobKindName, inputs: Path | None) -> None:
         if inputs is not None and name in WITHOUT_INPUTS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,20 +52,8 @@ class Daemon:
 
     async def ask(self, method: str, path: str, answer: type[T], body: object = None, repeatable: bool = True) -> T:
         """One request; where the daemon has left meanwhile, its successor is asked what is safe to ask twice."""
-        connection = await self._connect()
-        # One that was killed may seem to listen a moment longer.
-        pauses = iter((0.0, _PAUSE_S))
-        while True:
-            try:
-                response = await connection.ask(method, path, body)
-            except EngineUnavailable as error:
-                pause = next(pauses, None)
-                if pause is None or not (repeatable or isinstance(error, NothingSent)):
-                    raise
-                await asyncio.sleep(pause)
-                connection = await self._reconnect(connection)
-            else:
-                return _decoded(response, answer)
+        response = await self._through(lambda daemon: daemon.ask(method, path, body), repeatable)
+        return _decoded(response, answer)
 
     async def stream(self, path: str) -> AsyncGenerator[str | bytes, None]:
         """What it sends, message by message.
@@ -74,11 +62,7 @@ class Daemon:
             NotFound: there is no such workload.
             EngineUnavailable: it has left before the end.
         """
-        connection = await self._connect()
-        try:
-            stream = await connection.stream(path)
-        except EngineUnavailable:
-            stream = await (await self._reconnect(connection)).stream(path)
+        stream = await self._through(lambda daemon: daemon.stream(path), repeatable=True)
         try:
             while (message := await stream.read_message()) is not None:
                 yield message
@@ -93,6 +77,20 @@ class Daemon:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    async def _through(self, act: Callable[[_Connection], Awaitable[T]], repeatable: bool) -> T:
+        """What the daemon says, or its successor: one that was killed may seem to listen a moment longer."""
+        connection = await self._connect()
+        pauses = iter((0.0, _PAUSE_S))
+        while True:
+            try:
+                return await act(connection)
+            except EngineUnavailable as error:
+                pause = next(pauses, None)
+                if pause is None or not (repeatable or isinstance(error, NothingSent)):
+                    raise
+                await asyncio.sleep(pause)
+                connection = await self._reconnect(connection)
 
     async def _connect(self) -> _Connection:
         async with self._connecting:

@@ -186,6 +186,25 @@ async def test_usage_by_project_is_what_the_pods_times_say(
         team.clear()
 
 
+async def test_what_tries_whether_devices_can_be_shared_is_nobodys_work(
+    kept: Kept, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = Team.again(kept.cluster, RESERVATIONS)
+    name = trial.pod(1)
+    try:
+        trial.until_bound(name)
+        (pod,) = team.until_bound(team.pod(1))
+        engine = await kept.engine_of(monkeypatch, team.namespace)
+        kept.cluster.let_see_all(team.namespace)
+        try:
+            found = await usage_once(engine, "workload", {f"pod/{pod.metadata.name}"})
+        finally:
+            await engine.close()
+        assert not any(row.group.startswith(RESERVATIONS) for row in found.rows)
+    finally:
+        trial.delete(name)
+
+
 async def test_a_controller_that_comes_back_counts_nothing_twice_and_misses_nothing(
     kept: Kept, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from scheduler_core.accounts.usage_sums import WORKLOADS_KEPT_MS
 from scheduler_core.errors import EngineUnavailable, RunaiError
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.history import Keeping
-from scheduler_core.kubernetes.history.holdings import Holdings
+from scheduler_core.kubernetes.history.holdings import Holdings, is_work
 from scheduler_core.kubernetes.history.log_keeper import ALL_LOG_BYTES, LOG_BYTES, LogKeeper
 from scheduler_core.kubernetes.history.reading_meter import ReadingMeter
 from scheduler_core.kubernetes.history.service import Answers, routes
@@ -161,5 +161,5 @@ async def _tried(act: Callable[[], Awaitable[object]]) -> bool:
 def _namespaces(cluster: Cluster) -> set[str]:
     """Those in which we run work, and which are there for users."""
     return {workload.namespace for workload in cluster.workloads.values()} | {
-        pod.namespace for pod in cluster.pods.values() if pod.is_ours and pod.reservation is None
+        pod.namespace for pod in cluster.pods.values() if is_work(pod)
     }

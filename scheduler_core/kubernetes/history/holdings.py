@@ -9,6 +9,7 @@ from sqlite3 import Connection
 
 from scheduler_core.accounting.holding import DEFAULT_POOL, Entry, Holding
 from scheduler_core.accounts import usage_log
+from scheduler_core.kubernetes.api.resources import RESERVATIONS
 from scheduler_core.kubernetes.history import counted_pods
 from scheduler_core.kubernetes.history.counted_pods import Counted
 from scheduler_core.kubernetes.history.pod_course import end, follow
@@ -21,6 +22,11 @@ from scheduler_core.workload import DEFAULT_QUEUE
 
 _TOGETHER_MS = 30_000
 """Pods of one workload that are evicted within this time were so at once: that counts as one."""
+
+
+def is_work(pod: Pod) -> bool:
+    """Whether we place it for somebody: what holds shared devices, or tries whether they can be, is nobody's."""
+    return pod.is_ours and pod.namespace != RESERVATIONS
 
 
 class Holdings:
@@ -64,7 +70,7 @@ class Holdings:
             before = self._uids.get(key)
             if before is not None and (pod is None or pod.uid != before):
                 self._gone[self._uids.pop(key)] = now
-            if pod is not None and pod.is_ours and pod.reservation is None:
+            if pod is not None and is_work(pod):
                 self._uids[key] = pod.uid
                 self._touched[pod.uid] = pod
 

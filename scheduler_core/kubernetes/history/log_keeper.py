@@ -44,6 +44,8 @@ class LogKeeper:
         self._all_log_bytes = all_log_bytes
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._kept: set[str] = set()
+        self._unlooked: dict[str, RunPod] | None = {}
+        """The pods that are there, as long as it is not known which logs are kept already."""
         self._reading: dict[str, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
@@ -55,9 +57,15 @@ class LogKeeper:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with self._store.reading() as connection:
             self._kept = {log.pod for log in kept_logs.all_kept(connection)}
+        unlooked, self._unlooked = self._unlooked, None
+        self.seen(unlooked or {})
 
     def seen(self, changes: Mapping[str, RunPod | None]) -> None:
         """Take up changes of the pods of tasks, each by its namespace and name."""
+        if self._unlooked is not None:
+            there = {**self._unlooked, **changes}
+            self._unlooked = {key: pod for key, pod in there.items() if pod is not None}
+            return
         for key, pod in changes.items():
             if pod is None or pod.started is None or not (pod.is_over or pod.leaves):
                 continue
@@ -80,6 +88,7 @@ class LogKeeper:
                 over -= log.size
         if left:
             await self._store.account(lambda connection: kept_logs.remove(connection, left))
+            self._kept.difference_update(left)
             for pod in left:
                 self._file(pod).unlink(missing_ok=True)
 

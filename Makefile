@@ -120,7 +120,7 @@ containers:
 
 test-cluster: $(NOW)/python $(NOW)/go containers
 	python -m tests.cluster --build
-	pytest --numprocesses 2 --dist loadgroup $(or $(CLUSTER_TESTS),tests/cluster)
+	pytest $(or $(CLUSTER_TESTS),tests/cluster)
 
 test-long: $(NOW)/linked $(NOW)/go
 	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 RUNAI_ACCOUNTED_WORKLOADS=10000 pytest -rP tests/crash tests/soak tests/accounting

@@ -25,16 +25,6 @@ NODES, DEVICES = 2, 8
 _run_numbers = count()
 
 
-# Before xdist, which reads these marks then.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes one has the real node, and each file is one process's: its controller starts once."""
-    for item in items:
-        if isinstance(item, pytest.Function) and Path(__file__).parent in item.path.parents:
-            group = "real" if "real" in item.fixturenames else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
     """A control plane with two nodes of eight devices that KWOK plays."""

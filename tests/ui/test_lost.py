@@ -62,10 +62,9 @@ def check_kept(page: Page, said: str) -> None:
     expect(table.locator('.jp-mod-stale [data-state="running"]')).to_contain_text("steady")
 
 
-def close_for_good(dialog: Locator) -> None:
-    """JupyterLab itself says so too, again and again."""
-    dialog.get_by_role("checkbox").check()
-    dialog.get_by_role("button", name="Close").click()
+def close(dialog: Locator) -> None:
+    """JupyterLab says in its own words what of its own is away, of the server and of a kernel, one after another."""
+    dialog.locator(".jp-Dialog-footer").get_by_role("button").last.click()
 
 
 def check_live(page: Page, workload_id: str) -> None:
@@ -98,7 +97,7 @@ def test_a_login_that_has_expired_is_told_and_made_again(folder: Path, port: int
             check_kept(page, "You are not logged in to this Jupyter server, or not any more.")
             shoot(page, "login-expired")
             said_by_lab = page.get_by_role("dialog")
-            page.add_locator_handler(said_by_lab, close_for_good)
+            page.add_locator_handler(said_by_lab, close, no_wait_after=True)
             with page.expect_popup() as opened:
                 page.locator(".jp-Runai-panel").get_by_role("link", name="Log in again").click()
             # Behind another page nothing can be clicked, and nothing need be.

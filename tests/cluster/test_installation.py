@@ -135,7 +135,13 @@ def test_history_is_kept_on_the_volume_that_is_named(bare: ControlPlane) -> None
     assert "✓ all that was installed is of this version" in say(bare.kubeconfig, "check").stdout
     back = say(bare.kubeconfig, "install", "--image", "example.com/runai:1", "--yes")
     assert back.returncode == 0, back.stdout + back.stderr
-    assert say(bare.kubeconfig, "uninstall", "--yes").returncode == 0
+    core = client.CoreV1Api(bare.api())
+    for name in ("jupyter-runai-history", "somebodys"):
+        core.create_namespaced_secret("default", {"metadata": {"name": name}})
+    removed = say(bare.kubeconfig, "uninstall", "--yes")
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    assert "delete  Secret default/jupyter-runai-history\n" in removed.stdout
+    assert [secret.metadata.name for secret in core.list_namespaced_secret("default").items] == ["somebodys"]
     rules = client.RbacAuthorizationV1Api(bare.api())
     assert not [role for role in rules.list_cluster_role().items if role.metadata.name == "jupyter-runai-history"]
 

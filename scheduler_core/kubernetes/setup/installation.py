@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Literal
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from scheduler_core.errors import EngineUnavailable, NotFound
 from scheduler_core.kubernetes.api.connection import APPLY, Connection, Json
+from scheduler_core.kubernetes.api.history import SECRET
 from scheduler_core.kubernetes.api.resources import WORKLOADS
 from scheduler_core.kubernetes.setup.manifest import manifest
 
@@ -25,6 +26,7 @@ _PLURALS = {
     "ServiceAccount": "serviceaccounts",
     "Role": "roles",
     "RoleBinding": "rolebindings",
+    "Secret": "secrets",
     "Deployment": "deployments",
 }
 _ANY_IMAGE = "any"
@@ -34,7 +36,10 @@ _SERVED_WITHIN_S = 30
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """What is done with one object; `keep` where it is as it should be already."""
+    """What is done with one object; `keep` where it is as it should be already.
+
+    Those in namespaces of users are named NAMESPACE/NAME.
+    """
 
     action: Literal["create", "change", "keep", "delete"]
     kind: str
@@ -62,15 +67,14 @@ async def install(connection: Connection, image: str | None = None, claim: str |
 
 async def planned_removal(connection: Connection) -> tuple[Change, ...]:
     """What `uninstall` would do, the last that was made first."""
-    there = [wanted for wanted in reversed(manifest(_ANY_IMAGE, _ANY_CLAIM)) if await _stays(connection, wanted)]
-    return tuple(_change("delete", wanted) for wanted in there)
+    return tuple(_change("delete", found) for found in await _removable(connection))
 
 
 async def uninstall(connection: Connection) -> None:
     """Delete every object; with our kinds go all workloads and queues."""
-    for wanted in reversed(manifest(_ANY_IMAGE, _ANY_CLAIM)):
-        if await _stays(connection, wanted):
-            await connection.send("DELETE", _path(wanted))
+    for found in await _removable(connection):
+        with suppress(NotFound):
+            await connection.send("DELETE", _path(found))
 
 
 async def workloads_there(connection: Connection) -> int:
@@ -80,6 +84,17 @@ async def workloads_there(connection: Connection) -> int:
     except NotFound:
         return 0
     return len(listed["items"]) + int(listed["metadata"].get("remainingItemCount", 0))
+
+
+async def _removable(connection: Connection) -> tuple[Json, ...]:
+    """All that was installed and is there, and what the controller told namespaces: it must be gone before they are."""
+    ours = [wanted for wanted in reversed(manifest(_ANY_IMAGE, _ANY_CLAIM)) if await _stays(connection, wanted)]
+    told: Json = await connection.get("/api/v1/secrets", fieldSelector=f"metadata.name={SECRET}")
+    secrets = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {key: one["metadata"][key] for key in ("name", "namespace")}}
+        for one in told["items"]
+    ]
+    return (*ours, *secrets)
 
 
 async def _planned(connection: Connection, wanted: Json, lacking: Collection[str]) -> Change:
@@ -129,7 +144,9 @@ async def _until_served(connection: Connection, name: str) -> None:
 
 
 def _change(action: Literal["create", "change", "keep", "delete"], wanted: Json) -> Change:
-    return Change(action=action, kind=wanted["kind"], name=wanted["metadata"]["name"])
+    name, namespace = wanted["metadata"]["name"], wanted["metadata"].get("namespace")
+    told = f"{namespace}/{name}" if wanted["kind"] == "Secret" else name
+    return Change(action=action, kind=wanted["kind"], name=told)
 
 
 def _path(wanted: Json) -> str:

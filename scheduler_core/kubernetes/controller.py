@@ -54,6 +54,7 @@ def main(words: list[str] | None = None) -> int:
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = options.kubeconfig
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)
     try:
         with ExitStack() as own:
             # In its pod there is no other folder that it may write to.

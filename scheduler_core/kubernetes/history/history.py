@@ -34,6 +34,8 @@ from scheduler_core.kubernetes.state.snapshot import queues_of
 
 _LOOKS_EVERY_S = 1.0
 _READS_EVERY_S = 10.0
+_READS_A_SECOND = 100
+"""Of shared devices, one request each: the API server and kubelets have other work."""
 _TRIES_AGAIN_S = 60.0
 _STORE = "history.sqlite"
 KEEPING = Keeping(workload_days=WORKLOADS_KEPT_MS // DAY_MS, log_bytes=LOG_BYTES, all_log_bytes=ALL_LOG_BYTES)
@@ -92,6 +94,7 @@ class History:
             readings = await reservations.readings()
             self._readings.take(readings, holdings.holders())
             await self._readings.write_down(round(time.time() * 1000))
+            await asyncio.sleep(len(readings) / _READS_A_SECOND)
 
         async def look_at_queues() -> None:
             await self._queue_meter.look(scheduler.queues, scheduler.waiting)

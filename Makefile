@@ -120,7 +120,8 @@ containers:
 
 test-cluster: $(NOW)/python $(NOW)/go containers
 	python -m tests.cluster --build
-	pytest $(or $(CLUSTER_TESTS),tests/cluster)
+	pytest --numprocesses 2 --dist loadfile -m "not real_node" tests/cluster
+	pytest -m real_node tests/cluster
 
 test-long: $(NOW)/linked $(NOW)/go
 	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 RUNAI_ACCOUNTED_WORKLOADS=10000 pytest -rP tests/crash tests/soak tests/accounting

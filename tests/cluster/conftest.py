@@ -25,6 +25,13 @@ NODES, DEVICES = 2, 8
 _run_numbers = count()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two real nodes would want the same network and port: what needs one can be left to one process."""
+    for item in items:
+        if "real" in getattr(item, "fixturenames", ()):
+            item.add_marker("real_node")
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
     """A control plane with two nodes of eight devices that KWOK plays."""

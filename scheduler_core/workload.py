@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
@@ -51,15 +51,8 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 
 What waits or is suspended is done where it was scaled down to tasks that have all ended.
 """
-PRIORITIES: Mapping[str, int] = {
-    "very-low": 25,
-    "low": 40,
-    "medium-low": 65,
-    "medium": 80,
-    "medium-high": 90,
-    "high": 125,
-    "very-high": 150,
-}
+PriorityName: TypeAlias = Literal["very-low", "low", "medium-low", "medium", "medium-high", "high", "very-high"]
+PRIORITIES: Mapping[str, int] = dict(zip(get_args(PriorityName), (25, 40, 65, 80, 90, 125, 150), strict=True))
 KIND_PRIORITY: Mapping[Kind, int] = {
     "workspace": PRIORITIES["high"],
     "training": PRIORITIES["low"],

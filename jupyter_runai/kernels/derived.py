@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
@@ -16,6 +17,7 @@ from jupyter_runai.kernels.specs import (
     provisioner_config,
     write_spec,
 )
+from jupyter_runai.words.figures import elapsed
 from scheduler_core.errors import InvalidRequest, NotFound
 from scheduler_core.policies.templates import Environment
 from scheduler_core.workload import DEFAULT_QUEUE
@@ -45,10 +47,10 @@ def derived_spec(
     project = config.get("project", DEFAULT_QUEUE)
     inside = [environment.name] if environment.name else []
     words = [*inside, amount_words(config), *([project] if project != DEFAULT_QUEUE else [])]
-    preemptible = ["preemptible"] if config.get("preemptible") else []
-    name = PREFIX + _NOT_IN_A_NAME.sub("-", "-".join([origin, *words, *preemptible]).lower())
+    words += _conditions(config)
+    name = PREFIX + _NOT_IN_A_NAME.sub("-", "-".join([origin, *words]).lower())
     inner = in_environment(spec, environment)
-    fresh = leased(inner.to_dict(), f"{_plain_name(inner)} ({', '.join(words + preemptible)})", config)
+    fresh = leased(inner.to_dict(), f"{_plain_name(inner)} ({', '.join(words)})", config)
     fresh["metadata"][_BASE] = origin
     if name not in manager.find_kernel_specs() or manager.get_kernel_spec(name).to_dict() != fresh:
         write_spec(manager, name, fresh, inner.resource_dir)
@@ -63,6 +65,16 @@ def _origin(manager: KernelSpecManager, base: str) -> tuple[str, KernelSpec]:
         return (origin, manager.get_kernel_spec(origin)) if origin else (base, spec)
     except NoSuchKernel as error:
         raise NotFound(f"There is no kernelspec {error.name!r}.", "jupyter kernelspec list names them.") from None
+
+
+def _conditions(config: Mapping[str, Any]) -> Iterator[str]:
+    """On what conditions it has its devices: by each of them it is another kernel."""
+    if config.get("preemptible"):
+        yield "preemptible"
+    if priority := config.get("priority"):
+        yield f"{priority} priority"
+    if seconds := config.get("max_time_s"):
+        yield f"at most {elapsed(seconds)}"
 
 
 def _plain_name(spec: KernelSpec) -> str:

@@ -17,6 +17,10 @@ def heading(usage: Usage) -> str:
 def notes(usage: Usage) -> list[str]:
     """What one has to know to read the figures."""
     told = []
+    if usage.namespace is not None:
+        told.append(
+            f"Only what ran in the namespace {usage.namespace}: the accounts of the others are not open to you."
+        )
     if usage.simulated:
         told.append("Simulated devices: nothing of this was real.")
     if usage.unpriced:

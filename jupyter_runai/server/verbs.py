@@ -208,6 +208,8 @@ async def lease_kernel(context: Context, body: wire.LeasedKernel) -> wire.Kernel
         "gpu_memory_mib": body.gpu_memory_mib,
         "project": "" if body.project == DEFAULT_QUEUE else body.project,
         "preemptible": body.preemptible,
+        "priority": body.priority,
+        "max_time_s": body.max_time_s,
     }
     config = {name: value for name, value in asked.items() if value}
     environment = await environment_named(context, body.environment)

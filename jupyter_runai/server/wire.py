@@ -8,12 +8,23 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta, Struct
 
 from scheduler_core.accounting.usage import MOST_GROUPS, UsageBy, UsageStep
-from scheduler_core.workload import DEFAULT_QUEUE, Device, Kind, Measurement, QueueStatus, Step, TaskStatus, Workload
+from scheduler_core.workload import (
+    DEFAULT_QUEUE,
+    Device,
+    Kind,
+    Measurement,
+    PriorityName,
+    QueueStatus,
+    Step,
+    TaskStatus,
+    Workload,
+)
 
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 TaskIndex = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Time = Annotated[float, Meta(ge=0, le=1e11)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class Simulate(Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,7 +36,8 @@ class Simulate(Struct, frozen=True, forbid_unknown_fields=True):
 class LeasedKernel(Struct, frozen=True, forbid_unknown_fields=True):
     """A kernel on a share of a device: that of the kernelspec `base`, with what it asks for and of whose quota.
 
-    An `environment` of the catalog gives it variables and, where it has one, another interpreter.
+    Below the priority `high` it may be evicted; it is stopped after `max_time_s`, unless that is 0. An `environment` of
+    the catalog gives it variables and, where it has one, another interpreter.
     """
 
     base: Text
@@ -33,6 +45,8 @@ class LeasedKernel(Struct, frozen=True, forbid_unknown_fields=True):
     gpu_memory_mib: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     project: Text = DEFAULT_QUEUE
     preemptible: bool = False
+    priority: PriorityName | None = None
+    max_time_s: Seconds = 0.0
     environment: Text | None = None
 
 

@@ -10,6 +10,8 @@ from jupyter_runai.client import AsyncClient
 from jupyter_runai.kernels import lifetime
 from jupyter_runai.kernels.workspaces import Workspace, all_workspaces, with_kernel
 from jupyter_runai.server.verbs import Context, environment_named
+from jupyter_runai.server.wire import Seconds
+from scheduler_core.workload import PriorityName
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 
@@ -23,8 +25,9 @@ class WorkspaceList(Struct, frozen=True):
 class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a workspace asks for, where and as whom; a relative `folder` begins at the server's root folder.
 
-    `gpu` is a share such as "0.5" or whole devices such as "2", or `gpu_memory_mib` device memory instead. What is left
-    out is, of a copy, as it was.
+    `gpu` is a share such as "0.5" or whole devices such as "2", or `gpu_memory_mib` device memory instead. Below the
+    priority `high` it may be evicted; it is stopped after `max_time_s`, unless that is 0. What is left out is, of a
+    copy, as it was.
     """
 
     name: Name
@@ -33,6 +36,8 @@ class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     folder: str | UnsetType = UNSET
     project: str | UnsetType = UNSET
     preemptible: bool | UnsetType = UNSET
+    priority: PriorityName | UnsetType = UNSET
+    max_time_s: Seconds | UnsetType = UNSET
 
 
 class NewWorkspace(Share, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -95,6 +95,12 @@ export type ICatalog = Schemas['Catalog'];
 /** A part of a submission that has a name. */
 export type ITemplate = Schemas['Template'];
 
+/** On what conditions a kernel has its devices: its priority, and its longest time. */
+export type IConditions = Pick<INewWorkspace, 'priority' | 'max_time_s'>;
+
+/** A priority by its name. */
+export type IPriorityName = NonNullable<IConditions['priority']>;
+
 /** What work can run in: an interpreter, variables and a folder. */
 export type IEnvironment = Schemas['Environment'];
 

@@ -125,6 +125,11 @@ describe('the analytics', () => {
     expect(screen.getByText(/No device has a price/)).toBeVisible();
   });
 
+  it('say whose they are where they are not those of all', async () => {
+    await show(counted({ namespace: 'vision' }));
+    expect(screen.getByText(/Only what ran in the namespace vision/)).toBeVisible();
+  });
+
   it('have a cost where devices have a price, and name those that have none', async () => {
     const unpriced = ['NVIDIA A100-SXM4-80GB'];
     await show(counted({ currency: 'EUR', unpriced }));

@@ -6,6 +6,7 @@ import { cellsPlugin } from '../src/plugins/cells';
 import type { Values } from '../src/submission/filling';
 import { FakeApp } from './helpers/fakeApp';
 import { liveModel } from './helpers/fakeModel';
+import { template } from './helpers/sample';
 import { trans } from './helpers/views';
 
 jest.mock('../src/ask', () => ({ ask: jest.fn() }));
@@ -88,6 +89,13 @@ describe('running a cell on a GPU', () => {
     expect(ran).toHaveBeenCalledTimes(1);
   });
 
+  it('names the template that was chosen, and what was changed of it', async () => {
+    answer({ template: 'small', environment: 'torch', gpu: '0.25' });
+    expect(await run('x = 1')).toBe(
+      '%%runai train --template small --environment torch --gpu 0.25\nx = 1'
+    );
+  });
+
   it('leaves the cell as it is where the user gives up', async () => {
     answer(null);
     expect(await run('x = 1')).toBe('x = 1');
@@ -99,6 +107,8 @@ describe('running a cell on a GPU', () => {
     await run('%%runai run --gpu 1 --detach -p a\nx');
     expect(asked.mock.calls[0]?.[0].first).toEqual({
       verb: 'run',
+      template: '',
+      environment: '',
       gpu: '1',
       tasks: '',
       outputs: '',
@@ -178,6 +188,8 @@ describe('running a cell on a GPU', () => {
 describe('the question what a cell is to run on', () => {
   const first = {
     verb: 'train',
+    template: '',
+    environment: '',
     gpu: '0.5',
     workers: '',
     outputs: '',
@@ -185,10 +197,16 @@ describe('the question what a cell is to run on', () => {
     rest: ''
   };
 
+  const model = liveModel();
+  model.catalog = {
+    templates: [template({ name: 'small', gpu_memory: 4096, project: 'nlp' })],
+    environments: []
+  };
+
   async function foresee(values: Values): Promise<unknown> {
     asked.mockReset();
     asked.mockResolvedValue(null);
-    await askRunLine(liveModel(), first, trans);
+    await askRunLine(model, first, trans);
     return asked.mock.calls[0]?.[0].foresee?.(values);
   }
 
@@ -207,7 +225,15 @@ describe('the question what a cell is to run on', () => {
       { gpu: '1', tasks: '2:8' },
       { tasks: 8, min_tasks: 2 }
     ],
-    [{ gpu: '1', tasks: 'many' }, { tasks: 'many' }]
+    [{ gpu: '1', tasks: 'many' }, { tasks: 'many' }],
+    [
+      { gpu: '', template: 'small' },
+      { queue: 'nlp', request: { gpu_memory_mib: 4096 } }
+    ],
+    [
+      { gpu: '1', template: 'small' },
+      { queue: 'nlp', request: { gpu: 1 } }
+    ]
   ])('foresees of %j: %j', async (values, spec) => {
     expect(await foresee(values)).toMatchObject(spec);
   });
@@ -216,6 +242,13 @@ describe('the question what a cell is to run on', () => {
     const spec = await foresee({ gpu: '1' });
     expect(spec).not.toHaveProperty('tasks');
     expect(spec).not.toHaveProperty('min_tasks');
+  });
+
+  it('offers the templates that there are', async () => {
+    await foresee({});
+    const { fields = [], catalog } = asked.mock.calls[0]?.[0] ?? {};
+    expect(fields[0]?.schema?.enum).toEqual(['', 'small']);
+    expect(catalog).toBe(model.catalog);
   });
 
   it('is answered by a line, or by none', async () => {
@@ -229,6 +262,8 @@ describe('the question what a cell is to run on', () => {
     });
     await expect(askRunLine(liveModel(), first, trans)).resolves.toEqual({
       verb: 'run',
+      template: '',
+      environment: '',
       gpu: '1',
       workers: '2:4',
       outputs: 'a',

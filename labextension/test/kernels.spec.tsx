@@ -314,6 +314,29 @@ describe('a kernel that starts on a share', () => {
     expect(change).toHaveBeenCalledWith({ name: 'half' });
   });
 
+  it('has the priority and the longest time that are chosen', async () => {
+    asked.mockResolvedValue({ gpu: '1', priority: '40', max_run_s: '600' });
+    const start = { app: app.frontEnd, model, notebook: null, trans };
+    await startKernel(start, {});
+    const { more = [], first, foresee } = asked.mock.calls[0]?.[0] ?? {};
+    const [priority] = more;
+    expect(priority?.names).toMatchObject({ '40': 'low', '150': 'very-high' });
+    expect(first).toMatchObject({ priority: '', max_run_s: '' });
+    const spec = foresee?.({ gpu: '1', priority: '40', max_run_s: '600' });
+    expect(spec).toMatchObject({ priority: 40, max_run_s: 600 });
+    expect(spec).not.toHaveProperty('preemptible');
+    expect(foresee?.({ priority: '40', preemptible: 'yes' })).toMatchObject({
+      preemptible: true
+    });
+    expect(model.requests.leaseKernel).toHaveBeenCalledWith({
+      base: 'python3',
+      gpu: 1,
+      preemptible: false,
+      priority: 'low',
+      max_time_s: 600
+    });
+  });
+
   it('is none where the user gives up', async () => {
     asked.mockResolvedValue(null);
     const start = { app: app.frontEnd, model, notebook: null, trans };

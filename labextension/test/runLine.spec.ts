@@ -2,6 +2,8 @@ import { readRunLine, runLine, withRunLine } from '../src/cells/runLine';
 
 const LINE = {
   verb: 'train',
+  template: '',
+  environment: '',
   gpu: '0.5',
   workers: '',
   outputs: '',
@@ -37,6 +39,10 @@ describe('the first line of a cell', () => {
     ['%%runai train --devices 2 --workers 4', { gpu: '2', workers: '4' }],
     ['%%runai train --elastic 2:8', { gpu: '', workers: '2:8' }],
     [
+      '%%runai run --environment torch --template small',
+      { verb: 'run', gpu: '', template: 'small', environment: 'torch' }
+    ],
+    [
       "%%runai train -o model,score --name 'my run' -p vision",
       { gpu: '', outputs: 'model,score', rest: "--name 'my run' -p vision" }
     ]
@@ -49,6 +55,10 @@ describe('the first line of a cell', () => {
     [{ gpu: ' ', workers: '1' }, '%%runai train'],
     [{ workers: '4' }, '%%runai train --gpu 0.5 --workers 4'],
     [{ workers: '2:8' }, '%%runai train --gpu 0.5 --elastic 2:8'],
+    [
+      { gpu: '', template: 'small', environment: 'torch' },
+      '%%runai train --template small --environment torch'
+    ],
     [
       { outputs: 'model, score', detach: true, rest: '--name a' },
       '%%runai train --gpu 0.5 -o model,score --detach --name a'

@@ -94,13 +94,21 @@ describe('workspaces', () => {
 
   it('are made of what the user says, in an environment', async () => {
     model.catalog = { templates: [], environments: [environment()] };
-    answer({ name: 'new', queue: 'vision', environment: 'torch' });
+    answer({
+      name: 'new',
+      queue: 'vision',
+      environment: 'torch',
+      priority: '90',
+      max_run_s: '60'
+    });
     await app.commands.execute(CommandIDs.newWorkspace);
     expect(model.requests.createWorkspace).toHaveBeenCalledWith({
       name: 'new',
       gpu: '0.5',
       project: 'vision',
       preemptible: false,
+      priority: 'medium-high',
+      max_time_s: 60,
       environment: 'torch'
     });
     expect(refreshSpecs).toHaveBeenCalledTimes(1);
@@ -134,8 +142,9 @@ describe('workspaces', () => {
     model.catalog = { templates: [], environments: [environment()] };
     answer({});
     await app.commands.execute(CommandIDs.copyWorkspace, args);
-    const { fields = [], first } = asked.mock.calls[0]?.[0] ?? {};
+    const { fields = [], more, first } = asked.mock.calls[0]?.[0] ?? {};
     expect(fields.map(({ field }) => field)).not.toContain('environment');
+    expect(more).toEqual([]);
     expect(first).toEqual({
       name: 'digits-2',
       gpu: '0.5',

@@ -101,7 +101,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     """Who used what in [since, until), in seconds since the epoch, oldest step first and in it most allocated first.
 
     What is older than a day is kept by hours, and then by days: there `since` and `until` are those of the steps that
-    begin within. `unpriced` are the models without a price where others have one.
+    begin within. `unpriced` are the models without a price where others have one. `namespace` is the one whose work
+    alone this is, where who asked is not told of all.
     """
 
     by: UsageBy
@@ -112,6 +113,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     simulated: bool = False
     currency: str | None = None
     unpriced: tuple[str, ...] = ()
+    namespace: str | None = None
 
 
 class _Group(Struct, frozen=True):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from kubernetes import client
 
+from jupyter_runai.reports.table import UsageTable
 from scheduler_core.accounting.past import QueueStep
 from scheduler_core.accounting.usage import Usage, UsageBy, UsageRow
 from scheduler_core.errors import EngineUnavailable, InvalidRequest, NotAllowed
@@ -256,7 +257,9 @@ async def test_each_namespace_is_told_its_own_alone(kept: Kept, team: Team, monk
     strangers = await Connection.open()
     viewer = await kept.engine_of(monkeypatch, team.namespace, "view")
     try:
-        assert {row.group for row in (await usage_once(engine, "workload", {f"pod/{mine}"})).rows} == {f"pod/{mine}"}
+        own = await usage_once(engine, "workload", {f"pod/{mine}"})
+        assert (own.namespace, {row.group for row in own.rows}) == (team.namespace, {f"pod/{mine}"})
+        assert f"Only what ran in the namespace {team.namespace}:" in str(UsageTable(own))
         seen = await usage_once(stranger, "workload", {f"pod/{theirs}"})
         assert f"pod/{mine}" not in {row.group for row in seen.rows}
         with pytest.raises(NotAllowed):
@@ -270,7 +273,9 @@ async def test_each_namespace_is_told_its_own_alone(kept: Kept, team: Team, monk
             await viewer.usage()
         kept.cluster.let_see_all(team.namespace)
         await usage_once(engine, "workload", {f"pod/{mine}", f"{other.namespace}/pod/{theirs}"})
-        assert "node-0 #0" in {row.name for row in (await engine.usage("device")).rows}
+        devices = await engine.usage("device")
+        assert devices.namespace is None
+        assert "node-0 #0" in {row.name for row in devices.rows}
     finally:
         for one in (engine, stranger, viewer):
             await one.close()

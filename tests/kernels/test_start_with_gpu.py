@@ -55,6 +55,21 @@ async def test_the_same_request_has_the_same_kernelspec(server: Jupyter, tmp_pat
     assert config == {"gpu": "0.25", "project": "vision", "preemptible": True}
 
 
+async def test_a_kernel_has_the_priority_and_the_longest_time_that_are_asked_for(
+    server: Jupyter, client: Client
+) -> None:
+    spec = await asked(server, base="python3", gpu="0.25", priority="low", max_time_s=7200)
+    assert spec["display_name"] == "Python 3 (0.25 GPU, low priority, at most 2:00:00)"
+    plain = await asked(server, base="python3", gpu="0.25")
+    assert plain["name"] == "runai-python3-0.25-gpu" != spec["name"]
+    await server.start(spec["name"])
+    (workload,) = client.list()
+    assert (workload.priority, workload.preemptible) == (40, True)
+    assert client.specification(workload.id).max_run_s == 7200
+    refused = await asked(server, base="python3", gpu="0.25", priority="urgent")
+    assert refused["status"] == 400 and "priority" in refused["message"]
+
+
 async def test_another_share_is_made_from_the_same_kernel(server: Jupyter) -> None:
     first = await asked(server, base="python3", gpu="0.25")
     second = await asked(server, base=first["name"], gpu=2)

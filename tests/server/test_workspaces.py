@@ -38,6 +38,15 @@ async def test_a_workspace_is_made_copied_opened_and_deleted(jp_fetch: Any, jp_r
     assert [known["name"] for known in (await ask(jp_fetch, "GET"))["workspaces"]] == ["small"]
 
 
+async def test_a_workspace_and_its_copy_have_the_priority_that_is_asked_for(jp_fetch: Any, client: Client) -> None:
+    body = {"name": "vision", "gpu": "0.25", "priority": "medium", "max_time_s": 600}
+    made = await ask(jp_fetch, "POST", body=body)
+    copied = await ask(jp_fetch, "POST", "vision", "copy", body={"name": "other", "max_time_s": 60})
+    for workspace, longest in ((made, 600), (copied, 60)):
+        assert (workspace["preemptible"], workspace["workload"]["priority"]) == (True, 80)
+        assert client.specification(workspace["workload"]["id"]).max_run_s == longest
+
+
 async def test_a_workspace_is_made_in_an_environment(
     jp_fetch: Any, jp_root_dir: Path, simulated: Path, client: Client
 ) -> None:

@@ -1374,7 +1374,8 @@ export interface components {
          * @description Who used what in [since, until), in seconds since the epoch, oldest step first and in it most allocated first.
          *
          *     What is older than a day is kept by hours, and then by days: there `since` and `until` are those of the steps that
-         *     begin within. `unpriced` are the models without a price where others have one.
+         *     begin within. `unpriced` are the models without a price where others have one. `namespace` is the one whose work
+         *     alone this is, where who asked is not told of all.
          */
         readonly Usage: {
             /** @enum {unknown} */
@@ -1390,6 +1391,8 @@ export interface components {
             readonly currency: string | null;
             /** @default [] */
             readonly unpriced: readonly string[];
+            /** @default null */
+            readonly namespace: string | null;
         };
         /**
          * UsageRow
@@ -1779,7 +1782,8 @@ export interface components {
          * LeasedKernel
          * @description A kernel on a share of a device: that of the kernelspec `base`, with what it asks for and of whose quota.
          *
-         *     An `environment` of the catalog gives it variables and, where it has one, another interpreter.
+         *     Below the priority `high` it may be evicted; it is stopped after `max_time_s`, unless that is 0. An `environment` of
+         *     the catalog gives it variables and, where it has one, another interpreter.
          */
         readonly LeasedKernel: {
             readonly base: string;
@@ -1791,6 +1795,10 @@ export interface components {
             readonly project?: string;
             /** @default false */
             readonly preemptible?: boolean;
+            /** @default null */
+            readonly priority?: ("high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low") | null;
+            /** @default 0 */
+            readonly max_time_s?: number;
             /** @default null */
             readonly environment?: string | null;
         };
@@ -1839,6 +1847,9 @@ export interface components {
             readonly folder?: string;
             readonly project?: string;
             readonly preemptible?: boolean;
+            /** @enum {unknown} */
+            readonly priority?: "high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low";
+            readonly max_time_s?: number;
             /** @default null */
             readonly kernel?: string | null;
             /** @default null */
@@ -1850,8 +1861,9 @@ export interface components {
          * Share
          * @description What a workspace asks for, where and as whom; a relative `folder` begins at the server's root folder.
          *
-         *     `gpu` is a share such as "0.5" or whole devices such as "2", or `gpu_memory_mib` device memory instead. What is left
-         *     out is, of a copy, as it was.
+         *     `gpu` is a share such as "0.5" or whole devices such as "2", or `gpu_memory_mib` device memory instead. Below the
+         *     priority `high` it may be evicted; it is stopped after `max_time_s`, unless that is 0. What is left out is, of a
+         *     copy, as it was.
          */
         readonly Share: {
             readonly name: string;
@@ -1860,6 +1872,9 @@ export interface components {
             readonly folder?: string;
             readonly project?: string;
             readonly preemptible?: boolean;
+            /** @enum {unknown} */
+            readonly priority?: "high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low";
+            readonly max_time_s?: number;
         };
         readonly ClientMessage: components["schemas"]["Follow"] | components["schemas"]["Unfollow"] | components["schemas"]["Measure"] | components["schemas"]["Unmeasure"];
         readonly ServerMessage: components["schemas"]["EngineState"] | components["schemas"]["WorkloadChanged"] | components["schemas"]["WorkloadDeleted"] | components["schemas"]["DevicesChanged"] | components["schemas"]["QueuesChanged"] | components["schemas"]["Heartbeat"] | components["schemas"]["LogChunk"] | components["schemas"]["LogEnd"] | components["schemas"]["Measurements"] | components["schemas"]["StreamError"];

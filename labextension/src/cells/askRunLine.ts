@@ -2,10 +2,12 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { ask } from '../ask';
 import type { IAskField } from '../components/submit/AskForm';
+import { catalogFields } from '../components/submit/catalogFields';
+import { catalogOf } from '../submission/catalog';
 import type { Values } from '../submission/filling';
 import { amountOf, numberOf } from '../submission/draft';
 import type { IEngineModel } from '../tokens';
-import type { IWorkloadSpec } from '../wire';
+import type { ICatalog, IWorkloadSpec } from '../wire';
 import type { IRunLine } from './runLine';
 
 /** Let the user say what a cell is to run on; null where they give up. */
@@ -14,13 +16,15 @@ export async function askRunLine(
   first: IRunLine,
   trans: TranslationBundle
 ): Promise<IRunLine | null> {
+  const catalog = await catalogOf(model);
   const values = await ask({
     model,
     title: trans.__('Run cell on GPU'),
     accept: trans.__('Run'),
-    fields: fields(trans),
+    catalog,
+    fields: [...catalogFields(catalog, null, trans), ...fields(trans)],
     first: toValues(first),
-    foresee,
+    foresee: said => foresee(said, catalog),
     trans
   });
   return values === null ? null : toLine(values);
@@ -31,20 +35,38 @@ function toValues({ workers, detach, ...words }: IRunLine): Values {
 }
 
 function toLine(values: Values): IRunLine {
-  const { verb = '', gpu = '', tasks = '', outputs = '' } = values;
-  const { detach = '', rest = '' } = values;
-  return { verb, gpu, workers: tasks, outputs, detach: detach !== '', rest };
+  const { verb = '', template = '', environment = '', gpu = '' } = values;
+  const { tasks = '', outputs = '', detach = '', rest = '' } = values;
+  return {
+    verb,
+    template,
+    environment,
+    gpu,
+    workers: tasks,
+    outputs,
+    detach: detach !== '',
+    rest
+  };
 }
 
-/** As much of it as decides where it would run and when. */
-function foresee(values: Values): IWorkloadSpec {
+/** As much of it as decides where it would run and when; a template says also what there is no field for. */
+function foresee(values: Values, { templates }: ICatalog): IWorkloadSpec {
   const { verb, gpu = '', tasks = '' } = values;
   const [least = '', most = least] = tasks.split(':');
+  const template = templates.find(({ name }) => name === values.template);
+  const memory = gpu === '' ? (template?.gpu_memory ?? null) : null;
+  const queue = template?.project ?? null;
   return {
     command: ['python'],
     cwd: '.',
     kind: verb === 'run' ? 'interactive' : 'training',
-    request: gpu === 'auto' ? {} : { gpu: amountOf(gpu) },
+    ...(queue === null ? {} : { queue }),
+    request:
+      memory !== null
+        ? { gpu_memory_mib: memory }
+        : gpu === 'auto'
+          ? {}
+          : { gpu: amountOf(gpu) },
     ...(most === '' ? {} : { tasks: numberOf(most) as number }),
     ...(most === least ? {} : { min_tasks: numberOf(least) as number })
   };

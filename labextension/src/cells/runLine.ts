@@ -4,6 +4,10 @@ import { joinCommand, splitCommand } from '../submission/command';
 export interface IRunLine {
   readonly verb: string;
 
+  /** Names of the catalog. */
+  readonly template: string;
+  readonly environment: string;
+
   /** A share of a device, whole devices, or `auto`. */
   readonly gpu: string;
 
@@ -20,7 +24,11 @@ const MAGIC = '%%runai';
 const FIRST_LINE = /^(?:[^\S\n]*\n)*(%%runai(?:[^\S\n][^\n]*)?)(?:\n|$)/;
 
 /** The options that have a field of their own, by how they are typed. */
-const FIELDS: Readonly<Record<string, 'gpu' | 'workers' | 'outputs'>> = {
+const FIELDS: Readonly<
+  Record<string, 'template' | 'environment' | 'gpu' | 'workers' | 'outputs'>
+> = {
+  '--template': 'template',
+  '--environment': 'environment',
   '--gpu': 'gpu',
   '--devices': 'gpu',
   '--workers': 'workers',
@@ -36,7 +44,13 @@ export function readRunLine(source: string): IRunLine | null {
     return null;
   }
   const [verb = 'train', ...words] = splitCommand(found.slice(MAGIC.length));
-  const fields = { gpu: '', workers: '', outputs: '' };
+  const fields = {
+    template: '',
+    environment: '',
+    gpu: '',
+    workers: '',
+    outputs: ''
+  };
   const rest: string[] = [];
   let detach = false;
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
@@ -62,11 +76,14 @@ export function withRunLine(source: string, line: IRunLine): string {
 
 /** The line as it is typed. */
 export function runLine(line: IRunLine): string {
-  const { verb, gpu, workers, outputs, detach, rest } = line;
+  const { verb, template, environment, gpu, workers } = line;
+  const { outputs, detach, rest } = line;
   const number = workers.includes(':') ? '--elastic' : '--workers';
   return [
     MAGIC,
     verb,
+    ...option('--template', template),
+    ...option('--environment', environment),
     ...option('--gpu', gpu),
     ...(workers === '1' ? [] : option(number, workers)),
     ...option('-o', outputs.replace(/\s+/g, '')),

@@ -4,7 +4,8 @@ import type { IAskField } from '../components/submit/AskForm';
 import { amountOf, numberOf } from '../submission/draft';
 import type { Values } from '../submission/filling';
 import type { IEngineModel } from '../tokens';
-import type { IWorkloadSpec } from '../wire';
+import { PRIORITIES } from '../submission/filling';
+import type { IConditions, IPriorityName, IWorkloadSpec } from '../wire';
 
 /** What is asked of a kernel on a share of a device, where nothing is known of it yet. */
 export const USUAL_SHARE: Values = {
@@ -13,7 +14,9 @@ export const USUAL_SHARE: Values = {
   gpu: '0.5',
   gpu_memory_mib: '',
   queue: '',
-  preemptible: ''
+  preemptible: '',
+  priority: '',
+  max_run_s: ''
 };
 
 /** What has to be known of a kernel on a share of a device. */
@@ -49,16 +52,57 @@ export function shareFields(
   ];
 }
 
+/** What else can be said of it. */
+export function moreShareFields(trans: TranslationBundle): IAskField[] {
+  const named = Object.entries(PRIORITIES).map(
+    ([name, priority]) => [String(priority), name] as const
+  );
+  return [
+    {
+      field: 'priority',
+      label: trans.__('Priority'),
+      help: trans.__('Below high others may take its GPU'),
+      schema: { enum: ['', ...named.map(([value]) => value)], default: '' },
+      names: { '': trans.__('the usual one'), ...Object.fromEntries(named) }
+    },
+    {
+      field: 'max_run_s',
+      label: trans.__('Run time at most (s)'),
+      help: trans.__('Empty for as long as it is used'),
+      schema: { type: 'integer' }
+    }
+  ];
+}
+
+/** What those fields say, as it is asked for. */
+export function conditions({
+  priority = '',
+  max_run_s: longest = ''
+}: Values): IConditions {
+  const name = Object.entries(PRIORITIES).find(
+    ([, number]) => String(number) === priority
+  )?.[0] as IPriorityName | undefined;
+  return {
+    ...(name === undefined ? {} : { priority: name }),
+    ...(longest === '' ? {} : { max_time_s: numberOf(longest) as number })
+  };
+}
+
 /** As much of such a kernel as decides where it would run and when. */
 export function foreseeKernel(values: Values): IWorkloadSpec {
   const { gpu = '', gpu_memory_mib: memory = '', queue = '' } = values;
+  const { priority = '', max_run_s: longest = '' } = values;
+  const isPreemptible = isYes(values.preemptible);
   return {
     command: ['python'],
     cwd: '.',
     name: values.name ?? '',
     kind: 'workspace',
     ...(queue === '' ? {} : { queue }),
-    preemptible: isYes(values.preemptible),
+    // What goes with a priority that was chosen counts where nothing else is said.
+    ...(priority === '' || isPreemptible ? { preemptible: isPreemptible } : {}),
+    ...(priority === '' ? {} : { priority: numberOf(priority) as number }),
+    ...(longest === '' ? {} : { max_run_s: numberOf(longest) as number }),
     request: {
       ...(gpu === '' ? {} : { gpu: amountOf(gpu) }),
       ...(memory === '' ? {} : { gpu_memory_mib: numberOf(memory) as number })

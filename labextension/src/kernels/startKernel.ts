@@ -10,7 +10,14 @@ import { catalogOf } from '../submission/catalog';
 import { amountOf, numberOf } from '../submission/draft';
 import type { IEngineModel } from '../tokens';
 import type { ILeasedKernel } from '../wire';
-import { USUAL_SHARE, foreseeKernel, isYes, shareFields } from './shareFields';
+import {
+  USUAL_SHARE,
+  conditions,
+  foreseeKernel,
+  isYes,
+  moreShareFields,
+  shareFields
+} from './shareFields';
 
 /** What it takes to start a kernel on a share of a device. */
 export interface IKernelStart {
@@ -66,6 +73,7 @@ function toBody(base: string, values: Values): ILeasedKernel {
     ...(memory === '' ? {} : { gpu_memory_mib: numberOf(memory) as number }),
     ...(queue === '' ? {} : { project: queue }),
     preemptible: isYes(values.preemptible),
+    ...conditions(values),
     ...(environment === '' ? {} : { environment })
   };
 }
@@ -91,6 +99,7 @@ async function askWhat(start: IKernelStart): Promise<Values | null> {
       ...catalogFields(catalog, 'workspace', trans),
       ...shareFields(model, trans)
     ],
+    more: moreShareFields(trans),
     first: USUAL_SHARE,
     foresee: foreseeKernel,
     trans

@@ -12,7 +12,14 @@ import type { Values } from '../submission/filling';
 import { isWaiting } from '../model/workloads';
 import type { IEngineModel, IWorkspaces } from '../tokens';
 import type { INewWorkspace, IWorkspace, IWorkspaceCopy } from '../wire';
-import { USUAL_SHARE, foreseeKernel, isYes, shareFields } from './shareFields';
+import {
+  USUAL_SHARE,
+  conditions,
+  foreseeKernel,
+  isYes,
+  moreShareFields,
+  shareFields
+} from './shareFields';
 
 /** What it takes to act on workspaces. */
 export interface IWorkspaceContext {
@@ -166,6 +173,7 @@ async function askWhat(
       },
       ...shareFields(model, trans)
     ],
+    more: moreShareFields(trans).filter(({ field }) => field in first),
     first,
     foresee: foreseeKernel,
     trans
@@ -182,6 +190,7 @@ function toBody(values: Values): INewWorkspace {
     ...(memory === '' ? {} : { gpu_memory_mib: numberOf(memory) as number }),
     ...(queue === '' ? {} : { project: queue }),
     preemptible: isYes(values.preemptible),
+    ...conditions(values),
     ...(environment === '' ? {} : { environment })
   };
 }

@@ -34,6 +34,8 @@ const RUN_CELL_ARGS = {
 /** What a first cell is asked to run on. */
 const USUAL: IRunLine = {
   verb: 'train',
+  template: '',
+  environment: '',
   gpu: '0.5',
   workers: '',
   outputs: '',

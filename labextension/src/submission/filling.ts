@@ -1,4 +1,4 @@
-import type { ICatalog, IEnvironment, ITemplate } from '../wire';
+import type { ICatalog, IEnvironment, IPriorityName, ITemplate } from '../wire';
 
 /** What the fields of a form hold, as people type it. */
 export type Values = Readonly<Record<string, string>>;
@@ -17,7 +17,7 @@ export interface IFilling<V extends Values = Values> {
 }
 
 /** The engine's numbers of the priorities that templates name. */
-const PRIORITIES: Readonly<Record<string, number>> = {
+export const PRIORITIES: Readonly<Record<IPriorityName, number>> = {
   'very-low': 25,
   low: 40,
   'medium-low': 65,
@@ -128,6 +128,8 @@ function takenBack<V extends Values>(
 /** A template's part of a submission by the fields of forms. */
 function ofTemplate(template: ITemplate): Values {
   const { gpu, gpu_memory: memory, priority } = template;
+  // Another version's engine may know other names.
+  const numbers: Readonly<Record<string, number>> = PRIORITIES;
   const hasAmount = gpu !== null || memory !== null;
   const fields: Readonly<Record<string, string | number | null>> = {
     kind: template.kind,
@@ -137,7 +139,7 @@ function ofTemplate(template: ITemplate): Values {
     tasks: template.workers,
     retries: template.retries,
     max_run_s: template.max_time,
-    priority: priority === null ? null : (PRIORITIES[priority] ?? null),
+    priority: priority === null ? null : (numbers[priority] ?? null),
     environment: template.environment
   };
   return Object.fromEntries(

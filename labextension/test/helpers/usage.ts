@@ -51,6 +51,7 @@ export function usage(changes: Partial<IUsage> = {}): IUsage {
     simulated: false,
     currency: null,
     unpriced: [],
+    namespace: null,
     ...changes
   };
 }

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 from tornado.web import HTTPError, RequestHandler
 
 from scheduler_core.accounting.past import QueueHistory
@@ -57,7 +58,7 @@ class _Handler(RequestHandler):
         if not self._tokens.opens(self.request.headers.get(TOKEN_HEADER, ""), namespace):
             raise HTTPError(403)
 
-    async def tell(self, what: str, prefix: str) -> None:
+    async def tell(self, what: str, namespace: str | None) -> None:
         since, until = self._number("since") or 0.0, self._number("until")
         step = self._word("step", UsageStep, "all")
         try:
@@ -65,13 +66,14 @@ class _Handler(RequestHandler):
                 self._write(await self.answers.queue_history(since, until, step))
                 return
             by, most = self._word("by", UsageBy, "project"), round(self._number("most") or MOST_GROUPS)
+            prefix = "" if namespace is None else f"{namespace}/"
             found = await self.answers.usage(by, since, until, step, most, prefix)
         except InvalidRequest as error:
             self._refuse(400, error)
         except RunaiError as error:
             self._refuse(503, error)
         else:
-            self._write(found)
+            self._write(replace(found, namespace=namespace))
 
     def _write(self, answer: msgspec.Struct) -> None:
         self.set_header("Content-Type", "application/json")
@@ -110,7 +112,7 @@ class _KeepingHandler(_Handler):
 class _AllHandler(_Handler):
     async def get(self, what: Literal["usage", "queues"]) -> None:
         self.check(None)
-        await self.tell(what, "")
+        await self.tell(what, None)
 
 
 class _NamespaceHandler(_Handler):
@@ -118,7 +120,7 @@ class _NamespaceHandler(_Handler):
 
     async def get(self, namespace: str, what: Literal["usage", "queues"]) -> None:
         self.check(namespace)
-        await self.tell(what, f"{namespace}/")
+        await self.tell(what, namespace)
 
 
 class _LogHandler(_Handler):

@@ -12,9 +12,17 @@ export interface INotesProps {
 
 /** What one has to know to read the figures. */
 export function Notes({ usage, trans }: INotesProps): JSX.Element {
-  const { simulated, currency, unpriced } = usage;
+  const { simulated, currency, unpriced, namespace } = usage;
   return (
     <>
+      {namespace === null ? null : (
+        <p className="jp-Runai-notice">
+          {trans.__(
+            'Only what ran in the namespace %1: the accounts of the others are not open to you.',
+            namespace
+          )}
+        </p>
+      )}
       {simulated ? (
         <p className="jp-Runai-notice">
           <span className="jp-Runai-badge">{trans.__('simulated')}</span>{' '}

@@ -49,6 +49,10 @@ class Binding:
                 self.core.patch_namespaced_pod(pod.metadata.name, self.namespace, change)
                 self.core.create_namespaced_binding(self.namespace, body, _preload_content=False)
 
+    def names(self) -> set[str]:
+        """Of all pods that are there, those too that are told to go."""
+        return {pod.metadata.name for pod in self.core.list_namespaced_pod(self.namespace).items}
+
     def evict(self, pod: client.V1Pod, reason: str) -> None:
         """As the scheduler does it."""
         condition = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": reason}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.cluster.control_plane import ControlPlane
 
@@ -32,6 +35,17 @@ class Reconcilers:
         self.running.append(
             subprocess.Popen([sys.executable, "-c", RECONCILER], env=self._environment, stderr=self._log)
         )
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """As if they had no time meanwhile."""
+        for process in self.running:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in self.running:
+                process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         process = self.running.pop()

@@ -104,6 +104,19 @@ async def test_what_is_evicted_waits_and_starts_over(engine: KubernetesEngine, b
     assert (await engine.get(gang.id)).restarts == 1
 
 
+async def test_why_a_pod_was_taken_is_known_also_where_it_has_gone_before_anybody_looked(
+    engine: KubernetesEngine, binding: Binding, reconcilers: Reconcilers
+) -> None:
+    gang = await engine.submit(asked(RUNS, 1, tasks=2))
+    await running(engine, binding, gang, 2)
+    taken = binding.pods()[1]
+    with reconcilers.paused():
+        binding.evict(taken, "preempt: for urgent")
+        wait_until("it has gone", lambda: taken.metadata.name not in binding.names())
+    binding.waiting(2, run="1")
+    assert (await until(engine, gang.id, "pending")).reason == "preempt: for urgent"
+
+
 async def test_an_elastic_gang_loses_a_task_and_gets_it_back(engine: KubernetesEngine, binding: Binding) -> None:
     gang = await engine.submit(asked(RUNS, 1, tasks=3, min_tasks=1))
     await running(engine, binding, gang, 3)

@@ -67,7 +67,7 @@ class Reflector(Generic[Record]):
         connection: Connection,
         path: str,
         read: Callable[[bytes], Record],
-        changed: Callable[[Mapping[str, Record | None]], None],
+        changed: Callable[[Mapping[str, Record | None]], object],
         selector: str = "",
     ) -> None:
         self.records: dict[str, Record] = {}

@@ -54,16 +54,17 @@ def next_step(
     known: GpuWorkloadStatus,
     jobs: Mapping[int, RunJob],
     pods: tuple[RunPod, ...],
+    taken: Mapping[str, str],
     now: float,
 ) -> Step:
-    """Look at all of it once; `jobs` are by their run."""
+    """Look at all of it once; `jobs` are by their run; `taken` is why pods that have gone were, by their uids."""
     if known.state in ENDED:
         return _cleared(workload, known, _orders(workload, known, jobs), now)
     status = known if known.run is not None else replace(known, run=0)
     there = newest(pods, status.run or 0)
     then = _wanted(workload) or status.then
     count = tasks_now(workload.spec, status.as_started)
-    tasks = seen_tasks(workload.spec, status.tasks, there, count, then, now)
+    tasks = seen_tasks(workload.spec, status.tasks, there, taken, count, then, now)
     job = jobs.get(status.run or 0)
     if then is None and job is not None and job.is_over and JOB_KINDS[workload.spec.job_kind].speaks_for_all:
         tasks = with_its_job(tasks, job.failure, now)

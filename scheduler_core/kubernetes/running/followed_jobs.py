@@ -30,17 +30,20 @@ class Parts(Generic[Part]):
         self._of: dict[str, dict[str, Part]] = defaultdict(dict)
         self._owners: dict[str, str] = {}
 
-    def note(self, changes: Mapping[str, Part | None]) -> None:
+    def note(self, changes: Mapping[str, Part | None]) -> list[tuple[str, Part]]:
+        """Take up changes; the answer is what has gone, as it was seen last, each after the workload it was of."""
+        gone: list[tuple[str, Part]] = []
         for key, found in changes.items():
             if found is None:
                 owner = self._owners.pop(key)
-                del self._of[owner][key]
+                gone.append((owner, self._of[owner].pop(key)))
                 if not self._of[owner]:
                     del self._of[owner]
             else:
                 owner = self._owners[key] = f"{key.partition('/')[0]}/{found.workload}"
                 self._of[owner][key] = found
             self._add(owner)
+        return gone
 
     def of(self, workload: str) -> tuple[Part, ...]:
         return tuple(self._of.get(workload, {}).values())

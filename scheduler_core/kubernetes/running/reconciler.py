@@ -1,14 +1,14 @@
 """Makes of what is wanted of workloads what is there, and writes down what has come of them.
 
-It remembers nothing that is not in the API: whatever it is told of, it looks at a workload as a whole and takes the
-next steps, the same ones if it is asked twice.
+It remembers nothing that is not in the API, but for why a pod was taken until that is written down: whatever it is told
+of, it looks at a workload as a whole and takes the next steps, the same ones if it is asked twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -25,6 +25,7 @@ from scheduler_core.kubernetes.running.followed_jobs import OF_RUNS, Jobs, Parts
 from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS, JobKind
 from scheduler_core.kubernetes.running.jobs import ASKED_ANNOTATION, HandOver, asked, job_name, service
 from scheduler_core.kubernetes.running.runs import RunPod, read_pod
+from scheduler_core.kubernetes.running.seen_tasks import is_alive
 from scheduler_core.kubernetes.running.workloads import Workloads
 from scheduler_core.workload import ENDED, TRANSITIONS, State
 
@@ -50,6 +51,8 @@ class Reconciler:
         self._queue = WorkQueue(self._look_at, _AT_ONCE)
         self._jobs = Jobs(connection, self._queue.add)
         self._pods: Parts[RunPod] = Parts(self._queue.add)
+        self._taken: dict[str, dict[str, str]] = defaultdict(dict)
+        """Why pods that have gone were taken, by workload and uid: there may have been no time to look between."""
         self._written: dict[str, GpuWorkloadStatus] = {}
         self._workloads = Reflector(connection, WORKLOADS.path(), read_workload, self._changed)
         self._following = (
@@ -73,7 +76,9 @@ class Reconciler:
             group.create_task(self._queue.run())
 
     def _pods_changed(self, changes: Mapping[str, RunPod | None]) -> None:
-        self._pods.note(changes)
+        for workload, pod in self._pods.note(changes):
+            if pod.taken:
+                self._taken[workload][pod.uid] = pod.taken
         self._seen(changes)
 
     def _changed(self, changes: Mapping[str, GpuWorkload | None]) -> None:
@@ -82,6 +87,7 @@ class Reconciler:
                 self._queue.add(key)
                 continue
             self._written.pop(key, None)
+            self._taken.pop(key, None)
             self._queue.forget_time(key)
 
     async def _look_at(self, key: str) -> None:
@@ -89,16 +95,25 @@ class Reconciler:
         for _ in range(_MOST_STEPS):
             workload = self._workloads.records.get(key)
             if workload is None:
+                self._taken.pop(key, None)
                 return
             # What we have written ourselves is newer than what was read; of what others write there, what was read is.
             known = replace(self._written.get(key, workload.status), verdict=workload.status.verdict)
             jobs = await self._jobs.by_run(workload.spec.job_kind, key)
-            step = next_step(workload, known, jobs, self._pods.of(key), time.time())
+            step = next_step(workload, known, jobs, self._pods.of(key), self._taken.get(key, {}), time.time())
             await self._write(key, workload, known, step.status)
+            self._forget_taken(key, step.status)
             if step.again_at is not None:
                 self._queue.add_later(key, step.again_at - time.time())
             if not await self._carry_out(key, workload, step) and step.status.run == known.run:
                 return
+
+    def _forget_taken(self, key: str, written: GpuWorkloadStatus) -> None:
+        """Of pods that no task counts on any more nobody asks why they were taken."""
+        counted = {task.pod for task in written.tasks if is_alive(task)}
+        left = {uid: why for uid, why in self._taken.pop(key, {}).items() if uid in counted}
+        if left:
+            self._taken[key] = left
 
     async def _write(
         self, key: str, workload: GpuWorkload, known: GpuWorkloadStatus, status: GpuWorkloadStatus

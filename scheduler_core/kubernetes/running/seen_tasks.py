@@ -24,12 +24,14 @@ def seen_tasks(
     spec: GpuWorkloadSpec,
     known: tuple[PodTask, ...],
     pods: Mapping[int, RunPod],
+    taken: Mapping[str, str],
     count: int,
     then: str | None,
     now: float,
 ) -> tuple[PodTask, ...]:
     """`count` tasks as they are now, and those beyond that still run. `then` is what they become once they are told.
 
+    `taken` says of pods that have gone why they were taken, by their uids.
     Where their operator speaks for all of them a pod that is gone may be a sign of their end: that is waited for.
     """
     before = {task.index: task for task in known}
@@ -42,7 +44,8 @@ def seen_tasks(
             missed = replace(task, gone=task.gone or now)
             if now < _told_by(missed):
                 return missed
-        return _seen(spec, replace(task, gone=None), pod, then, now)
+        why = taken.get(task.pod or "", "its pod was deleted")
+        return _seen(spec, replace(task, gone=None), pod, why, then, now)
 
     return tuple(map(seen, indices))
 
@@ -96,9 +99,12 @@ def _completed(task: PodTask, now: float) -> PodTask:
     return replace(task, state="completed", ended=now, reason="", allocation=None)
 
 
-def _seen(spec: GpuWorkloadSpec, task: PodTask, pod: RunPod | None, then: str | None, now: float) -> PodTask:
+def _seen(
+    spec: GpuWorkloadSpec, task: PodTask, pod: RunPod | None, taken: str, then: str | None, now: float
+) -> PodTask:
+    """`taken` is why its pod has gone, if it has."""
     if is_alive(task) and (pod is None or pod.uid != task.pod):
-        task = _taken(task, "its pod was deleted", then, now)
+        task = _taken(task, taken, then, now)
     if pod is None or (pod.uid == task.pod and not is_alive(task)) or has_ended(task):
         return task
     if not pod.node and not pod.is_over:

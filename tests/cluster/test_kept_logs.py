@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.cluster.logs import say
 LOG_BYTES, ALL_LOG_BYTES = 1000, 2500
 LINE = f"{'x' * 99}\n"
 """Of 100 bytes."""
+_numbers = count()
 
 
 class Speaking:
@@ -58,7 +60,7 @@ class Speaking:
 
 @pytest.fixture
 def speaking(installed: ControlPlane) -> Iterator[Speaking]:
-    speaking = Speaking(installed, "speaking")
+    speaking = Speaking(installed, f"speaking-{next(_numbers)}")
     yield speaking
     client.CoreV1Api(installed.api()).delete_namespace(speaking.namespace)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
@@ -47,8 +46,12 @@ def derived_spec(
     project = config.get("project", DEFAULT_QUEUE)
     inside = [environment.name] if environment.name else []
     words = [*inside, amount_words(config), *([project] if project != DEFAULT_QUEUE else [])]
-    words += _conditions(config)
-    name = PREFIX + _NOT_IN_A_NAME.sub("-", "-".join([origin, *words]).lower())
+    words += ["preemptible"] if config.get("preemptible") else []
+    words += [f"{config['priority']} priority"] if config.get("priority") else []
+    longest = config.get("max_time_s")
+    limits = [f"{longest:.10g}s"] if longest else []
+    name = PREFIX + _NOT_IN_A_NAME.sub("-", "-".join([origin, *words, *limits]).lower())
+    words += [f"at most {elapsed(longest)}"] if longest else []
     inner = in_environment(spec, environment)
     fresh = leased(inner.to_dict(), f"{_plain_name(inner)} ({', '.join(words)})", config)
     fresh["metadata"][_BASE] = origin
@@ -65,16 +68,6 @@ def _origin(manager: KernelSpecManager, base: str) -> tuple[str, KernelSpec]:
         return (origin, manager.get_kernel_spec(origin)) if origin else (base, spec)
     except NoSuchKernel as error:
         raise NotFound(f"There is no kernelspec {error.name!r}.", "jupyter kernelspec list names them.") from None
-
-
-def _conditions(config: Mapping[str, Any]) -> Iterator[str]:
-    """On what conditions it has its devices: by each of them it is another kernel."""
-    if config.get("preemptible"):
-        yield "preemptible"
-    if priority := config.get("priority"):
-        yield f"{priority} priority"
-    if seconds := config.get("max_time_s"):
-        yield f"at most {elapsed(seconds)}"
 
 
 def _plain_name(spec: KernelSpec) -> str:

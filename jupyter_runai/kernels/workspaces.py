@@ -30,13 +30,14 @@ from jupyter_runai.words.figures import asked_for
 from scheduler_core.errors import Conflict, InvalidRequest, NotFound
 from scheduler_core.model import NON_PREEMPTIBLE_PRIORITY, TaskRequest
 from scheduler_core.policies.templates import Environment
-from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, Workload
+from scheduler_core.workload import DEFAULT_QUEUE, PRIORITIES, PriorityName, Workload
 
 
 class Workspace(Struct, frozen=True, kw_only=True):
     """A workspace; notebooks open it by the kernel `kernelspec`, which people see as `display_name`.
 
     `command` starts its kernel in `folder`. `workload` is null while it has none: after its end, until it is opened.
+    `priority` is the one that was asked for, if one was, and 0 for `max_time_s` no longest time.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Workspace(Struct, frozen=True, kw_only=True):
     project: str
     request: TaskRequest
     preemptible: bool
+    priority: PriorityName | None
+    max_time_s: float
     workload: Workload | None
 
 
@@ -132,6 +135,8 @@ def _shown(name: str, spec: KernelSpec, workload: Workload | None) -> Workspace:
         project=config.get("project", DEFAULT_QUEUE),
         request=request_of(config) if workload is None else workload.request,
         preemptible=_preemptible(config) if workload is None else workload.preemptible,
+        priority=config.get("priority") or None,
+        max_time_s=config.get("max_time_s", 0.0),
         workload=workload,
     )
 

@@ -26,8 +26,8 @@ class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a workspace asks for, where and as whom; a relative `folder` begins at the server's root folder.
 
     `gpu` is a share such as "0.5" or whole devices such as "2", or `gpu_memory_mib` device memory instead. Below the
-    priority `high` it may be evicted; it is stopped after `max_time_s`, unless that is 0. What is left out is, of a
-    copy, as it was.
+    priority `high`, null for the usual one, it may be evicted; it is stopped after `max_time_s`, unless that is 0. What
+    is left out is, of a copy, as it was.
     """
 
     name: Name
@@ -36,7 +36,7 @@ class Share(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     folder: str | UnsetType = UNSET
     project: str | UnsetType = UNSET
     preemptible: bool | UnsetType = UNSET
-    priority: PriorityName | UnsetType = UNSET
+    priority: PriorityName | UnsetType | None = UNSET
     max_time_s: Seconds | UnsetType = UNSET
 
 
@@ -90,4 +90,6 @@ def _config(context: Context, asked: Share) -> dict[str, Any]:
         config["folder"] = str(context.root / config["folder"])
     if "gpu" in config or "gpu_memory_mib" in config:
         config = {"gpu": "", "gpu_memory_mib": 0, **config}
+    if config.get("priority", "") is None:
+        config["priority"] = ""
     return config

@@ -96,10 +96,12 @@ export type ICatalog = Schemas['Catalog'];
 export type ITemplate = Schemas['Template'];
 
 /** On what conditions a kernel has its devices: its priority, and its longest time. */
-export type IConditions = Pick<INewWorkspace, 'priority' | 'max_time_s'>;
+export type IConditions = Partial<
+  Record<'priority', IPriorityName> & Record<'max_time_s', number>
+>;
 
 /** A priority by its name. */
-export type IPriorityName = NonNullable<IConditions['priority']>;
+export type IPriorityName = NonNullable<INewWorkspace['priority']>;
 
 /** What work can run in: an interpreter, variables and a folder. */
 export type IEnvironment = Schemas['Environment'];

@@ -127,7 +127,9 @@ describe('the analytics', () => {
 
   it('say whose they are where they are not those of all', async () => {
     await show(counted({ namespace: 'vision' }));
-    expect(screen.getByText(/Only what ran in the namespace vision/)).toBeVisible();
+    expect(
+      screen.getByText(/Only what ran in the namespace vision/)
+    ).toBeVisible();
   });
 
   it('have a cost where devices have a price, and name those that have none', async () => {

@@ -199,7 +199,16 @@ describe('the question what a cell is to run on', () => {
 
   const model = liveModel();
   model.catalog = {
-    templates: [template({ name: 'small', gpu_memory: 4096, project: 'nlp' })],
+    templates: [
+      template({ name: 'small', gpu_memory: 4096, project: 'nlp' }),
+      template({
+        name: 'wide',
+        gpu: 1,
+        workers: 2,
+        priority: 'medium',
+        max_time: 7200
+      })
+    ],
     environments: []
   };
 
@@ -233,7 +242,18 @@ describe('the question what a cell is to run on', () => {
     [
       { gpu: '1', template: 'small' },
       { queue: 'nlp', request: { gpu: 1 } }
-    ]
+    ],
+    [
+      { gpu: '', template: 'wide' },
+      { tasks: 2, priority: 80, max_run_s: 7200, request: { gpu: 1 } }
+    ],
+    [{ gpu: '0.5', tasks: '1', template: 'wide' }, { tasks: 1 }],
+    [
+      { gpu: '1', template: 'wide', rest: '-p vision --priority=low' },
+      { queue: 'vision', priority: 40 }
+    ],
+    [{ gpu: '1', rest: '--gpu-memory 20G' }, { request: {} }],
+    [{ gpu: '' }, { request: { gpu: 0 } }]
   ])('foresees of %j: %j', async (values, spec) => {
     expect(await foresee(values)).toMatchObject(spec);
   });
@@ -247,8 +267,25 @@ describe('the question what a cell is to run on', () => {
   it('offers the templates that there are', async () => {
     await foresee({});
     const { fields = [], catalog } = asked.mock.calls[0]?.[0] ?? {};
-    expect(fields[0]?.schema?.enum).toEqual(['', 'small']);
+    expect(fields[0]?.schema?.enum).toEqual(['', 'small', 'wide']);
     expect(catalog).toBe(model.catalog);
+  });
+
+  it('keeps names that the catalog does not know where they are seen', async () => {
+    asked.mockReset();
+    asked.mockResolvedValue(null);
+    const line = { ...first, template: 'old', environment: 'gone', rest: '-v' };
+    await askRunLine(model, line, trans);
+    expect(asked.mock.calls[0]?.[0].first).toMatchObject({
+      template: '',
+      environment: '',
+      rest: '--template old --environment gone -v'
+    });
+    await askRunLine(model, { ...first, template: 'wide' }, trans);
+    expect(asked.mock.calls[1]?.[0].first).toMatchObject({
+      template: 'wide',
+      rest: ''
+    });
   });
 
   it('is answered by a line, or by none', async () => {

@@ -42,7 +42,9 @@ describe('templates and policies in a form', () => {
 
   it('fill in fields and say so', async () => {
     const { user, change } = showForm(model, 'x');
+    expect(screen.getByLabelText('Project')).not.toBeVisible();
     await user.selectOptions(screen.getByLabelText('Template'), 'quick');
+    expect(screen.getByLabelText('Project')).toBeVisible();
     const gpu = screen.getByLabelText('GPU');
     expect(gpu).toHaveValue('0.25');
     expect(gpu).toHaveAccessibleDescription(/From the template quick/);

@@ -53,6 +53,12 @@ describe('the first line of a cell', () => {
   it.each([
     [{}, '%%runai train --gpu 0.5'],
     [{ gpu: ' ', workers: '1' }, '%%runai train'],
+    [
+      { workers: '1', template: 'wide' },
+      '%%runai train --template wide --gpu 0.5 --workers 1'
+    ],
+    [{ rest: '--gpu-memory 20G' }, '%%runai train --gpu-memory 20G'],
+    [{ rest: '--gpu-memory=20G -p a' }, '%%runai train --gpu-memory=20G -p a'],
     [{ workers: '4' }, '%%runai train --gpu 0.5 --workers 4'],
     [{ workers: '2:8' }, '%%runai train --gpu 0.5 --elastic 2:8'],
     [

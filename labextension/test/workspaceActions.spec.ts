@@ -73,6 +73,8 @@ describe('workspaces', () => {
     project: 'vision',
     request: { gpu: '0.5' },
     preemptible: true,
+    priority: null,
+    max_time_s: 0,
     workload: running
   };
   const open = { id: 'nb', sessionContext: { session: {} } };
@@ -142,23 +144,49 @@ describe('workspaces', () => {
     model.catalog = { templates: [], environments: [environment()] };
     answer({});
     await app.commands.execute(CommandIDs.copyWorkspace, args);
-    const { fields = [], more, first } = asked.mock.calls[0]?.[0] ?? {};
+    const { fields = [], first } = asked.mock.calls[0]?.[0] ?? {};
     expect(fields.map(({ field }) => field)).not.toContain('environment');
-    expect(more).toEqual([]);
     expect(first).toEqual({
       name: 'digits-2',
       gpu: '0.5',
       gpu_memory_mib: '',
       queue: 'vision',
-      preemptible: 'yes'
+      preemptible: 'yes',
+      priority: '',
+      max_run_s: ''
     });
     expect(model.requests.copyWorkspace).toHaveBeenCalledWith('digits', {
       name: 'digits-2',
       gpu: '0.5',
       project: 'vision',
-      preemptible: true
+      preemptible: true,
+      priority: null,
+      max_time_s: 0
     });
   });
+
+  it.each([
+    ['low', true, { preemptible: '', priority: '40' }],
+    ['high', true, { preemptible: 'yes', priority: '125' }],
+    ['high', false, { preemptible: '', priority: '125' }]
+  ] as const)(
+    'of priority %s are copied with it and their longest time',
+    async (priority, preemptible, first) => {
+      model.workspaces = [
+        { ...digits, priority, preemptible, max_time_s: 600 }
+      ];
+      answer({});
+      await app.commands.execute(CommandIDs.copyWorkspace, args);
+      expect(asked.mock.calls[0]?.[0].first).toMatchObject({
+        ...first,
+        max_run_s: '600'
+      });
+      expect(model.requests.copyWorkspace).toHaveBeenCalledWith(
+        'digits',
+        expect.objectContaining({ priority, max_time_s: 600 })
+      );
+    }
+  );
 
   it('that ask for device memory are copied with it', async () => {
     model.workspaces = [{ ...digits, request: { gpu_memory_mib: 4096 } }];
@@ -168,7 +196,9 @@ describe('workspaces', () => {
       name: 'digits-2',
       gpu_memory_mib: 4096,
       project: 'vision',
-      preemptible: true
+      preemptible: true,
+      priority: null,
+      max_time_s: 0
     });
   });
 

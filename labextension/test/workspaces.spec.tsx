@@ -30,6 +30,8 @@ function workspace(
     project: 'default',
     request: { gpu: '0.5' },
     preemptible: false,
+    priority: null,
+    max_time_s: 0,
     workload: now,
     ...changes
   };

@@ -82,23 +82,23 @@ def keeper(
     jp_asyncio_loop.run_until_complete(connection.close())
 
 
-async def kept_of(keeper: LogKeeper, namespace: str, name: str) -> Said:
+async def kept_of(keeper: LogKeeper, speaking: Speaking, pod: RunPod) -> Said:
+    """What is kept of a pod, once it is: its node may not know at once what it says."""
     async with asyncio.timeout(60):
-        while (found := keeper.log(namespace, name, 0, 0.0)) is None:
+        while (found := keeper.log(speaking.namespace, pod.workload, 0, 0.0)) is None:
+            keeper.seen({speaking.key(pod.name): pod})
             await asyncio.sleep(0.05)
         return found
 
 
 async def test_of_a_long_log_the_end_is_kept_and_where_that_begins(keeper: LogKeeper, speaking: Speaking) -> None:
-    keeper.seen({speaking.key("long"): speaking.pod("long", 50, 1.0)})
-    assert await kept_of(keeper, speaking.namespace, "long") == Said(4000, LINE.encode() * 10)
+    assert await kept_of(keeper, speaking, speaking.pod("long", 50, 1.0)) == Said(4000, LINE.encode() * 10)
 
 
 async def test_beyond_what_is_kept_of_all_the_oldest_go_first(keeper: LogKeeper, speaking: Speaking) -> None:
     names = ("first", "second", "third")
     for created, name in enumerate(names):
-        keeper.seen({speaking.key(name): speaking.pod(name, 10, float(created))})
-        await kept_of(keeper, speaking.namespace, name)
+        await kept_of(keeper, speaking, speaking.pod(name, 10, float(created)))
 
     def kept() -> list[str]:
         return [name for name in names if keeper.log(speaking.namespace, name, 0, 0.0) is not None]

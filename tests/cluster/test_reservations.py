@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from kubernetes import client
 
-from scheduler_core.errors import EngineUnavailable
+from scheduler_core.errors import EngineUnavailable, NotAllowed, NotFound
 from scheduler_core.kubernetes.api.connection import Connection
 from scheduler_core.kubernetes.api.resources import RESERVATIONS
 from scheduler_core.kubernetes.sharing.reservation_pods import (
@@ -20,8 +21,10 @@ from scheduler_core.kubernetes.sharing.reservation_pods import (
 )
 from scheduler_core.kubernetes.sharing.reservations import Reservations
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.controlled import SYSTEM
 from tests.cluster.logs import reading, say, uuid
 
+CONTROLLER = "jupyter-runai-controller"
 SLOTS = [Slot(f"node-{node}", index) for node in range(2) for index in range(8)]
 
 
@@ -124,6 +127,82 @@ async def test_a_server_that_is_away_says_nothing_against_a_device(
     found = await asking
     assert {slot: device.id for slot, device in found.items()} == {slot: uuid(slot) for slot in SLOTS[:2]}
     assert reservations.refusals() == {}
+
+
+@pytest.fixture
+def of_the_controller(
+    core: client.CoreV1Api,
+    installed: ControlPlane,
+    monkeypatch: pytest.MonkeyPatch,
+    jp_asyncio_loop: asyncio.AbstractEventLoop,
+) -> Iterator[Reservations]:
+    """With no other rights than the controller has."""
+    monkeypatch.setenv("KUBECONFIG", str(installed.account(SYSTEM, CONTROLLER)))
+    connection = jp_asyncio_loop.run_until_complete(Connection.open())
+    made = Reservations(connection, "localhost/runai:1")
+    following = jp_asyncio_loop.create_task(made.run())
+    yield made
+    following.cancel()
+    jp_asyncio_loop.run_until_complete(asyncio.wait((following,)))
+    jp_asyncio_loop.run_until_complete(connection.close())
+
+
+@contextmanager
+def without_its_role(cluster: ControlPlane) -> Iterator[None]:
+    """As an API server that has just been started, and does not know the roles yet."""
+    rules = client.RbacAuthorizationV1Api(cluster.api())
+    here = rules.read_namespaced_role_binding(CONTROLLER, RESERVATIONS)
+    everywhere = rules.read_cluster_role_binding(CONTROLLER)
+    rules.delete_namespaced_role_binding(CONTROLLER, RESERVATIONS)
+    rules.delete_cluster_role_binding(CONTROLLER)
+    try:
+        yield
+    finally:
+        for bound in (here, everywhere):
+            bound.metadata.resource_version = None
+        rules.create_cluster_role_binding(everywhere)
+        rules.create_namespaced_role_binding(RESERVATIONS, here)
+
+
+async def test_a_server_that_knows_no_roles_yet_says_nothing_against_a_device(
+    of_the_controller: Reservations, installed: ControlPlane
+) -> None:
+    await of_the_controller.reserve(SLOTS[:1])
+    connection = await Connection.open()
+    with without_its_role(installed):
+        await refused(connection)
+        asking = asyncio.ensure_future(of_the_controller.reserve(SLOTS[:2]))
+        await refused(connection)
+    found = await asking
+    await connection.close()
+    assert {slot: device.id for slot, device in found.items()} == {slot: uuid(slot) for slot in SLOTS[:2]}
+    assert of_the_controller.refusals() == {}
+
+
+async def refused(connection: Connection) -> None:
+    """Until it may do nothing there."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await connection.send("DELETE", f"/api/v1/namespaces/{RESERVATIONS}/pods/none")
+            except NotAllowed:
+                return
+            except NotFound:
+                await asyncio.sleep(0)
+
+
+async def test_what_may_not_be_removed_stays_and_hurts_nobody(
+    of_the_controller: Reservations, core: client.CoreV1Api, installed: ControlPlane
+) -> None:
+    await of_the_controller.reserve(SLOTS[:1])
+    connection = await Connection.open()
+    with without_its_role(installed):
+        await refused(connection)
+        await of_the_controller.keep(())
+        assert list(held(core)) == SLOTS[:1]
+    await connection.close()
+    while held(core):
+        await of_the_controller.keep(())
 
 
 @pytest.mark.parametrize(

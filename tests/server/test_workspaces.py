@@ -43,8 +43,13 @@ async def test_a_workspace_and_its_copy_have_the_priority_that_is_asked_for(jp_f
     made = await ask(jp_fetch, "POST", body=body)
     copied = await ask(jp_fetch, "POST", "vision", "copy", body={"name": "other", "max_time_s": 60})
     for workspace, longest in ((made, 600), (copied, 60)):
-        assert (workspace["preemptible"], workspace["workload"]["priority"]) == (True, 80)
+        assert (workspace["preemptible"], workspace["priority"], workspace["max_time_s"]) == (True, "medium", longest)
+        assert workspace["workload"]["priority"] == 80
         assert client.specification(workspace["workload"]["id"]).max_run_s == longest
+    body = {"name": "usual", "priority": None, "max_time_s": 0}
+    usual = await ask(jp_fetch, "POST", "vision", "copy", body=body)
+    assert (usual["priority"], usual["preemptible"], usual["workload"]["priority"]) == (None, False, 125)
+    assert client.specification(usual["workload"]["id"]).max_run_s is None
 
 
 async def test_a_workspace_is_made_in_an_environment(

@@ -10,6 +10,7 @@ import stamina
 from playwright.sync_api import Locator, Page, expect
 
 from jupyter_runai.client import Client
+from scheduler_core.workload import PRIORITIES
 from tests.helpers import running, until
 from tests.ui.conftest import Lab, turn_dark, until_projects, until_ready
 from tests.ui.shots import shoot
@@ -78,7 +79,8 @@ def test_a_template_fills_in_what_a_submission_asks_for(lab: Lab, client: Client
     described(gpu, "At most 0.5, says project vision")
     expect(dialog.get_by_label("Environment")).to_have_value("torch")
     described(dialog.get_by_label("Environment"), "torch==2.4 · OMP_NUM_THREADS=4")
-    dialog.get_by_text("More", exact=True).click()
+    # What was filled in is seen.
+    expect(dialog.get_by_label("Priority")).to_be_visible()
     expect(dialog.get_by_label("Project", exact=True)).to_have_value("vision")
     described(dialog.get_by_label("Priority"), "From the template quick")
     expect(dialog.get_by_role("status")).to_contain_text("Starts now")
@@ -142,9 +144,10 @@ def test_a_kernel_starts_by_a_template_without_a_mouse(lab: Lab, client: Client,
     shoot(page, "kernel-template")
     tab_to(page, dialog.get_by_role("button", name="Start kernel"))
     page.keyboard.press("Enter")
-    until_ready(page, "Python 3 (torch, 0.25 GPU, vision)")
+    until_ready(page, "Python 3 (torch, 0.25 GPU, vision, medium priority)")
     (workload,) = client.list()
-    assert until(client, workload.id, running).queue == "vision"
+    started = until(client, workload.id, running)
+    assert (started.queue, started.priority) == ("vision", PRIORITIES["medium"])
     assert client.specification(workload.id).env["OMP_NUM_THREADS"] == "4"
 
 

@@ -1822,6 +1822,7 @@ export interface components {
          * @description A workspace; notebooks open it by the kernel `kernelspec`, which people see as `display_name`.
          *
          *     `command` starts its kernel in `folder`. `workload` is null while it has none: after its end, until it is opened.
+         *     `priority` is the one that was asked for, if one was, and 0 for `max_time_s` no longest time.
          */
         readonly Workspace: {
             readonly name: string;
@@ -1832,6 +1833,8 @@ export interface components {
             readonly project: string;
             readonly request: components["schemas"]["TaskRequest"];
             readonly preemptible: boolean;
+            readonly priority: ("high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low") | null;
+            readonly max_time_s: number;
             readonly workload: components["schemas"]["Workload"] | null;
         };
         /**
@@ -1847,8 +1850,7 @@ export interface components {
             readonly folder?: string;
             readonly project?: string;
             readonly preemptible?: boolean;
-            /** @enum {unknown} */
-            readonly priority?: "high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low";
+            readonly priority?: ("high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low") | null;
             readonly max_time_s?: number;
             /** @default null */
             readonly kernel?: string | null;
@@ -1862,8 +1864,8 @@ export interface components {
          * @description What a workspace asks for, where and as whom; a relative `folder` begins at the server's root folder.
          *
          *     `gpu` is a share such as "0.5" or whole devices such as "2", or `gpu_memory_mib` device memory instead. Below the
-         *     priority `high` it may be evicted; it is stopped after `max_time_s`, unless that is 0. What is left out is, of a
-         *     copy, as it was.
+         *     priority `high`, null for the usual one, it may be evicted; it is stopped after `max_time_s`, unless that is 0. What
+         *     is left out is, of a copy, as it was.
          */
         readonly Share: {
             readonly name: string;
@@ -1872,8 +1874,7 @@ export interface components {
             readonly folder?: string;
             readonly project?: string;
             readonly preemptible?: boolean;
-            /** @enum {unknown} */
-            readonly priority?: "high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low";
+            readonly priority?: ("high" | "low" | "medium" | "medium-high" | "medium-low" | "very-high" | "very-low") | null;
             readonly max_time_s?: number;
         };
         readonly ClientMessage: components["schemas"]["Follow"] | components["schemas"]["Unfollow"] | components["schemas"]["Measure"] | components["schemas"]["Unmeasure"];

@@ -4,10 +4,13 @@ import { ask } from '../ask';
 import type { IAskField } from '../components/submit/AskForm';
 import { catalogFields } from '../components/submit/catalogFields';
 import { catalogOf } from '../submission/catalog';
+import { joinCommand } from '../submission/command';
+import { amountOf, numberOf, textOf } from '../submission/draft';
+import { priorityNumber } from '../submission/filling';
 import type { Values } from '../submission/filling';
-import { amountOf, numberOf } from '../submission/draft';
 import type { IEngineModel } from '../tokens';
-import type { ICatalog, IWorkloadSpec } from '../wire';
+import type { ICatalog, ITaskRequest, ITemplate, IWorkloadSpec } from '../wire';
+import { optionIn } from './runLine';
 import type { IRunLine } from './runLine';
 
 /** Let the user say what a cell is to run on; null where they give up. */
@@ -22,8 +25,11 @@ export async function askRunLine(
     title: trans.__('Run cell on GPU'),
     accept: trans.__('Run'),
     catalog,
-    fields: [...catalogFields(catalog, null, trans), ...fields(trans)],
-    first: toValues(first),
+    fields: [
+      ...catalogFields(catalog, null, trans, trans.__('none but a template’s')),
+      ...fields(trans)
+    ],
+    first: toValues(withKnownNames(first, catalog)),
     foresee: said => foresee(said, catalog),
     trans
   });
@@ -49,27 +55,66 @@ function toLine(values: Values): IRunLine {
   };
 }
 
-/** As much of it as decides where it would run and when; a template says also what there is no field for. */
+/** As much of it as decides where it would run and when; what is left empty a template says. */
 function foresee(values: Values, { templates }: ICatalog): IWorkloadSpec {
-  const { verb, gpu = '', tasks = '' } = values;
-  const [least = '', most = least] = tasks.split(':');
+  const { verb, gpu = '', tasks = '', rest = '' } = values;
   const template = templates.find(({ name }) => name === values.template);
-  const memory = gpu === '' ? (template?.gpu_memory ?? null) : null;
-  const queue = template?.project ?? null;
+  const [least = '', most = least] = (
+    tasks === '' ? textOf(template?.workers) : tasks
+  ).split(':');
+  const queue = optionIn(rest, '-p', '--project') ?? template?.project ?? '';
+  const priority = priorityNumber(
+    optionIn(rest, '--priority') ?? template?.priority ?? ''
+  );
+  const longest = template?.max_time ?? null;
   return {
     command: ['python'],
     cwd: '.',
     kind: verb === 'run' ? 'interactive' : 'training',
-    ...(queue === null ? {} : { queue }),
-    request:
-      memory !== null
-        ? { gpu_memory_mib: memory }
-        : gpu === 'auto'
-          ? {}
-          : { gpu: amountOf(gpu) },
+    ...(queue === '' ? {} : { queue }),
+    ...(priority === null ? {} : { priority }),
+    ...(longest === null ? {} : { max_run_s: longest }),
+    request: amount(gpu, rest, template),
     ...(most === '' ? {} : { tasks: numberOf(most) as number }),
     ...(most === least ? {} : { min_tasks: numberOf(least) as number })
   };
+}
+
+/** What of a device it asks for, as far as it is known before it runs. */
+function amount(
+  gpu: string,
+  rest: string,
+  template: ITemplate | undefined
+): ITaskRequest {
+  if (gpu === 'auto' || optionIn(rest, '--gpu-memory') !== undefined) {
+    return {};
+  }
+  if (gpu !== '') {
+    return { gpu: amountOf(gpu) };
+  }
+  const { gpu: share = null, gpu_memory: memory = null } = template ?? {};
+  return memory === null ? { gpu: share ?? 0 } : { gpu_memory_mib: memory };
+}
+
+/** A line's words, of which a field has those names that the catalog knows. */
+function withKnownNames(line: IRunLine, catalog: ICatalog): IRunLine {
+  const { templates, environments } = catalog;
+  const isKnown = (
+    named: readonly { readonly name: string }[],
+    name: string
+  ): boolean => named.some(each => each.name === name);
+  const template = isKnown(templates, line.template) ? line.template : '';
+  const environment = isKnown(environments, line.environment)
+    ? line.environment
+    : '';
+  const unknown = [
+    ...(template === line.template ? [] : ['--template', line.template]),
+    ...(environment === line.environment
+      ? []
+      : ['--environment', line.environment])
+  ];
+  const rest = [joinCommand(unknown), line.rest].filter(text => text !== '');
+  return { ...line, template, environment, rest: rest.join(' ') };
 }
 
 function fields(trans: TranslationBundle): IAskField[] {
@@ -78,7 +123,7 @@ function fields(trans: TranslationBundle): IAskField[] {
       field: 'gpu',
       label: trans.__('GPU'),
       help: trans.__(
-        'A share such as 0.5, whole devices such as 2, or auto; empty for none'
+        'A share such as 0.5, whole devices such as 2, or auto; empty for none, or for what a template says'
       )
     },
     {

@@ -84,14 +84,33 @@ export function runLine(line: IRunLine): string {
     verb,
     ...option('--template', template),
     ...option('--environment', environment),
-    ...option('--gpu', gpu),
-    ...(workers === '1' ? [] : option(number, workers)),
+    // Only one of both is taken.
+    ...(optionIn(rest, '--gpu-memory') === undefined
+      ? option('--gpu', gpu)
+      : []),
+    // One is usual, unless a template says otherwise.
+    ...(workers === '1' && template === '' ? [] : option(number, workers)),
     ...option('-o', outputs.replace(/\s+/g, '')),
     ...(detach ? ['--detach'] : []),
     rest.trim()
   ]
     .filter(word => word !== '')
     .join(' ');
+}
+
+/** What an option says, by any of its names; undefined where it is not among these. */
+export function optionIn(
+  options: string,
+  ...names: readonly string[]
+): string | undefined {
+  const words = splitCommand(options);
+  for (const [index, word] of words.entries()) {
+    const [name = '', given] = word.split(/=(.*)/s);
+    if (names.includes(name)) {
+      return given ?? words[index + 1] ?? '';
+    }
+  }
+  return undefined;
 }
 
 function option(name: string, value: string): string[] {

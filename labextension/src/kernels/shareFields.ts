@@ -1,11 +1,19 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IAskField } from '../components/submit/AskForm';
-import { amountOf, numberOf } from '../submission/draft';
+import { amountOf, numberOf, textOf } from '../submission/draft';
 import type { Values } from '../submission/filling';
 import type { IEngineModel } from '../tokens';
-import { PRIORITIES } from '../submission/filling';
-import type { IConditions, IPriorityName, IWorkloadSpec } from '../wire';
+import { PRIORITIES, priorityNumber } from '../submission/filling';
+import type {
+  IConditions,
+  IPriorityName,
+  IWorkloadSpec,
+  IWorkspace
+} from '../wire';
+
+/** The least priority at which work is not preempted. */
+const NON_PREEMPTIBLE = 100;
 
 /** What is asked of a kernel on a share of a device, where nothing is known of it yet. */
 export const USUAL_SHARE: Values = {
@@ -88,6 +96,18 @@ export function conditions({
   };
 }
 
+/** On what conditions a workspace was asked for, by those fields; the box is for what its priority does not say. */
+export function conditionsOf(workspace: IWorkspace): Values {
+  const { preemptible, priority, max_time_s: longest } = workspace;
+  const isByPriority =
+    priority !== null && PRIORITIES[priority] < NON_PREEMPTIBLE;
+  return {
+    preemptible: preemptible && !isByPriority ? 'yes' : '',
+    priority: priority === null ? '' : textOf(priorityNumber(priority)),
+    max_run_s: textOf(longest)
+  };
+}
+
 /** As much of such a kernel as decides where it would run and when. */
 export function foreseeKernel(values: Values): IWorkloadSpec {
   const { gpu = '', gpu_memory_mib: memory = '', queue = '' } = values;
@@ -102,7 +122,9 @@ export function foreseeKernel(values: Values): IWorkloadSpec {
     // What goes with a priority that was chosen counts where nothing else is said.
     ...(priority === '' || isPreemptible ? { preemptible: isPreemptible } : {}),
     ...(priority === '' ? {} : { priority: numberOf(priority) as number }),
-    ...(longest === '' ? {} : { max_run_s: numberOf(longest) as number }),
+    ...(numberOf(longest) === 0
+      ? {}
+      : { max_run_s: numberOf(longest) as number }),
     request: {
       ...(gpu === '' ? {} : { gpu: amountOf(gpu) }),
       ...(memory === '' ? {} : { gpu_memory_mib: numberOf(memory) as number })

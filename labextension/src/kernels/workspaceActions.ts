@@ -15,6 +15,7 @@ import type { INewWorkspace, IWorkspace, IWorkspaceCopy } from '../wire';
 import {
   USUAL_SHARE,
   conditions,
+  conditionsOf,
   foreseeKernel,
   isYes,
   moreShareFields,
@@ -68,18 +69,22 @@ export async function copy(
 ): Promise<void> {
   const { model, trans } = context;
   const title = trans.__('Copy of the workspace %1', workspace.name);
+  const known = given(args);
   const body =
-    given(args) ??
+    known ??
     (await askWhat(context, title, trans.__('Make a copy'), {
       name: `${workspace.name}-2`,
       gpu: textOf(workspace.request.gpu),
       gpu_memory_mib: textOf(workspace.request.gpu_memory_mib),
       queue: workspace.project,
-      preemptible: workspace.preemptible ? 'yes' : ''
+      ...conditionsOf(workspace)
     }));
   if (body !== null) {
     const { name } = workspace;
-    await shown(context, await model.requests.copyWorkspace(name, body));
+    // What was emptied is to be as usual, not as it was.
+    const emptied = known === null ? { priority: null, max_time_s: 0 } : {};
+    const changes = { ...emptied, ...body };
+    await shown(context, await model.requests.copyWorkspace(name, changes));
   }
 }
 
@@ -173,7 +178,7 @@ async function askWhat(
       },
       ...shareFields(model, trans)
     ],
-    more: moreShareFields(trans).filter(({ field }) => field in first),
+    more: moreShareFields(trans),
     first,
     foresee: foreseeKernel,
     trans

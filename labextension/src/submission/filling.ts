@@ -27,6 +27,12 @@ export const PRIORITIES: Readonly<Record<IPriorityName, number>> = {
   'very-high': 150
 };
 
+/** The engine's number of a priority; null where it has no such name, as another version's may. */
+export function priorityNumber(name: string): number | null {
+  const numbers: Readonly<Record<string, number>> = PRIORITIES;
+  return numbers[name] ?? null;
+}
+
 /** A form that nothing but people have filled in. */
 export function typed<V extends Values>(values: V): IFilling<V> {
   return { values, origins: {} };
@@ -128,8 +134,6 @@ function takenBack<V extends Values>(
 /** A template's part of a submission by the fields of forms. */
 function ofTemplate(template: ITemplate): Values {
   const { gpu, gpu_memory: memory, priority } = template;
-  // Another version's engine may know other names.
-  const numbers: Readonly<Record<string, number>> = PRIORITIES;
   const hasAmount = gpu !== null || memory !== null;
   const fields: Readonly<Record<string, string | number | null>> = {
     kind: template.kind,
@@ -139,7 +143,7 @@ function ofTemplate(template: ITemplate): Values {
     tasks: template.workers,
     retries: template.retries,
     max_run_s: template.max_time,
-    priority: priority === null ? null : (numbers[priority] ?? null),
+    priority: priority === null ? null : priorityNumber(priority),
     environment: template.environment
   };
   return Object.fromEntries(

@@ -34,8 +34,6 @@ from scheduler_core.kubernetes.state.snapshot import queues_of
 
 _LOOKS_EVERY_S = 1.0
 _READS_EVERY_S = 10.0
-_READS_A_SECOND = 100
-"""Of shared devices, one request each: the API server and kubelets have other work."""
 _TRIES_AGAIN_S = 60.0
 _STORE = "history.sqlite"
 KEEPING = Keeping(workload_days=WORKLOADS_KEPT_MS // DAY_MS, log_bytes=LOG_BYTES, all_log_bytes=ALL_LOG_BYTES)
@@ -94,7 +92,6 @@ class History:
             readings = await reservations.readings()
             self._readings.take(readings, holdings.holders())
             await self._readings.write_down(round(time.time() * 1000))
-            await asyncio.sleep(len(readings) / _READS_A_SECOND)
 
         async def look_at_queues() -> None:
             await self._queue_meter.look(scheduler.queues, scheduler.waiting)
@@ -142,10 +139,12 @@ class History:
         return Answers(keeping=KEEPING, usage=usage, queue_history=queue_history, log=self._logs.log)
 
 
-async def _again_and_again(act: Callable[[], Awaitable[object]], pause_s: float) -> None:
+async def _again_and_again(act: Callable[[], Awaitable[object]], every_s: float) -> None:
+    """Every so many seconds, or one right after the other where each takes longer."""
     while True:
+        began = time.monotonic()
         await _tried(act)
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(max(0.0, began + every_s - time.monotonic()))
 
 
 async def _tried(act: Callable[[], Awaitable[object]]) -> bool:

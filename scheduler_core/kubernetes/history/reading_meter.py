@@ -16,7 +16,7 @@ from scheduler_core.kubernetes.sharing.reservation_pods import Slot
 from scheduler_core.kubernetes.state.slots import device_id
 from scheduler_core.model import MILLI
 
-_LONGEST_MS = 60_000
+_LONGEST_MS = 120_000
 """What passes between two readings of a device that are further apart was not measured."""
 
 

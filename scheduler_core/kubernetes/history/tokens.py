@@ -52,11 +52,12 @@ class ToldTokens:
         self._told: set[str] = set()
 
     async def tell_all(self) -> None:
-        """Write the one that opens all.
+        """Write the one that opens all; those of namespaces are told anew.
 
         Raises:
             RunaiError: the cluster does not let us.
         """
+        self._told.clear()
         await self._write(SYSTEM_NAMESPACE, ALL_SECRET, self._tokens.of_all)
 
     async def tell(self, namespaces: set[str]) -> None:

@@ -30,20 +30,21 @@ class Parts(Generic[Part]):
         self._of: dict[str, dict[str, Part]] = defaultdict(dict)
         self._owners: dict[str, str] = {}
 
-    def note(self, changes: Mapping[str, Part | None]) -> list[tuple[str, Part]]:
-        """Take up changes; the answer is what has gone, as it was seen last, each after the workload it was of."""
-        gone: list[tuple[str, Part]] = []
+    def note(self, changes: Mapping[str, Part | None]) -> list[tuple[str, Part, Part | None]]:
+        """Take up changes; the answer is what was there before: of which workload, what, and what is in its place."""
+        left: list[tuple[str, Part, Part | None]] = []
         for key, found in changes.items():
-            if found is None:
-                owner = self._owners.pop(key)
-                gone.append((owner, self._of[owner].pop(key)))
+            owner = self._owners.pop(key, None)
+            if owner is not None:
+                left.append((owner, self._of[owner].pop(key), found))
+                self._add(owner)
                 if not self._of[owner]:
                     del self._of[owner]
-            else:
+            if found is not None:
                 owner = self._owners[key] = f"{key.partition('/')[0]}/{found.workload}"
                 self._of[owner][key] = found
-            self._add(owner)
-        return gone
+                self._add(owner)
+        return left
 
     def of(self, workload: str) -> tuple[Part, ...]:
         return tuple(self._of.get(workload, {}).values())

@@ -76,8 +76,8 @@ class Reconciler:
             group.create_task(self._queue.run())
 
     def _pods_changed(self, changes: Mapping[str, RunPod | None]) -> None:
-        for workload, pod in self._pods.note(changes):
-            if pod.taken:
+        for workload, pod, found in self._pods.note(changes):
+            if pod.taken and (found is None or found.uid != pod.uid):
                 self._taken[workload][pod.uid] = pod.taken
         self._seen(changes)
 

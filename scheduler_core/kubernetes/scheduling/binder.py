@@ -74,7 +74,11 @@ class Binder:
                 preparing.cancel()
 
     async def _prepare(self, binding: Binding) -> None:
-        ready = await self._reserve(binding)
+        try:
+            ready = await self._reserve(binding)
+        except RunaiError as error:
+            _log.warning("%s waits for its devices again: %s", binding.pod.key, error)
+            ready = None
         if ready is None:
             self._give_up(binding)
         elif self._is_wanted(binding):

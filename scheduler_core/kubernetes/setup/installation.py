@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from scheduler_core.errors import EngineUnavailable, NotFound
+from scheduler_core.errors import EngineUnavailable, NotAllowed, NotFound
 from scheduler_core.kubernetes.api.connection import APPLY, Connection, Json
 from scheduler_core.kubernetes.api.history import SECRET
 from scheduler_core.kubernetes.api.resources import WORKLOADS
@@ -66,15 +66,17 @@ async def install(connection: Connection, image: str | None = None, claim: str |
 
 
 async def planned_removal(connection: Connection) -> tuple[Change, ...]:
-    """What `uninstall` would do, the last that was made first."""
-    return tuple(_change("delete", found) for found in await _removable(connection))
+    """What `uninstall` would do, the last that was made first, then what the controller told namespaces."""
+    return tuple(_change("delete", found) for found in (*await _installed(connection), *await _told(connection)))
 
 
 async def uninstall(connection: Connection) -> None:
     """Delete every object; with our kinds go all workloads and queues."""
-    for found in await _removable(connection):
-        with suppress(NotFound):
-            await connection.send("DELETE", _path(found))
+    for found in await _installed(connection):
+        await _delete(connection, found)
+    # By now the controller may not write any more of them.
+    for found in await _told(connection):
+        await _delete(connection, found)
 
 
 async def workloads_there(connection: Connection) -> int:
@@ -86,15 +88,23 @@ async def workloads_there(connection: Connection) -> int:
     return len(listed["items"]) + int(listed["metadata"].get("remainingItemCount", 0))
 
 
-async def _removable(connection: Connection) -> tuple[Json, ...]:
-    """All that was installed and is there, and what the controller told namespaces: it must be gone before they are."""
-    ours = [wanted for wanted in reversed(manifest(_ANY_IMAGE, _ANY_CLAIM)) if await _stays(connection, wanted)]
-    told: Json = await connection.get("/api/v1/secrets", fieldSelector=f"metadata.name={SECRET}")
-    secrets = [
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {key: one["metadata"][key] for key in ("name", "namespace")}}
-        for one in told["items"]
-    ]
-    return (*ours, *secrets)
+async def _installed(connection: Connection) -> list[Json]:
+    return [wanted for wanted in reversed(manifest(_ANY_IMAGE, _ANY_CLAIM)) if await _stays(connection, wanted)]
+
+
+async def _told(connection: Connection) -> list[Json]:
+    """The Secrets that open history; none of them for whoever may not see those of all namespaces."""
+    try:
+        listed: Json = await connection.get("/api/v1/secrets", fieldSelector=f"metadata.name={SECRET}")
+    except NotAllowed:
+        return []
+    places = [one["metadata"]["namespace"] for one in listed["items"]]
+    return [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET, "namespace": at}} for at in places]
+
+
+async def _delete(connection: Connection, found: Json) -> None:
+    with suppress(NotFound):
+        await connection.send("DELETE", _path(found))
 
 
 async def _planned(connection: Connection, wanted: Json, lacking: Collection[str]) -> Change:

@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 import msgspec
 from msgspec import Struct
 
-from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotFound, RunaiError
+from scheduler_core.errors import Conflict, EngineUnavailable, InvalidRequest, NotAllowed, NotFound, RunaiError
 from scheduler_core.kubernetes.api.connection import MERGE_PATCH, Connection
 from scheduler_core.kubernetes.api.reflector import Reflector
 from scheduler_core.kubernetes.api.resources import RESERVATION_LABEL, RESERVATIONS
@@ -33,7 +33,11 @@ _STARTS_WITHIN_S = 120.0
 _SAYS_WITHIN_S = 20.0
 _ASK_AGAIN_S = 0.5
 _REFUSED_S = (30.0, 600.0)
+_KNOWS_ROLES_WITHIN_S = 10.0
+"""An API server that has just been started refuses what it allows a moment later."""
 _READ_AT_ONCE = 16
+_READ_A_SECOND = 100
+"""Each is a request: the API server and kubelets have other work."""
 _log = logging.getLogger(__name__)
 
 
@@ -110,15 +114,19 @@ class Reservations:
         await asyncio.gather(*(self._remove(found.name) for found in left))
 
     async def readings(self) -> Mapping[Slot, Reading]:
-        """The last that each reservation has said of its device; one that says nothing now is left out."""
+        """The last that each reservation has said of its device; one that says nothing now is left out.
+
+        They are asked one after the other, a hundred in a second.
+        """
         at_once = asyncio.Semaphore(_READ_AT_ONCE)
 
-        async def read(found: Reservation) -> tuple[Slot, Reading | None]:
+        async def read(number: int, found: Reservation) -> tuple[Slot, Reading | None]:
+            await asyncio.sleep(number / _READ_A_SECOND)
             async with at_once:
                 return found.slot, await self._last_reading(found.name)
 
         known = [found for found in self._reflector.records.values() if found.device is not None]
-        said = await asyncio.gather(*map(read, known))
+        said = await asyncio.gather(*(read(number, found) for number, found in enumerate(known)))
         return {slot: reading for slot, reading in said if reading is not None}
 
     def _holding(self, slot: Slot) -> asyncio.Task[ReservedDevice | None]:
@@ -150,14 +158,22 @@ class Reservations:
         return None
 
     async def _held_at_last(self, slot: Slot, starting: asyncio.Timeout) -> ReservedDevice:
-        """That the API server is away says nothing about a device: its time begins anew."""
+        """That the API server is away, or knows no roles yet, says nothing about a device: its time begins anew."""
+        clock = asyncio.get_running_loop().time
+        refused_since: float | None = None
         while True:
             try:
                 return await self._held(slot)
             except EngineUnavailable as error:
+                refused_since = None
                 _log.info("%s is asked for again: %s", reservation_name(slot), error)
-                await asyncio.sleep(_ASK_AGAIN_S)
-                starting.reschedule(asyncio.get_running_loop().time() + _STARTS_WITHIN_S)
+            except NotAllowed as error:
+                refused_since = clock() if refused_since is None else refused_since
+                if clock() - refused_since > _KNOWS_ROLES_WITHIN_S:
+                    raise
+                _log.info("%s is asked for again: %s", reservation_name(slot), error)
+            await asyncio.sleep(_ASK_AGAIN_S)
+            starting.reschedule(clock() + _STARTS_WITHIN_S)
 
     async def _held(self, slot: Slot) -> ReservedDevice:
         """From whatever there is to a device that is known."""
@@ -226,7 +242,7 @@ class Reservations:
             await self._connection.send("DELETE", f"{PODS}/{name}")
         except NotFound:
             return
-        except EngineUnavailable as error:
+        except RunaiError as error:
             _log.warning("%s stays for now: %s", name, error)
             self._tell(name)
 

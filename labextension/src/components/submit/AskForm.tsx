@@ -16,6 +16,7 @@ import type { IEngineModel } from '../../tokens';
 import type { ICatalog, IProblem, IWorkloadSpec } from '../../wire';
 import { Field } from './Field';
 import { Forecast } from './Forecast';
+import { MoreFields } from './MoreFields';
 import { useForecast } from './useForecast';
 import { usePolicy } from './usePolicy';
 
@@ -71,6 +72,8 @@ export function AskForm(props: IAskFormProps): JSX.Element {
     values === first && refusal !== undefined ? refusal : forecast.problem;
   const wrong = problem === null ? null : fieldOfProblem(problem.message);
   const isWrong = ({ field }: IAskField): boolean => field === wrong;
+  const isToBeSeen = ({ field }: IAskField): boolean =>
+    field === wrong || field in filling.origins;
   const shown = (asked: IAskField): JSX.Element => (
     <Field
       key={asked.field}
@@ -100,10 +103,9 @@ export function AskForm(props: IAskFormProps): JSX.Element {
       {note === undefined ? null : <p className="jp-Runai-note">{note}</p>}
       {fields.map(shown)}
       {more.length === 0 ? null : (
-        <details open={more.some(isWrong)}>
-          <summary>{trans.__('More')}</summary>
+        <MoreFields title={trans.__('More')} isToBeSeen={more.some(isToBeSeen)}>
           {more.map(shown)}
-        </details>
+        </MoreFields>
       )}
       {foresee === undefined ? null : (
         <Forecast

@@ -3,11 +3,15 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ICatalog, Kind } from '../../wire';
 import type { IAskField } from './AskForm';
 
-/** The choice of a template, of those for this kind of work, and of an environment; none where there are none. */
+/**
+ * The choice of a template, of those for this kind of work, and of an environment; none where there are none.
+ * `noEnvironment` is what it is called to choose none.
+ */
 export function catalogFields(
   { templates, environments }: ICatalog,
   kind: Kind | null,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  noEnvironment = trans.__('none')
 ): IAskField[] {
   const fitting = templates.filter(
     template =>
@@ -17,7 +21,8 @@ export function catalogFields(
     field: string,
     label: string,
     help: string,
-    named: readonly { readonly name: string }[]
+    named: readonly { readonly name: string }[],
+    none = trans.__('none')
   ): IAskField[] =>
     named.length === 0
       ? []
@@ -30,7 +35,7 @@ export function catalogFields(
               enum: ['', ...named.map(({ name }) => name)],
               default: ''
             },
-            names: { '': trans.__('none') }
+            names: { '': none }
           }
         ];
   return [
@@ -44,7 +49,8 @@ export function catalogFields(
       'environment',
       trans.__('Environment'),
       trans.__('Its interpreter, variables and folder'),
-      environments
+      environments,
+      noEnvironment
     )
   ];
 }

@@ -35,6 +35,18 @@ def core(installed: ControlPlane) -> Iterator[client.CoreV1Api]:
     core.delete_collection_namespaced_pod(RESERVATIONS, grace_period_seconds=0)
 
 
+@contextmanager
+def at_work(loop: asyncio.AbstractEventLoop) -> Iterator[Reservations]:
+    """With the rights of whom KUBECONFIG names."""
+    connection = loop.run_until_complete(Connection.open())
+    made = Reservations(connection, "localhost/runai:1")
+    following = loop.create_task(made.run())
+    yield made
+    following.cancel()
+    loop.run_until_complete(asyncio.wait((following,)))
+    loop.run_until_complete(connection.close())
+
+
 @pytest.fixture
 def reservations(
     core: client.CoreV1Api,
@@ -43,13 +55,8 @@ def reservations(
     jp_asyncio_loop: asyncio.AbstractEventLoop,
 ) -> Iterator[Reservations]:
     monkeypatch.setenv("KUBECONFIG", str(installed.kubeconfig))
-    connection = jp_asyncio_loop.run_until_complete(Connection.open())
-    made = Reservations(connection, "localhost/runai:1")
-    following = jp_asyncio_loop.create_task(made.run())
-    yield made
-    following.cancel()
-    jp_asyncio_loop.run_until_complete(asyncio.wait((following,)))
-    jp_asyncio_loop.run_until_complete(connection.close())
+    with at_work(jp_asyncio_loop) as made:
+        yield made
 
 
 def held(core: client.CoreV1Api) -> dict[Slot, client.V1Pod]:
@@ -138,13 +145,8 @@ def of_the_controller(
 ) -> Iterator[Reservations]:
     """With no other rights than the controller has."""
     monkeypatch.setenv("KUBECONFIG", str(installed.account(SYSTEM, CONTROLLER)))
-    connection = jp_asyncio_loop.run_until_complete(Connection.open())
-    made = Reservations(connection, "localhost/runai:1")
-    following = jp_asyncio_loop.create_task(made.run())
-    yield made
-    following.cancel()
-    jp_asyncio_loop.run_until_complete(asyncio.wait((following,)))
-    jp_asyncio_loop.run_until_complete(connection.close())
+    with at_work(jp_asyncio_loop) as made:
+        yield made
 
 
 @contextmanager

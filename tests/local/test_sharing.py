@@ -220,7 +220,8 @@ def test_a_namespace_is_given_other_limits_while_it_is_in_use(service: Service, 
     until(client, workload.id, running)
     answer = client.resize(workload.id, TaskRequest(gpu="0.5"))
     assert (answer.applied, level(answer.workload)[0]) == ("now", "mps-v3")
-    assert service.calls()[-1].endswith("--pinned-memory-limit=40960M --active-thread-percentage=50")
+    limits = [call for call in service.calls() if call.startswith("namespace set")]
+    assert limits[-1].endswith("--pinned-memory-limit=40960M --active-thread-percentage=50")
     driver.process(0, pid, 30 * GIB)
     while client.devices()[0].used_mib != 30 * GIB:
         pass

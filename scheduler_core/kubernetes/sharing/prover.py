@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 import msgspec
 from msgspec import Struct
 
-from scheduler_core.errors import NotFound, RunaiError
+from scheduler_core.errors import EngineUnavailable, NotFound, RunaiError
 from scheduler_core.kubernetes.api.connection import Connection, Json
 from scheduler_core.kubernetes.api.reflector import Reflector
 from scheduler_core.kubernetes.api.resources import (
@@ -92,7 +92,8 @@ class Prover:
     async def _tried(self, mark: str) -> Proof:
         try:
             await self._attempt()
-        except _NotTried as error:
+        except (_NotTried, EngineUnavailable) as error:
+            # An API server that is away says nothing of devices.
             return Proof(reason=str(error), answered=mark)
         except (_Failed, RunaiError) as error:
             return Proof(works=False, reason=str(error).rstrip("."), answered=mark)

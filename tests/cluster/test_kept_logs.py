@@ -31,7 +31,7 @@ class Speaking:
         self.namespace = namespace
         self._cluster = cluster
         self._core = client.CoreV1Api(cluster.api())
-        self._core.create_namespace({"metadata": {"name": namespace}})
+        cluster.add_namespace(namespace)
 
     def pod(self, name: str, lines: int, created: float) -> RunPod:
         """One that has ended, and has said so many lines; as our controller would see it."""

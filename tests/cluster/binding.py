@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from kubernetes import client
 from kubernetes.client.exceptions import ConflictException, NotFoundException
@@ -55,7 +56,14 @@ class Binding:
 
     def evict(self, pod: client.V1Pod, reason: str) -> None:
         """As the scheduler does it."""
-        condition = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": reason}
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": reason,
+            # One that is older than two minutes, or has no time, Kubernetes takes back.
+            "lastTransitionTime": datetime.now(UTC).isoformat(),
+        }
         status = {"status": {"conditions": [condition]}}
         self.core.patch_namespaced_pod_status(pod.metadata.name, self.namespace, status)
         self.core.delete_namespaced_pod(pod.metadata.name, self.namespace)

@@ -5,6 +5,8 @@ Which pods start is said by each test; KWOK plays them.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from kubernetes import client
 
@@ -113,6 +115,22 @@ async def test_why_a_pod_was_taken_is_known_also_where_it_has_gone_before_anybod
     with reconcilers.paused():
         binding.evict(taken, "preempt: for urgent")
         wait_until("it has gone", lambda: taken.metadata.name not in binding.names())
+    binding.waiting(2, run="1")
+    assert (await until(engine, gang.id, "pending")).reason == "preempt: for urgent"
+
+
+async def test_a_gang_says_why_one_was_taken_also_where_all_have_gone_before_anybody_looked(
+    engine: KubernetesEngine, binding: Binding, reconcilers: Reconcilers
+) -> None:
+    gang = await engine.submit(asked(RUNS, 1, tasks=2))
+    await running(engine, binding, gang, 2)
+    first, taken = binding.pods()
+    with reconcilers.paused():
+        binding.evict(taken, "preempt: for urgent")
+        # Its Job may have been faster.
+        with suppress(client.exceptions.NotFoundException):
+            binding.core.delete_namespaced_pod(first.metadata.name, binding.namespace)
+        wait_until("both have gone", lambda: binding.names().isdisjoint({first.metadata.name, taken.metadata.name}))
     binding.waiting(2, run="1")
     assert (await until(engine, gang.id, "pending")).reason == "preempt: for urgent"
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from scheduler_core.kubernetes.api.objects import GpuWorkload, GpuWorkloadStatus, PodTask, Started, tasks_now
 from scheduler_core.kubernetes.api.resources import DELETED_AT_ANNOTATION, RESTORED_AT_ANNOTATION
 from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS
-from scheduler_core.kubernetes.running.runs import RunJob, RunPod, newest
+from scheduler_core.kubernetes.running.runs import DELETED, RunJob, RunPod, newest
 from scheduler_core.kubernetes.running.seen_tasks import (
     again,
     has_ended,
@@ -126,7 +126,9 @@ def _judged(
     if failed or (job is not None and job.failure and not lost and not leaving and len(staying) < len(status.tasks)):
         return _failed(workload, status, failed, job)
     if (lost or leaving) and (spec.fewest_tasks == spec.tasks or len(staying) < spec.fewest_tasks):
-        reason = lost[0].reason if lost else pods[leaving[0].index].taken
+        reasons = [task.reason for task in lost] + [pods[task.index].taken for task in leaving]
+        # When one is taken its Job may delete the others before anybody looks.
+        reason = next((one for one in reasons if one != DELETED), reasons[0])
         return replace(status, then="pending", reason=reason)
     if status.state == "suspending":
         # It was wanted to be suspended, and is wanted to run again before all of it has gone.

@@ -27,6 +27,8 @@ from scheduler_core.workload import Allocation, Report
 T = TypeVar("T")
 
 _FAILURES = "batch.kubernetes.io/job-index-failure-count"
+DELETED = "its pod was deleted"
+"""Why a pod was taken of which nobody says more."""
 _OVER = ("Succeeded", "Failed")
 _RAY_IS_OVER = ("Complete", "Failed", "ValidationFailed")
 _NEVER_STARTS = ("InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError")
@@ -280,7 +282,7 @@ def _taken(pod: _Pod) -> str:
         return disruption.message or disruption.reason
     if pod.status.reason in _LOST:
         return pod.status.message or pod.status.reason
-    return "its pod was deleted" if pod.metadata.deletion_timestamp is not None else ""
+    return DELETED if pod.metadata.deletion_timestamp is not None else ""
 
 
 def _report(containers: list[_Container]) -> Report | None:

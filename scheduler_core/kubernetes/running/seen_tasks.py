@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from scheduler_core.kubernetes.api.objects import GpuWorkloadSpec, PodTask
 from scheduler_core.kubernetes.running.job_kinds import JOB_KINDS
-from scheduler_core.kubernetes.running.runs import RunPod
+from scheduler_core.kubernetes.running.runs import DELETED, RunPod
 from scheduler_core.workload import State
 
 ALIVE = ("initializing", "running")
@@ -44,7 +44,7 @@ def seen_tasks(
             missed = replace(task, gone=task.gone or now)
             if now < _told_by(missed):
                 return missed
-        why = taken.get(task.pod or "", "its pod was deleted")
+        why = taken.get(task.pod or "", DELETED)
         return _seen(spec, replace(task, gone=None), pod, why, then, now)
 
     return tuple(map(seen, indices))

@@ -2,9 +2,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { IAskField } from '../components/submit/AskForm';
 import { amountOf, numberOf, textOf } from '../submission/draft';
+import { PRIORITIES, priorityNumber } from '../submission/filling';
 import type { Values } from '../submission/filling';
 import type { IEngineModel } from '../tokens';
-import { PRIORITIES, priorityNumber } from '../submission/filling';
 import type {
   IConditions,
   IPriorityName,

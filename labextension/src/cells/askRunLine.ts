@@ -5,12 +5,10 @@ import type { IAskField } from '../components/submit/AskForm';
 import { catalogFields } from '../components/submit/catalogFields';
 import { catalogOf } from '../submission/catalog';
 import { joinCommand } from '../submission/command';
-import { amountOf, numberOf, textOf } from '../submission/draft';
-import { priorityNumber } from '../submission/filling';
 import type { Values } from '../submission/filling';
 import type { IEngineModel } from '../tokens';
-import type { ICatalog, ITaskRequest, ITemplate, IWorkloadSpec } from '../wire';
-import { optionIn } from './runLine';
+import type { ICatalog } from '../wire';
+import { foreseeCell } from './foreseeCell';
 import type { IRunLine } from './runLine';
 
 /** Let the user say what a cell is to run on; null where they give up. */
@@ -30,7 +28,7 @@ export async function askRunLine(
       ...fields(trans)
     ],
     first: toValues(withKnownNames(first, catalog)),
-    foresee: said => foresee(said, catalog),
+    foresee: said => foreseeCell(said, catalog),
     trans
   });
   return values === null ? null : toLine(values);
@@ -53,47 +51,6 @@ function toLine(values: Values): IRunLine {
     detach: detach !== '',
     rest
   };
-}
-
-/** As much of it as decides where it would run and when; what is left empty a template says. */
-function foresee(values: Values, { templates }: ICatalog): IWorkloadSpec {
-  const { verb, gpu = '', tasks = '', rest = '' } = values;
-  const template = templates.find(({ name }) => name === values.template);
-  const [least = '', most = least] = (
-    tasks === '' ? textOf(template?.workers) : tasks
-  ).split(':');
-  const queue = optionIn(rest, '-p', '--project') ?? template?.project ?? '';
-  const priority = priorityNumber(
-    optionIn(rest, '--priority') ?? template?.priority ?? ''
-  );
-  const longest = template?.max_time ?? null;
-  return {
-    command: ['python'],
-    cwd: '.',
-    kind: verb === 'run' ? 'interactive' : 'training',
-    ...(queue === '' ? {} : { queue }),
-    ...(priority === null ? {} : { priority }),
-    ...(longest === null ? {} : { max_run_s: longest }),
-    request: amount(gpu, rest, template),
-    ...(most === '' ? {} : { tasks: numberOf(most) as number }),
-    ...(most === least ? {} : { min_tasks: numberOf(least) as number })
-  };
-}
-
-/** What of a device it asks for, as far as it is known before it runs. */
-function amount(
-  gpu: string,
-  rest: string,
-  template: ITemplate | undefined
-): ITaskRequest {
-  if (gpu === 'auto' || optionIn(rest, '--gpu-memory') !== undefined) {
-    return {};
-  }
-  if (gpu !== '') {
-    return { gpu: amountOf(gpu) };
-  }
-  const { gpu: share = null, gpu_memory: memory = null } = template ?? {};
-  return memory === null ? { gpu: share ?? 0 } : { gpu_memory_mib: memory };
 }
 
 /** A line's words, of which a field has those names that the catalog knows. */

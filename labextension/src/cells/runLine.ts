@@ -54,7 +54,7 @@ export function readRunLine(source: string): IRunLine | null {
   const rest: string[] = [];
   let detach = false;
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
-    const [name = '', given] = word.split(/=(.*)/s);
+    const [name, given] = nameAndValue(word);
     const field = FIELDS[name];
     if (field !== undefined) {
       fields[field] = given ?? words.shift() ?? '';
@@ -105,12 +105,18 @@ export function optionIn(
 ): string | undefined {
   const words = splitCommand(options);
   for (const [index, word] of words.entries()) {
-    const [name = '', given] = word.split(/=(.*)/s);
+    const [name, given] = nameAndValue(word);
     if (names.includes(name)) {
       return given ?? words[index + 1] ?? '';
     }
   }
   return undefined;
+}
+
+/** An option's name, and what is given with it in the same word. */
+function nameAndValue(word: string): [name: string, given?: string] {
+  const [name = '', given] = word.split(/=(.*)/s);
+  return given === undefined ? [name] : [name, given];
 }
 
 function option(name: string, value: string): string[] {

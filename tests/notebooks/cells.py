@@ -7,6 +7,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from tests.sockets import own_sockets
+
 _LINE = 'data-workload="'
 _ANSWER = 'class="runai-answer"'
 
@@ -88,5 +90,8 @@ def run_cells(
     """Run cells in a kernel of their own that works in `folder`."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     resources = {"metadata": {"path": str(folder)}}
-    client(notebook, kernel_name=kernel, allow_errors=True, timeout=120, resources=resources).execute()
+    with own_sockets() as config:
+        client(
+            notebook, config=config, kernel_name=kernel, allow_errors=True, timeout=120, resources=resources
+        ).execute()
     return [Ran(cell) for cell in notebook.cells]

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import KernelManager, start_new_kernel
+from jupyter_client.manager import KernelManager
+
+from tests.sockets import own_kernel
 
 _LONGEST_S = 60
 
@@ -61,11 +63,7 @@ class LiveKernel:
 @contextmanager
 def live_kernel(folder: Path) -> Iterator[LiveKernel]:
     """A kernel that works in `folder`, with the magics."""
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder))
-    try:
+    with own_kernel(folder) as (manager, client):
         kernel = LiveKernel(manager, client)
         kernel.run("%load_ext jupyter_runai")
         yield kernel
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import start_new_kernel
+
+from tests.sockets import own_kernel
 
 LONGEST_S = 120
 
@@ -61,11 +62,7 @@ class Kernel:
 @contextmanager
 def kernel(folder: Path) -> Iterator[Kernel]:
     """A kernel of its own, with the widgets loaded."""
-    manager, client = start_new_kernel(cwd=str(folder))
-    try:
+    with own_kernel(folder) as (_, client):
         kernel = Kernel(client)
         kernel.run("from jupyter_runai.widgets import *\nfrom tests.widgets.in_kernel import *")
         yield kernel
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)

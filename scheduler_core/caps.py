@@ -41,8 +41,9 @@ def framework_caps(share: float, memory_mib: str, environment: Mapping[str, str]
     path = environment.get("PYTHONPATH", "")
     fraction = _decimal(share)
     return {
-        "XLA_CLIENT_MEM_FRACTION": fraction,
+        # All versions of JAX know the older name; those that know both take no device at all where both are set.
         "XLA_PYTHON_CLIENT_MEM_FRACTION": fraction,
+        "XLA_CLIENT_MEM_FRACTION": "",
         "CUPY_GPU_MEMORY_LIMIT": f"{_decimal(share * 100)}%",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "RUNAI_CAP_FRACTION": fraction,

@@ -75,7 +75,8 @@ def test_a_pod_is_told_its_device_and_its_limits_before_it_starts(team: Team) ->
             uuid(Slot(pod.spec.node_name, device.index)),
         ),
         **dict.fromkeys(("RUNAI_GPU_MEMORY_MIB", "RUNAI_GPU_MEMORY_LIMIT_MIB", "RUNAI_CAP_MEMORY_MIB"), "20480"),
-        **dict.fromkeys(("RUNAI_CAP_FRACTION", "XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"), "0.25"),
+        **dict.fromkeys(("RUNAI_CAP_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION"), "0.25"),
+        "XLA_CLIENT_MEM_FRACTION": "",
         "CUPY_GPU_MEMORY_LIMIT": "25%",
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -64,6 +66,26 @@ def test_what_ends_while_no_daemon_is_there_is_counted_up_to_its_end(
     end_ms = round(ended.ended * 1000)
     assert 500 * (end_ms - round(seen * 1000)) <= row.allocated <= 500 * (end_ms - int(begun.started * 1000))
     again.close()
+
+
+def test_what_has_ended_counts_no_more_while_its_end_is_being_written_down(
+    client: Client, simulated: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "end")
+    workload = client.submit(spec(f"print('up'); open({str(tmp_path / 'end')!r}).read()", gpu="0.5"))
+    until(client, workload.id, running)
+    client.submit(spec())  # What is written down one after the other is now written up to here.
+    with closing(sqlite3.connect(simulated / "simulated" / "store.sqlite", isolation_level=None)) as store:
+        store.execute("BEGIN IMMEDIATE")
+        (tmp_path / "end").write_text("")
+        until(client, workload.id, lambda shown: shown.has_ended)
+        with ThreadPoolExecutor() as beside:
+            asked = beside.submit(used, Client(), workload.id)
+            for _ in range(20):
+                client.info()
+            store.execute("ROLLBACK")
+            first = asked.result()
+    assert first.allocated == used(client, workload.id).allocated
 
 
 def test_what_is_beyond_a_projects_quota_is_told_apart_and_belongs_to_its_department(simulated: Path) -> None:

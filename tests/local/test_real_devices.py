@@ -53,16 +53,24 @@ def test_the_machines_own_devices_are_shown_as_measured(client: Client) -> None:
 
 
 def test_a_fraction_shows_its_device_by_uuid_and_caps_every_framework(client: Client) -> None:
-    memory = ["XLA_CLIENT_MEM_FRACTION", "XLA_PYTHON_CLIENT_MEM_FRACTION", "CUPY_GPU_MEMORY_LIMIT"]
+    memory = ["XLA_PYTHON_CLIENT_MEM_FRACTION", "CUPY_GPU_MEMORY_LIMIT"]
     ours = ["RUNAI_GPU_PORTION", "RUNAI_GPU_MEMORY_MIB", "RUNAI_SIMULATED"]
     names = ["CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", *memory, "TF_FORCE_GPU_ALLOW_GROWTH", *ours]
     code = f"import os\nfor name in {names}: print(os.environ[name])"
     workload = client.submit(spec(code, gpu="0.25"))
     ended, output = outcome(client, workload.id)
-    assert output.split() == ["GPU-aaaa", "PCI_BUS_ID", "0.25", "0.25", "25%", "true", "0.25", "20480", "0"]
+    assert output.split() == ["GPU-aaaa", "PCI_BUS_ID", "0.25", "25%", "true", "0.25", "20480", "0"]
     assert ended.allocation is not None
     assert ended.allocation.enforcement.level == "framework"
     assert (ended.allocation.enforcement.memory, ended.allocation.enforcement.compute) == ("soft", "none")
+
+
+def test_jax_takes_its_cap(client: Client) -> None:
+    """Also where the user's own environment has the newer of its two names, with which JAX bears no other."""
+    code = "from jaxlib import xla_client; print(xla_client.generate_pjrt_gpu_plugin_options()['memory_fraction'])"
+    environment = {**os.environ, "XLA_CLIENT_MEM_FRACTION": "0.9"}
+    workload = client.submit(spec(code, gpu="0.25", env=environment))
+    assert outcome(client, workload.id)[1] == "0.25\n"
 
 
 def test_without_a_gpu_request_no_device_is_seen(client: Client) -> None:

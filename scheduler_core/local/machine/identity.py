@@ -12,6 +12,9 @@ from pathlib import Path
 from msgspec import Struct
 
 MARK = b"RUNAI_TASK_ID="
+SERVICE = "service"
+"""The mark of what an engine runs for all its tasks."""
+
 _PROC = Path("/proc")
 
 

@@ -19,12 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Protocol
 
+from scheduler_core.local.machine.identity import SERVICE
 from scheduler_core.workload import HeldDevice
 
 _log = logging.getLogger(__name__)
 _CONTROL = "nvidia-cuda-mps-control"
 _ANSWER_S = 10.0
 _LONGEST_PIPE_PATH = 75
+_UNKNOWN = ("Unrecognized option", "Unknown command")
 
 
 class MpsRefused(Exception):
@@ -191,7 +193,8 @@ class _Control:
         self.pipe = pipe
         self.variables = {"CUDA_MPS_PIPE_DIRECTORY": str(pipe), "CUDA_MPS_LOG_DIRECTORY": str(pipe / "log")}
         self._program = program
-        self._environment = {"PATH": os.environ.get("PATH", os.defpath), **environment, **self.variables}
+        own = {"PATH": os.environ.get("PATH", os.defpath), "RUNAI_TASK_ID": SERVICE}
+        self._environment = {**own, **environment, **self.variables}
 
     def run(self, *words: str, said: str = "") -> str:
         """What the program answers to these words, or to a line said to it.
@@ -213,7 +216,8 @@ class _Control:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise MpsRefused(f"{_CONTROL} does not answer: {error}") from error
-        if done.returncode:
+        # Version 2 answers well to what it does not know, version 3's words among it.
+        if done.returncode or (done.stdout or done.stderr).startswith(_UNKNOWN):
             asked = " ".join(words) or said
             raise MpsRefused(f"{_CONTROL} refused {asked!r}: {(done.stderr or done.stdout).strip()[:300]}")
         return done.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -14,6 +15,7 @@ from scheduler_core.accounting.usage import MOST_GROUPS, Usage, UsageBy, UsageSt
 from scheduler_core.accounts import usage_log
 from scheduler_core.accounts.accounts import Accounts
 from scheduler_core.accounts.queue_meter import QueueMeter
+from scheduler_core.errors import RunaiError
 from scheduler_core.local.access.projects import ProjectsFile
 from scheduler_core.local.durable.store import Store
 from scheduler_core.local.metering.usage_meter import UsageMeter
@@ -74,8 +76,15 @@ class Accounting:
         self, by: UsageBy, since: float, until: float | None, step: UsageStep, most: int = MOST_GROUPS
     ) -> Usage:
         """Who used what, as `Accounts.usage` says it."""
+        await self._written()
         return await self._accounts.usage(by, since, until, step, most, self.meter.pending())
 
     async def queue_history(self, since: float, until: float | None, step: UsageStep) -> QueueHistory:
         """What queues deserved, got and held, as `Accounts.queue_history` says it."""
+        await self._written()
         return await self._accounts.queue_history(since, until, step, self.queue_meter.pending())
+
+    async def _written(self) -> None:
+        """Wait until what is shown already is in the log, too: what has ended must not count until now."""
+        with suppress(RunaiError):
+            await self._store.account(lambda connection: None)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from scheduler_core.errors import RunaiError
 from scheduler_core.local.machine.devices import Devices
-from scheduler_core.local.machine.identity import mark_of
+from scheduler_core.local.machine.identity import SERVICE, mark_of
 from scheduler_core.local.machine.ledger import Claim, Ledger
 from scheduler_core.local.metering.simulation import simulated_samples
 from scheduler_core.local.record.processes import devices_of
@@ -132,12 +132,12 @@ class _Holders(Struct, frozen=True):
         )
 
     def have(self, pid: int) -> bool:
-        """Whether a process is of one of them."""
+        """Whether a process is of one of them, or serves them all."""
         with suppress(OSError):
             if os.getsid(pid) in self.sessions:
                 return True
         mark = mark_of(pid)
-        return mark is not None and (mark in self.marks or mark.rpartition("-")[0] in self.others)
+        return mark is not None and (mark == SERVICE or mark in self.marks or mark.rpartition("-")[0] in self.others)
 
 
 def _foreign_mib(sample: Sample, holders: _Holders) -> int:

@@ -19,13 +19,14 @@ IN_LAB := RUNAI_ENGINE_DIR="$(LAB)/engine" JUPYTER_CONFIG_DIR="$(LAB)/config" JU
 NEWS := $(LAB)/config/lab/user-settings/@jupyterlab/apputils-extension
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help lab demo test test-cluster test-long lint types browser containers unit bench screenshots wheel clean
+.PHONY: help lab demo test test-cluster test-gpu test-long lint types browser containers unit bench screenshots wheel clean
 
 help:
 	@echo "make lab    JupyterLab with the panel and the demo notebook"
 	@echo "make demo   the same without a browser: run the notebook, print what ran where"
 	@echo "make test   lint, types and every test that needs no cluster"
 	@echo "make test-cluster  tests on a real Kubernetes control plane (built once, a quarter of an hour)"
+	@echo "make test-gpu  tests on this machine's own NVIDIA GPU, which nobody else should use meanwhile"
 	@echo "make test-long  crash, soak and property tests at full size (an hour or two)"
 	@echo "make bench  the benchmarks"
 	@echo "make screenshots  the pictures of the documentation, in docs/images/"
@@ -106,7 +107,7 @@ browser:
 unit: $(NOW)/linked
 	cd labextension && npm run --silent test
 	pytest --numprocesses 2 tests/planning tests/accounting tests/policies
-	pytest --numprocesses 2 --dist loadfile --ignore tests/planning --ignore tests/accounting --ignore tests/policies --ignore tests/cluster
+	pytest --numprocesses 2 --dist loadfile --ignore tests/planning --ignore tests/accounting --ignore tests/policies --ignore tests/cluster --ignore tests/gpu
 
 test: lint types browser unit
 
@@ -123,13 +124,16 @@ test-cluster: $(NOW)/python $(NOW)/go containers
 	pytest --numprocesses 2 --dist loadfile -m "not real_node" tests/cluster
 	pytest -m real_node tests/cluster
 
+test-gpu: $(NOW)/linked
+	pytest tests/gpu
+
 test-long: $(NOW)/linked $(NOW)/go
 	RUNAI_CRASH_ROUNDS=300 RUNAI_SOAK_WORKLOADS=10000 RUNAI_ACCOUNTED_WORKLOADS=10000 pytest -rP tests/crash tests/soak tests/accounting
 	python -m tests.planning.properties $(or $(SEEDS),100000)
 	RUNAI_CHAOS_MINUTES=30 RUNAI_HALVES_ROUNDS=50 pytest -rP tests/cluster/test_chaos.py tests/cluster/test_scheduler.py
 
 bench: $(NOW)/linked
-	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py benchmarks/feeding.py benchmarks/sending.py,$(wildcard benchmarks/*.py)); do \
+	@for file in $(filter-out benchmarks/shape.py benchmarks/year.py benchmarks/moving.py benchmarks/openb.py benchmarks/feeding.py benchmarks/sending.py benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do \
 	  echo "▸ $$file"; python $$file || exit 1; done
 	@if [ -n "$(OPENB)" ]; then echo "▸ benchmarks/openb.py"; python benchmarks/openb.py "$(OPENB)"; else \
 	  echo "benchmarks/openb.py is left out: give the folder of the trace, make bench OPENB=FOLDER"; fi

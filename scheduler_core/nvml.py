@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pynvml
 from msgspec import Struct
 
 MIB = 1024 * 1024
+_MPS_SERVER = "nvidia-cuda-mps"
 SIMULATE_EXAMPLE = "2xA100-80GB"
 NO_GPU_NOTICE = (
     "This machine has no NVIDIA GPU. You can still run workloads on its CPUs, or try everything with simulated "
@@ -35,15 +37,16 @@ class PhysicalDevice(Struct, frozen=True, kw_only=True):
 class Sample(Struct, frozen=True, kw_only=True):
     """One reading of a device; null where nothing measures.
 
-    `processes` maps pids to the MiB they hold, `busy` to the share of the device's computing that is theirs;
-    `energy_mj` are the millijoules that it has taken since its driver was loaded.
+    `used_mib` is without what the driver keeps for itself. `processes` maps pids to the MiB they hold, `busy` to the
+    share of the device's computing that is theirs, null of clients of MPS that compute beside others: it is measured
+    for all of them together. `energy_mj` are the millijoules that it has taken since its driver was loaded.
     """
 
     ready: bool
     used_mib: int | None = None
     utilization: float | None = None
     processes: Mapping[int, int] = {}
-    busy: Mapping[int, float] | None = None
+    busy: Mapping[int, float | None] | None = None
     energy_mj: int | None = None
 
 
@@ -90,7 +93,7 @@ class NvmlDevices:
     def _sample(self, uuid: str) -> Sample:
         handle = self._handles[uuid]
         try:
-            used_mib = pynvml.nvmlDeviceGetMemoryInfo(handle).used // MIB
+            used_mib = _used_mib(handle)
         except pynvml.NVMLError:
             return Sample(ready=False)
         utilization = None
@@ -108,7 +111,7 @@ class NvmlDevices:
             energy_mj=energy_mj,
         )
 
-    def _busy(self, uuid: str, handle: Any) -> dict[int, float] | None:
+    def _busy(self, uuid: str, handle: Any) -> Mapping[int, float | None] | None:
         """Who computed since the last reading; null where the driver does not tell processes apart."""
         try:
             samples = pynvml.nvmlDeviceGetProcessUtilization(handle, self._busy_until.get(uuid, 0))
@@ -119,7 +122,35 @@ class NvmlDevices:
         by_pid: dict[int, list[float]] = {}
         for sample in samples:
             by_pid.setdefault(sample.pid, []).append(sample.smUtil / 100)
-        return {pid: sum(shares) / len(shares) for pid, shares in by_pid.items()}
+        return _with_clients(handle, {pid: sum(shares) / len(shares) for pid, shares in by_pid.items()})
+
+
+def _used_mib(handle: Any) -> int:
+    """Memory in use; drivers before r510 count what they keep for themselves."""
+    try:
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2)
+    except pynvml.NVMLError as error:
+        if error.value not in (pynvml.NVML_ERROR_FUNCTION_NOT_FOUND, pynvml.NVML_ERROR_NOT_SUPPORTED):
+            raise
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    return int(memory.used // MIB)
+
+
+def _with_clients(handle: Any, busy: dict[int, float]) -> Mapping[int, float | None]:
+    """What NVML counts for a server of MPS, as its clients': of one alone it is all, of several nobody knows."""
+    served = sum(share for pid, share in busy.items() if _serves(pid))
+    if not served:
+        return busy
+    clients: list[int] = []
+    with suppress(pynvml.NVMLError):
+        clients = [process.pid for process in pynvml.nvmlDeviceGetMPSComputeRunningProcesses(handle)]
+    return busy | dict.fromkeys(clients, served if len(clients) == 1 else None)
+
+
+def _serves(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().startswith(_MPS_SERVER)
+    return False
 
 
 def _processes(handle: Any) -> dict[int, int]:

@@ -23,5 +23,8 @@ class Driver:
         fresh.write_text(text)
         fresh.replace(self.path)
 
-    def process(self, device: int, pid: int, mib: int) -> None:
-        self.write(self.path.read_text() + f"process {device} {pid} {mib}\n")
+    def process(self, device: int, pid: int, mib: int, through_mps: bool = False) -> None:
+        self.write(self.path.read_text() + f"process {device} {pid} {mib}{' mps' if through_mps else ''}\n")
+
+    def busy(self, device: int, pid: int, percent: int) -> None:
+        self.write(self.path.read_text() + f"busy {device} {pid} {percent}\n")

@@ -2,7 +2,8 @@
  *
  *   device UUID MEMORY_MIB UTILIZATION_PERCENT STATE NAME...     STATE is ok, lost or mig; for GPU-HOSTNAME it is this host's
  *   slice DEVICE_INDEX UUID MEMORY_MIB PROFILE                   of a device in state mig; slice N is device 64 + N
- *   process DEVICE_INDEX PID MEMORY_MIB
+ *   process DEVICE_INDEX PID MEMORY_MIB [mps]                    one that computes through MPS is on both lists
+ *   reserved DEVICE_INDEX MEMORY_MIB                             what the driver keeps for itself
  *   busy DEVICE_INDEX PID PERCENT
  *   energy DEVICE_INDEX MILLIJOULES
  */
@@ -16,6 +17,7 @@ enum { MOST_DEVICES = 64 };
 
 typedef struct { char uuid[96], name[96], state[8]; unsigned long long memory_mib; unsigned utilization; } Device;
 typedef struct { unsigned long long total, free, used; } Memory;
+typedef struct { unsigned version; unsigned long long total, reserved, free, used; } MemoryV2;
 typedef struct { unsigned gpu, memory; } Utilization;
 typedef struct { unsigned pid; unsigned long long at; unsigned percent, memory, encoder, decoder; } Busy;
 typedef struct { unsigned pid; unsigned long long used; unsigned gpu_instance, compute_instance; } Process;
@@ -108,15 +110,16 @@ int nvmlDeviceGetName(void *handle, char *text, unsigned length) {
   return code;
 }
 
-static int list_processes(void *handle, unsigned *count, Process *processes) {
+static int list_processes(void *handle, int clients_only, unsigned *count, Process *processes) {
   FILE *file = open_state();
-  char line[512];
+  char line[512], how[8];
   unsigned room = *count, index, pid;
   unsigned long long mib;
   if (!file) return INVALID_ARGUMENT;
   *count = 0;
   while (fgets(line, sizeof line, file)) {
-    if (sscanf(line, "process %u %u %llu", &index, &pid, &mib) != 3 || index != index_of(handle)) continue;
+    int read = sscanf(line, "process %u %u %llu %7s", &index, &pid, &mib, how);
+    if (read < 3 + clients_only || index != index_of(handle)) continue;
     if (*count < room && processes) processes[*count] = (Process){pid, mib << 20, 0xFFFFFFFFu, 0xFFFFFFFFu};
     ++*count;
   }
@@ -124,18 +127,37 @@ static int list_processes(void *handle, unsigned *count, Process *processes) {
   return *count > room ? INSUFFICIENT_SIZE : SUCCESS;
 }
 
-int nvmlDeviceGetMemoryInfo(void *handle, Memory *memory) {
+static unsigned long long reserved(void *handle) {
+  FILE *file = open_state();
+  char line[512];
+  unsigned index;
+  unsigned long long mib, found = 0;
+  while (file && fgets(line, sizeof line, file))
+    if (sscanf(line, "reserved %u %llu", &index, &mib) == 2 && index == index_of(handle)) found = mib << 20;
+  if (file) fclose(file);
+  return found;
+}
+
+int nvmlDeviceGetMemoryInfo_v2(void *handle, MemoryV2 *memory) {
   Device device;
   int code = known(handle, &device);
   Process processes[256];
   unsigned count = 256, each;
   if (code != SUCCESS) return code;
   memory->total = device.memory_mib << 20;
+  memory->reserved = reserved(handle);
   memory->used = 0;
-  list_processes(handle, &count, processes);
+  list_processes(handle, 0, &count, processes);
   for (each = 0; each < count && each < 256; ++each) memory->used += processes[each].used;
-  memory->free = memory->total - memory->used;
+  memory->free = memory->total - memory->reserved - memory->used;
   return SUCCESS;
+}
+
+int nvmlDeviceGetMemoryInfo(void *handle, Memory *memory) {
+  MemoryV2 newer;
+  int code = nvmlDeviceGetMemoryInfo_v2(handle, &newer);
+  if (code == SUCCESS) *memory = (Memory){newer.total, newer.free, newer.used + newer.reserved};
+  return code;
 }
 
 int nvmlDeviceGetUtilizationRates(void *handle, Utilization *rates) {
@@ -174,17 +196,17 @@ int nvmlDeviceGetTotalEnergyConsumption(void *handle, unsigned long long *millij
 }
 
 int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {
-  return list_processes(handle, count, processes);
+  return list_processes(handle, 0, count, processes);
 }
 
 int nvmlDeviceGetMPSComputeRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {
-  (void)handle, (void)processes;
-  *count = 0;
-  return SUCCESS;
+  return list_processes(handle, 1, count, processes);
 }
 
 int nvmlDeviceGetGraphicsRunningProcesses_v3(void *handle, unsigned *count, Process *processes) {
-  return nvmlDeviceGetMPSComputeRunningProcesses_v3(handle, count, processes);
+  (void)handle, (void)processes;
+  *count = 0;
+  return SUCCESS;
 }
 
 int nvmlDeviceGetMigMode(void *handle, unsigned *current, unsigned *pending) {

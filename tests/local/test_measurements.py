@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,36 @@ def test_of_a_device_each_workload_has_what_its_processes_use(on_devices: Client
     assert (seen.gpu_utilization, seen.gpu_memory_mib) == (0.2, 3 * GIB)
     seen = second(client, other, lambda second: (second.gpu_utilization or 0) > 0)
     assert (seen.gpu_utilization, seen.gpu_memory_mib) == (0.05, GIB)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[int]:
+    """A process by the name of the server of MPS, for which NVML counts what its clients compute."""
+    program = shutil.copy("/bin/sleep", tmp_path / "nvidia-cuda-mps-server")
+    process = subprocess.Popen([program, "1000"], env={"RUNAI_TASK_ID": "service"})
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def test_what_clients_of_mps_compute_is_known_of_one_alone(on_devices: Client, driver: Driver, server: int) -> None:
+    client = on_devices
+    one, other = [client.submit(spec(WORKS, gpu="0.25", grace_s=1)) for _ in range(2)]
+    driver.process(0, server, 66)
+    driver.busy(0, server, 40)
+    driver.process(0, pid_of(client, one), 3 * GIB, through_mps=True)
+    seen = second(client, one, lambda second: (second.gpu_utilization or 0) > 0)
+    assert seen.gpu_utilization == 0.4
+    driver.process(0, pid_of(client, other), GIB, through_mps=True)
+    seen = second(client, other, lambda second: (second.gpu_memory_mib or 0) > 0)
+    assert (seen.gpu_utilization, seen.gpu_memory_mib) == (None, GIB)
+    assert second(client, one, lambda second: second.gpu_utilization is None).gpu_memory_mib == 3 * GIB
+    assert {holder.kind for holder in client.devices()[0].holders} == {"workload"}
+
+
+def test_what_the_driver_keeps_is_used_by_nobody(on_devices: Client, driver: Driver) -> None:
+    driver.write(driver.path.read_text() + "reserved 0 480\n")
+    assert on_devices.devices()[0].used_mib == 0
 
 
 def test_minutes_outlive_the_workload_and_the_daemon_and_go_with_its_deletion(client: Client) -> None:

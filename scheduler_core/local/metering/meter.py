@@ -219,7 +219,9 @@ def _of_devices(
 def busy_share(sample: Sample, memory: Mapping[int, int], portion_milli: int) -> float | None:
     """What of a device a task's processes compute; a whole device computes for its holder alone."""
     if sample.busy is not None:
-        return sum(share for pid, share in sample.busy.items() if pid in memory)
+        shares = [share for pid, share in sample.busy.items() if pid in memory]
+        known = [share for share in shares if share is not None]
+        return sum(known) if len(known) == len(shares) else None
     return sample.utilization if portion_milli == MILLI else None
 
 

@@ -22,11 +22,12 @@ KeptDays: TypeAlias = Annotated[int, Meta(ge=1, le=36_525)]
 class WatchdogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a task with more device memory than its share is acted on.
 
-    It may have `allowance_mib` beyond its share for what frameworks do not count; after so many `readings` in a row,
-    one a second, it is warned, so many seconds later interrupted, and so many after that stopped.
+    It may have `allowance_mib` beyond its share for what frameworks do not count, such as a context (518 MiB on an
+    H100); after so many `readings` in a row, one a second, it is warned, so many seconds later interrupted, and so
+    many after that stopped.
     """
 
-    allowance_mib: Annotated[int, Meta(ge=0)] = 500
+    allowance_mib: Annotated[int, Meta(ge=0)] = 1024
     readings: Annotated[int, Meta(ge=1)] = 3
     interrupt_after_s: Annotated[float, Meta(ge=0)] = 30.0
     stop_after_s: Annotated[float, Meta(ge=0)] = 30.0

@@ -9,7 +9,7 @@ group = "gpu"                               # who may use it; left out: everybod
 audit_kept_days = 1096                      # how long it is known who did what; left out: so many days
 
 [watchdog]
-allowance_mib = 500
+allowance_mib = 1024
 
 [prices]                                    # left out: reports show no cost
 currency = "EUR"

@@ -9,8 +9,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -95,7 +95,8 @@ def started(folder: Path) -> Iterator[Lab]:
 def served(folder: Path, port: int = 0, token: str = TOKEN) -> Iterator[Lab]:
     """`make lab`, with a token that the browser knows and without opening one; its engine goes on."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    options = f"--no-browser --ServerApp.port={port} --IdentityProvider.token={token}"
+    # A port that is free when a kernel is given it can be taken once it binds it; a file's name is its own.
+    options = f"--no-browser --ServerApp.port={port} --IdentityProvider.token={token} --KernelManager.transport=ipc"
     process = subprocess.Popen(
         ["make", "lab", f"LAB={folder}", f"LAB_OPTIONS={options}"],
         cwd=ROOT,
@@ -130,6 +131,17 @@ def shared_lab() -> Iterator[Lab]:
     """One for all tests that leave the server as it is."""
     with short_folder() as folder, started(folder) as lab:
         yield lab
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """What the page shows where a test has failed."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.failed and isinstance(page, Page):
+        with suppress(Error):
+            report.sections.append(("Page", page.locator("body").inner_text(timeout=1000)))
+    return report
 
 
 @pytest.fixture

@@ -160,6 +160,20 @@ def test_what_is_suspended_while_it_is_only_kept_is_done(run: RunCells) -> None:
     assert outcome(client, kept.id)[0].state == "completed"
 
 
+def test_what_is_told_to_go_again_as_it_goes_is_done(run: RunCells) -> None:
+    (ran,) = run(f"{GANG}\nimport os\nprint('keeper', os.getppid())")
+    keepers = [int(pid) for pid in re.findall(r"keeper (\d+)", ran.text)]
+    assert len(keepers) == 2
+    while keepers:
+        for pid in list(keepers):
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                keepers.remove(pid)
+    client = Client()
+    assert outcome(client, client.find("ddp").id)[0].state == "completed"
+
+
 def test_one_task_that_exits_by_itself_lets_the_others_end_as_ever(run: RunCells) -> None:
     exits = "import os\nif os.environ['RANK'] == '1': os._exit({0})\nprint('done')"
     well, badly = run(f"{GANG}\n{exits.format(0)}", f"{GANG}\n{exits.format(3)}\nimport signal; signal.pause()")

@@ -54,11 +54,15 @@ class Keeper(ABC):
 
     async def run(self) -> int:
         """Go on until nobody hands over a cell in time, or the task is to go; the status of the last cell."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._go)
+        loop = asyncio.get_running_loop()
+        # Not by the loop, which lets the next one kill as soon as it closes.
+        signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(self._go))
         try:
             return await self._keep()
         except TaskLost as lost:
             return await self._alone(str(lost))
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     @abstractmethod
     async def _keep(self) -> int:

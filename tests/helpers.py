@@ -15,7 +15,7 @@ from scheduler_core.local import LocalEngine
 from scheduler_core.local.machine.identity import Process, start_of
 from scheduler_core.local.record.runs import ended
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import Workload, WorkloadSpec
+from scheduler_core.workload import Device, DevicesChanged, EngineState, Workload, WorkloadSpec
 
 UNTIL_STOPPED = "import signal; print('up'); signal.pause()"
 
@@ -40,6 +40,18 @@ def until(client: Client, workload_id: str, reached: Callable[[Workload], bool])
             if reached(update):
                 return update
     raise AssertionError(f"ended before: {last}")
+
+
+def devices_when(client: Client, reached: Callable[[tuple[Device, ...]], bool]) -> tuple[Device, ...]:
+    """Watch until the devices are as wanted."""
+
+    async def watch() -> tuple[Device, ...]:
+        async for event in client._engine.watch():
+            if isinstance(event, EngineState | DevicesChanged) and reached(event.devices):
+                return event.devices
+        raise AssertionError("the stream ended")
+
+    return client._runtime.run(watch())
 
 
 def until_said(client: Client, workload_id: str, text: str) -> str:

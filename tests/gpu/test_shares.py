@@ -15,14 +15,12 @@ from jupyter_runai.client import Client
 from scheduler_core.model import TaskRequest
 from scheduler_core.workload import (
     Device,
-    DevicesChanged,
     Enforcement,
-    EngineState,
     Measurement,
     Workload,
     WorkloadSpec,
 )
-from tests.helpers import outcome, running, spec, until, until_said
+from tests.helpers import devices_when, outcome, running, spec, until, until_said
 from tests.notebooks.cells import run_cells
 
 _ROOT = Path(__file__).parents[2]
@@ -42,16 +40,9 @@ def holds(workload: Workload) -> Enforcement:
     return workload.allocation.enforcement
 
 
-def devices_when(client: Client, reached: Callable[[Device], bool]) -> Device:
+def device_when(client: Client, reached: Callable[[Device], bool]) -> Device:
     """Watch until the first device is as wanted."""
-
-    async def watch() -> Device:
-        async for event in client._engine.watch():
-            if isinstance(event, EngineState | DevicesChanged) and reached(event.devices[0]):
-                return event.devices[0]
-        raise AssertionError("the stream ended")
-
-    return client._runtime.run(watch())
+    return devices_when(client, lambda devices: reached(devices[0]))[0]
 
 
 def multiprocessors() -> int:
@@ -150,7 +141,7 @@ def test_the_watchdog_stops_what_no_cap_holds(no_mps: None, strict: None, client
 def test_what_a_share_uses_is_measured(share: str, request: pytest.FixtureRequest, client: Client) -> None:
     request.getfixturevalue(share)
     workload = client.submit(work("device.take(4096)\nwhile True: device.compute()", grace_s=1))
-    busy = devices_when(client, lambda device: (device.utilization or 0) > 0.5 and (device.used_mib or 0) > 4096)
+    busy = device_when(client, lambda device: (device.utilization or 0) > 0.5 and (device.used_mib or 0) > 4096)
     assert [holder.kind for holder in busy.holders] == ["workload"]
     measured_when(client, workload, lambda second: 4096 < (second.gpu_memory_mib or 0) < 6144)
     measured_when(client, workload, lambda second: (second.gpu_utilization or 0) > 0.05)
@@ -159,13 +150,13 @@ def test_what_a_share_uses_is_measured(share: str, request: pytest.FixtureReques
 
 def test_memory_of_strangers_is_taken_off(client: Client, device: Device) -> None:
     with stranger(device.memory_mib * 2 // 5) as pid:
-        seen = devices_when(client, lambda device: sum(holder.portion_milli for holder in device.holders) > 350)
+        seen = device_when(client, lambda device: sum(holder.portion_milli for holder in device.holders) > 350)
         assert [holder.kind for holder in seen.holders] == ["foreign"]
         assert 390 <= seen.holders[0].portion_milli <= 440
         assert client.preview(spec(gpu="0.7")).state == "pending"
         assert client.preview(spec(gpu="0.5")).state == "placed"
         assert pid > 0
-    devices_when(client, lambda device: not device.holders)
+    device_when(client, lambda device: not device.holders)
 
 
 @pytest.mark.parametrize("share", ["mps", "no_mps"])

@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,8 @@ import pytest
 from jupyter_runai.client import Client
 from scheduler_core.local import LocalEngine
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import Device, DevicesChanged, EngineState
 from tests.driver import GIB, TWO_A100, Driver
-from tests.helpers import UNTIL_STOPPED, outcome, running, spec, stop_everything, until
+from tests.helpers import UNTIL_STOPPED, devices_when, outcome, running, spec, stop_everything, until
 
 
 @pytest.fixture
@@ -31,18 +30,6 @@ def stranger() -> Iterator[int]:
     yield process.pid
     process.kill()
     process.wait()
-
-
-def devices_when(client: Client, reached: Callable[[tuple[Device, ...]], bool]) -> tuple[Device, ...]:
-    """Watch until the devices are as wanted."""
-
-    async def watch() -> tuple[Device, ...]:
-        async for event in client._engine.watch():
-            if isinstance(event, EngineState | DevicesChanged) and reached(event.devices):
-                return event.devices
-        raise AssertionError("the stream ended")
-
-    return client._runtime.run(watch())
 
 
 def test_the_machines_own_devices_are_shown_as_measured(client: Client) -> None:

@@ -57,12 +57,11 @@ class Team:
         if owner is not None:
             metadata["ownerReferences"] = [reference(owner)]
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": POD_SPEC}
-        self.core.create_namespaced_pod(self.namespace, body)
-        return {**body, "metadata": self.metadata(name)}
+        made = self.core.create_namespaced_pod(self.namespace, body)
+        return {**body, "metadata": self._content(made.metadata)}
 
-    def metadata(self, name: str) -> Body:
-        found = self.core.read_namespaced_pod(name, self.namespace).metadata
-        content: Body = self.core.api_client.sanitize_for_serialization(found)
+    def _content(self, metadata: client.V1ObjectMeta) -> Body:
+        content: Body = self.core.api_client.sanitize_for_serialization(metadata)
         return content
 
     def pods(self, number: int) -> list[str]:
@@ -75,7 +74,11 @@ class Team:
         return names()
 
     async def workload(self, name: str) -> Grouped:
-        metadata = msgspec.convert(self.metadata(name), ObjectMeta)
+        found = self.core.read_namespaced_pod(name, self.namespace)
+        return await self.workload_of({"metadata": self._content(found.metadata)})
+
+    async def workload_of(self, pod: Body) -> Grouped:
+        metadata = msgspec.convert(pod["metadata"], ObjectMeta)
         return grouped(metadata, await Owners(self._connection).above(metadata))
 
 
@@ -364,8 +367,8 @@ async def test_kinds_that_nobody_knows_and_owners_that_are_gone(team: Team) -> N
     assert shown(await team.workload("of-a-thing")) == ("Thing", "thing", "training", 1)
     job = team.make("batch/v1", "Job", "jobs", {**JOB, "suspend": True})
     gone = {**job, "metadata": {"name": "job-one", "uid": "4-5-6"}}
-    team.pod("left-behind", gone)
-    assert (await team.workload("left-behind")).id == "4-5-6"
+    # Not read anew: Kubernetes deletes what has lost its owner whenever it comes to it.
+    assert (await team.workload_of(team.pod("left-behind", gone))).id == "4-5-6"
 
 
 async def test_labels_and_annotations_come_from_all_owners(team: Team) -> None:
@@ -385,11 +388,11 @@ async def test_what_may_not_be_read_is_known_by_its_name(
     team: Team, defined: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = {"pytorchReplicaSpecs": replicas(Master=1, Worker=3)}
-    team.pod("below", team.make("kubeflow.org/v1", "PyTorchJob", "pytorchjobs", spec))
+    below = team.pod("below", team.make("kubeflow.org/v1", "PyTorchJob", "pytorchjobs", spec))
     monkeypatch.setenv("KUBECONFIG", str(defined.user_of(team.namespace, "view")))
     connection = await Connection.open()
     try:
-        metadata = msgspec.convert(team.metadata("below"), ObjectMeta)
+        metadata = msgspec.convert(below["metadata"], ObjectMeta)
         found = grouped(metadata, await Owners(connection).above(metadata))
     finally:
         await connection.close()

@@ -27,12 +27,11 @@ _ROOT = Path(__file__).parents[2]
 _MPS = ("mps-v3", "mps-v2")
 
 
-def work(code: str, gpu: str | int = "0.25", **fields: object) -> WorkloadSpec:
+def work(code: str, gpu: str | int = "0.25", **fields: float) -> WorkloadSpec:
     """A workload whose code has a `device` of its own."""
     prelude = "import os, signal, sys, time\nfrom tests.gpu.task import Device\ndevice = Device()\n"
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH", ""))))
-    request = fields.pop("request", TaskRequest(gpu=gpu))
-    return spec(prelude + code, request=request, env={**os.environ, "PYTHONPATH": path}, **fields)
+    return spec(prelude + code, gpu=gpu, env={**os.environ, "PYTHONPATH": path}, **fields)
 
 
 def holds(workload: Workload) -> Enforcement:
@@ -58,7 +57,7 @@ def measured_when(client: Client, workload: Workload, reached: Callable[[Measure
 
 
 @contextmanager
-def stranger(mib: int) -> Iterator[int]:
+def stranger(mib: int) -> Iterator[None]:
     """A process that no engine knows, with this much device memory."""
     code = f"from tests.gpu.task import Device; print(Device().take({mib}), flush=True); input()"
     with subprocess.Popen(
@@ -66,7 +65,7 @@ def stranger(mib: int) -> Iterator[int]:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "True\n"
-        yield process.pid
+        yield
         process.kill()
 
 
@@ -149,13 +148,12 @@ def test_what_a_share_uses_is_measured(share: str, request: pytest.FixtureReques
 
 
 def test_memory_of_strangers_is_taken_off(client: Client, device: Device) -> None:
-    with stranger(device.memory_mib * 2 // 5) as pid:
+    with stranger(device.memory_mib * 2 // 5):
         seen = device_when(client, lambda device: sum(holder.portion_milli for holder in device.holders) > 350)
         assert [holder.kind for holder in seen.holders] == ["foreign"]
         assert 390 <= seen.holders[0].portion_milli <= 440
         assert client.preview(spec(gpu="0.7")).state == "pending"
         assert client.preview(spec(gpu="0.5")).state == "placed"
-        assert pid > 0
     device_when(client, lambda device: not device.holders)
 
 

@@ -15,6 +15,7 @@ from scheduler_core.local.access.settings import Settings
 from tests.driver import Driver
 from tests.helpers import stop_everything
 
+pytest.register_assert_rewrite("tests.engine_contract")
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
 SIMULATED = "2xA100-80GB"

@@ -142,6 +142,15 @@ class EngineContract(RecordsContract):
         assert (specification.command, specification.request) == (RUNS, TaskRequest(gpu="0.25"))
         assert (await engine.submit(specification)).id != first.id
 
+    async def test_what_changes_at_its_next_start_is_in_what_can_be_submitted_again(self, engine: Engine) -> None:
+        gang = await engine.submit(asked(RUNS, 1, tasks=2))
+        await until_tasks(engine, gang.id, "running", "running")
+        assert (await engine.resize(gang.id, TaskRequest(gpu="0.25"))).applied == "next_start"
+        assert (await engine.scale(gang.id, Scale(tasks=3, min_tasks=2))).applied == "next_start"
+        specification = await engine.specification(gang.id)
+        assert specification.request == TaskRequest(gpu="0.25")
+        assert (specification.tasks, specification.min_tasks) == (3, 2)
+
     async def test_a_preview_submits_nothing(self, engine: Engine) -> None:
         assert (await engine.preview(asked(RUNS, "0.5"))).state == "placed"
         assert (await engine.preview(asked(RUNS, 3))).code == "never_fits"

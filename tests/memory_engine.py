@@ -40,6 +40,7 @@ from scheduler_core.local.record.tasks import (
     seen_running,
     some_told_to_go,
     stopped_where_it_waits,
+    submission,
     task_statuses,
     told_to_go,
 )
@@ -288,7 +289,7 @@ class MemoryEngine:
         )
 
     async def specification(self, workload_id: str) -> WorkloadSpec:
-        return replace(self._find(workload_id).spec, key=None)
+        return submission(self._find(workload_id))
 
     async def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
         record = self._find(workload_id)

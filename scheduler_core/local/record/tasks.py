@@ -15,7 +15,7 @@ from scheduler_core.local.machine.identity import Process
 from scheduler_core.local.record.records import ALIVE, Ending, Record, TaskRecord
 from scheduler_core.local.record.runs import Exit
 from scheduler_core.model import TaskRequest
-from scheduler_core.workload import Allocation, Enforcement, HeldDevice, Report, Scale, State, TaskStatus
+from scheduler_core.workload import Allocation, Enforcement, HeldDevice, Report, Scale, State, TaskStatus, WorkloadSpec
 
 _MOST_NAMED = 10
 
@@ -74,6 +74,15 @@ def asking_for(record: Record, request: TaskRequest) -> Record:
         return replace_workload(record, next_request=request)
     record = replace(record, spec=replace(record.spec, request=request))
     return replace_workload(record, request=request, next_request=None)
+
+
+def submission(record: Record) -> WorkloadSpec:
+    """What was submitted, as it was changed since; without its key, by which a copy would be the same one."""
+    spec, workload = record.spec, record.workload
+    spec = replace(spec, key=None, request=workload.next_request or spec.request)
+    if workload.next_scale is None:
+        return spec
+    return replace(spec, tasks=workload.next_scale.tasks, min_tasks=_fewest(record, workload.next_scale))
 
 
 def scaled(record: Record, scale: Scale, now: float) -> Record:

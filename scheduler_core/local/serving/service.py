@@ -38,7 +38,7 @@ from scheduler_core.local.metering.rules import Rules
 from scheduler_core.local.metering.watchdog import Watchdog
 from scheduler_core.local.record.processes import memory_of_tasks
 from scheduler_core.local.record.runs import RunFolder
-from scheduler_core.local.record.tasks import task_statuses
+from scheduler_core.local.record.tasks import submission, task_statuses
 from scheduler_core.local.wire.protocol import PROTOCOL, STAGING
 from scheduler_core.local.work.book import Book
 from scheduler_core.local.work.clearing import Clearing
@@ -221,8 +221,7 @@ class Service:
         return self._book.anywhere(workload_id)
 
     def specification(self, workload_id: str) -> WorkloadSpec:
-        # A key would make a copy of it the same workload.
-        return replace(self._book.get(workload_id).spec, key=None)
+        return submission(self._book.get(workload_id))
 
     async def explain(self, workload_id: str, remedies: bool = False) -> Explanation:
         workload = self.get(workload_id)

@@ -160,12 +160,12 @@ class Store:
         Raises:
             StorageFull: no space left; nothing was changed.
         """
-        write = _Put(record, transition_at, held, told, Future())
+        write = _Put(record, transition_at, held, told, _undone())
         self._writes.put(write)
         await asyncio.wrap_future(write.done)
 
     async def remove(self, workload_id: str, told: Iterable[AuditEntry] = ()) -> None:
-        write = _Remove(workload_id, told, Future())
+        write = _Remove(workload_id, told, _undone())
         self._writes.put(write)
         await asyncio.wrap_future(write.done)
 
@@ -175,7 +175,7 @@ class Store:
         Raises:
             StorageFull: no space left; nothing was changed.
         """
-        write = _Measure(minutes, thin_before, Future())
+        write = _Measure(minutes, thin_before, _undone())
         self._writes.put(write)
         await asyncio.wrap_future(write.done)
 
@@ -199,7 +199,7 @@ class Store:
 
     def account_later(self, change: Callable[[sqlite3.Connection], None]) -> Future[None]:
         """The same; the change is made before the store closes at the latest."""
-        write = _Account(change, Future())
+        write = _Account(change, _undone())
         self._writes.put(write)
         return write.done
 
@@ -249,10 +249,11 @@ class Store:
                 self._connection.execute("BEGIN IMMEDIATE")
                 for write in batch:
                     self._execute(write)
-        except sqlite3.Error as error:
+        # Whatever one of them has come upon, the others are still written.
+        except Exception as error:
             self._tasks.rolled_back()
             if len(batch) == 1:
-                batch[0].done.set_exception(_explained(error))
+                batch[0].done.set_exception(_explained(error) if isinstance(error, sqlite3.Error) else error)
             else:
                 for write in batch:
                     self._write_batch([write])
@@ -365,6 +366,13 @@ def _move_aside(path: Path) -> None:
     for ending in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+
+
+def _undone() -> Future[None]:
+    """Of a write: it is made, be it that nobody waits for it any more."""
+    done: Future[None] = Future()
+    done.set_running_or_notify_cancel()
+    return done
 
 
 def _explained(error: sqlite3.Error) -> Exception:

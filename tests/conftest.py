@@ -21,6 +21,16 @@ pytest_plugins = ["pytest_jupyter.jupyter_server"]
 SIMULATED = "2xA100-80GB"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What went wrong the first time, where `--reruns` is given: a test that passes the second time hides a defect."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        terminalreporter.write_sep("_", f"{report.nodeid} was run again, because of")
+        terminalreporter.write_line(report.longreprtext)
+        for title, content in report.sections:
+            terminalreporter.write_sep("-", title)
+            terminalreporter.write_line(content)
+
+
 @pytest.fixture
 def engine_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty engine directory that this process and its children use."""

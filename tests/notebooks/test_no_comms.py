@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client import AsyncKernelClient
 from nbclient import NotebookClient
 
 from tests.notebooks.cells import run_cells
@@ -29,9 +30,14 @@ class ClosesComms(NotebookClient):
 
     def handle_comm_msg(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
         if msg["msg_type"] == "comm_open":
-            assert self.kc is not None
+            assert self.km is not None
+            # Who waits for a cell's answer on the same socket would not be woken by it any more.
+            other = AsyncKernelClient(connection_file=self.km.connection_file)
+            other.load_connection_file()
+            other.start_channels(iopub=False, stdin=False, hb=False, control=False)
             content = {"comm_id": msg["content"]["comm_id"], "data": {}}
-            self.kc.shell_channel.send(self.kc.session.msg("comm_close", content))
+            other.shell_channel.send(other.session.msg("comm_close", content))
+            other.stop_channels()
 
 
 @pytest.mark.parametrize(("first", "client"), [(NO_COMM_MANAGER, KnowsNoComms), ("", ClosesComms)])

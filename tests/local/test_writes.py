@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scheduler_core.errors import EngineDefect
 from scheduler_core.local.durable.store import Store
 from scheduler_core.local.record.records import Record, new_record, new_workload
 from scheduler_core.workload import WorkloadSpec
@@ -63,7 +64,7 @@ async def test_a_change_that_cannot_be_made_says_why_and_keeps_no_other_from_bei
             asyncio.ensure_future(store.put(record("after"))),
         )
         await asyncio.sleep(0)
-    with pytest.raises(KeyError, match="wrong"):
+    with pytest.raises(EngineDefect, match="wrong"):
         await change
     await asyncio.gather(before, after)
     assert [known.workload.name for known in store.load()] == ["before", "after"]

@@ -7,6 +7,7 @@ when its own write is durable.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -24,12 +25,13 @@ from msgspec import Struct
 from scheduler_core.accounting.holding import Entry
 from scheduler_core.accounts import queue_log, usage_log, usage_sums
 from scheduler_core.audit import AuditEntry
-from scheduler_core.errors import EngineUnavailable, NotFound, StorageFull
+from scheduler_core.errors import EngineDefect, EngineUnavailable, NotFound, StorageFull
 from scheduler_core.local.durable import audit_log, task_rows
 from scheduler_core.local.durable.task_rows import TaskRows, with_tasks
 from scheduler_core.local.record.records import Record, decode_record
 from scheduler_core.workload import Measurement
 
+_log = logging.getLogger(__name__)
 _MIGRATIONS = (
     """
     CREATE TABLE workloads(
@@ -253,7 +255,7 @@ class Store:
         except Exception as error:
             self._tasks.rolled_back()
             if len(batch) == 1:
-                batch[0].done.set_exception(_explained(error) if isinstance(error, sqlite3.Error) else error)
+                batch[0].done.set_exception(_explained(error))
             else:
                 for write in batch:
                     self._write_batch([write])
@@ -375,7 +377,10 @@ def _undone() -> Future[None]:
     return done
 
 
-def _explained(error: sqlite3.Error) -> Exception:
+def _explained(error: Exception) -> Exception:
+    if not isinstance(error, sqlite3.Error):
+        _log.error("A change cannot be written down", exc_info=error)
+        return EngineDefect(f"It could not be written down: {error!r}.")
     if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
         return StorageFull("The disk that holds the engine's store is full; nothing was submitted.", "Free some space.")
     return EngineUnavailable(f"The engine's store cannot be written: {error}.")

@@ -211,10 +211,6 @@ def start_daemon_of_protocol(number: int) -> subprocess.Popen[bytes]:
     return daemon
 
 
-def sockets_of(pid: int) -> int:
-    return sum(str(link.readlink()).startswith("socket:") for link in Path(f"/proc/{pid}/fd").iterdir())
-
-
 def test_connections_are_kept_for_the_next_request_and_never_outlive_their_daemon(
     client: Client, simulated: Path
 ) -> None:
@@ -222,13 +218,14 @@ def test_connections_are_kept_for_the_next_request_and_never_outlive_their_daemo
         """The daemon's sockets after many requests at the same time."""
         infos = await asyncio.gather(*(port.info() for _ in range(300)))
         assert len({info.pid for info in infos}) == 1
-        return sockets_of(infos[0].pid)
+        return sum(str(link.readlink()).startswith("socket:") for link in Path(f"/proc/{infos[0].pid}/fd").iterdir())
 
     async def before_and_after() -> None:
         port = LocalEngine(simulated)
-        most = await asked_at_once(port)
-        assert 1 < most < 100
-        assert sockets_of((await port.info()).pid) == most
+        # While the daemon is still looked for some requests would be over before others begin.
+        await port.info()
+        first = await asked_at_once(port)
+        assert await asked_at_once(port) == first > 60
         await asyncio.to_thread(kill_daemon, client)
         # Has no key, so it is not asked twice: it must not go into a connection to the one that was killed.
         assert (await port.submit(spec("print('there')"))).id in {known.id for known in await port.list()}
